@@ -1,0 +1,213 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
+)
+
+// program is a plan bound to memory of one element type. It is immutable but
+// for the prologue arena, which is filled anew when the parameters change.
+type program[T float] struct {
+	plan     *plan
+	panels   int // of a full shard
+	stages   []stage[T]
+	inputs   []*value // with rows
+	assigns  []binding[T]
+	scratch  int
+	reducing bool
+
+	mu       sync.RWMutex
+	prologue []T
+	version  uint64
+	ready    bool
+}
+
+// stage is flat steps, then body steps for each shard.
+type stage[T float] struct {
+	flat []flatStep[T]
+	body []bodyStep[T]
+	sums []*value
+	// needs is whether any body step does anything beyond loading inputs.
+	needs bool
+}
+
+type flatStep[T float] struct {
+	v   *value
+	run func(r *run[T])
+}
+
+type bodyStep[T float] struct {
+	v   *value
+	run func(w *worker[T])
+}
+
+// binding copies a value without rows to a parameter or its gradient.
+type binding[T float] struct {
+	from ref[T]
+	to   []T
+	p    *Param
+	grad bool
+}
+
+// ref finds a value without rows: memory known at compile time, or an offset in
+// a run's own arena.
+type ref[T float] struct {
+	fixed  []T
+	off, n int
+}
+
+func (x ref[T]) get(r *run[T]) []T {
+	if x.fixed != nil {
+		return x.fixed
+	}
+	return r.epilogue[x.off : x.off+x.n]
+}
+
+func bind[T float](p *plan) *program[T] {
+	pr := &program[T]{plan: p, panels: shardRows / kernel.PanelRows[T](), prologue: make([]T, p.prologue)}
+	pr.stages = make([]stage[T], p.stages)
+	for _, v := range p.values {
+		switch {
+		case v.leaf != nil && v.body:
+			pr.inputs = append(pr.inputs, v)
+			pr.bindInput(v)
+		case v.leaf != nil:
+		case v.reduce:
+			s := &pr.stages[v.runsIn()]
+			s.body = append(s.body, bodyStep[T]{v, pr.bindSum(v)})
+			s.sums = append(s.sums, v)
+			s.needs, pr.reducing = true, true
+		case v.body:
+			s := &pr.stages[v.stage]
+			if !v.isView() {
+				s.body = append(s.body, bodyStep[T]{v, pr.bindBody(v)})
+				s.needs = true
+			}
+			for _, o := range v.outs {
+				s.body = append(s.body, bodyStep[T]{v, pr.bindStore(v, o)})
+				s.needs = true
+			}
+		default:
+			s := &pr.stages[v.stage]
+			s.flat = append(s.flat, flatStep[T]{v, pr.bindFlat(v)})
+		}
+		if v.leaf != nil && v.body {
+			for _, o := range v.outs {
+				pr.stages[0].body = append(pr.stages[0].body, bodyStep[T]{v, pr.bindStore(v, o)})
+				pr.stages[0].needs = true
+			}
+		}
+	}
+	pr.bindAssigns()
+	return pr
+}
+
+func (pr *program[T]) bindAssigns() {
+	of := map[any]*value{}
+	for _, v := range pr.plan.values {
+		of[v.node] = v
+	}
+	for _, a := range pr.plan.g.assigns {
+		b := binding[T]{from: pr.ref(of[a.from.node]), p: a.to, grad: a.grad}
+		if a.grad {
+			b.to = memory[T](a.to.grad)
+		} else {
+			b.to = memory[T](a.to.value)
+		}
+		pr.assigns = append(pr.assigns, b)
+	}
+}
+
+// ref locates a value without rows.
+func (pr *program[T]) ref(v *value) ref[T] {
+	n := v.d.r * v.d.c
+	switch {
+	case v.leaf != nil && v.leaf.kind == paramInput:
+		return ref[T]{fixed: memory[T](v.leaf.param.value)}
+	case v.leaf != nil:
+		c := make([]T, n)
+		for i, x := range v.leaf.value {
+			c[i] = T(x)
+		}
+		return ref[T]{fixed: c}
+	case v.stage == 0 && !v.reduce:
+		return ref[T]{fixed: pr.prologue[v.off : v.off+n]}
+	}
+	return ref[T]{off: v.off, n: n}
+}
+
+func (pr *program[T]) bindFlat(v *value) func(r *run[T]) {
+	out := pr.ref(v)
+	args := make([]ref[T], len(v.in))
+	for i, a := range v.in {
+		args[i] = pr.ref(a)
+	}
+	// Shapes are fixed; the slices are looked up anew in each run.
+	in := make([]mat[T], len(v.in))
+	for i, a := range v.in {
+		in[i] = mat[T]{r: a.d.r, c: a.d.c}
+	}
+	k, d := v.k, v.d
+	return func(r *run[T]) {
+		buf := r.mats[:len(in)]
+		for i, a := range args {
+			buf[i] = mat[T]{in[i].r, in[i].c, a.get(r)}
+		}
+		evalFlat(k, mat[T]{d.r, d.c, out.get(r)}, buf)
+	}
+}
+
+// bindInput loads an input in every stage that reads it.
+func (pr *program[T]) bindInput(v *value) {
+	stages := map[int]bool{}
+	var walk func(u *value)
+	walk = func(u *value) {
+		if u.isView() {
+			for _, x := range u.users {
+				walk(x)
+			}
+		}
+		stages[u.runsIn()] = true
+	}
+	for _, u := range v.users {
+		walk(u)
+	}
+	if len(v.outs) > 0 {
+		stages[0] = true
+	}
+	i := len(pr.inputs) - 1
+	for s := range stages {
+		pr.stages[s].body = append(pr.stages[s].body, bodyStep[T]{v, pr.bindLoad(v, i)})
+	}
+}
+
+func (pr *program[T]) dump() string {
+	var b strings.Builder
+	p := pr.plan
+	fmt.Fprintf(&b, "stages %d, tile %d columns, kept %d columns, prologue %d, epilogue %d\n", p.stages, p.bodyCols, p.keepCols, p.prologue, p.epilogue)
+	for _, v := range p.values {
+		kind := "flat"
+		switch {
+		case v.body && v.isView():
+			kind = "view"
+		case v.body && v.keep:
+			kind = "kept"
+		case v.body:
+			kind = "body"
+		case v.reduce:
+			kind = "sum"
+		}
+		fmt.Fprintf(&b, "%5d  stage %d  %s @%d  %v  %s(", v.id, v.stage, kind, v.off, v.d, v.name())
+		for i, a := range v.in {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprint(&b, a.id)
+		}
+		fmt.Fprintf(&b, ")  %s\n", v.scope)
+	}
+	return b.String()
+}

@@ -1,0 +1,110 @@
+package graph
+
+import (
+	"fmt"
+
+	"gorgonia.org/gorgonia"
+)
+
+// Program is a compiled graph. It may be run by several goroutines at once, each
+// with its own [Run]; it must not run while its parameters are being changed.
+//
+// It implements gorgonia.VM: RunAll takes the values bound to the input nodes
+// by gorgonia.Let and leaves the outputs as values of their nodes.
+type Program struct {
+	g       *Graph
+	machine machine
+	vm      *Run
+}
+
+var _ gorgonia.VM = (*Program)(nil)
+
+// machine is a program of one element type.
+type machine interface {
+	newRun() runner
+	dump() string
+}
+
+// value is one node of a program on its way through the passes.
+type value struct {
+	id     int
+	node   *gorgonia.Node
+	k      rule // nil for a leaf
+	leaf   *input
+	in     []*value
+	d      dims
+	scope  string
+	pcs    []uintptr
+	users  []*value
+	outs   []int // outputs that this value is
+	grad   *Param
+	stage  int
+	body   bool // one row per sample
+	reduce bool // a sum over rows of the data
+
+	// storage
+	root  *value // of a view: whose columns it shows
+	start int    // of a view: the first of them
+	off   int    // in columns of the tile, or elements of a flat arena
+	keep  bool   // outlives its stage: one tile for each shard
+}
+
+func (v *value) name() string {
+	if v.k != nil {
+		return v.k.String()
+	}
+	return v.leaf.name
+}
+
+// plan is what the passes work on.
+type plan struct {
+	g      *Graph
+	values []*value // arguments first
+	stages int
+
+	bodyCols int // columns of one worker's tile
+	keepCols int // columns kept for each shard
+	prologue int // elements of values without rows that depend on parameters alone
+	epilogue int // elements of those that depend on sums over rows
+	sums     int // elements of the sums themselves, for each further lane
+	sumOff   map[*value]int
+}
+
+// passes is the compiler's table of contents.
+var passes = []struct {
+	name string
+	run  func(*plan)
+}{
+	{"lower", lower},       // gorgonia nodes to values, arguments first, pruned to what is wanted
+	{"classify", classify}, // with rows or without; stages between sums over rows
+	{"views", views},       // runs of columns become pointers
+	{"place", place_},      // buffers by liveness
+}
+
+// Compile makes a program of the graph's outputs, gradients and assignments. The
+// first mistake made while building is returned here.
+func (g *Graph) Compile() (*Program, error) {
+	if err := g.params.Err(); err != nil {
+		return nil, err
+	}
+	if g.err != nil {
+		return nil, g.err
+	}
+	if len(g.outputs) == 0 && len(g.assigns) == 0 {
+		return nil, fmt.Errorf("graph: nothing to compile: the graph has no output")
+	}
+	p := &plan{g: g}
+	for _, pass := range passes {
+		pass.run(p)
+	}
+	out := &Program{g: g}
+	if g.params.DType() == Float64 {
+		out.machine = bind[float64](p)
+	} else {
+		out.machine = bind[float32](p)
+	}
+	return out, nil
+}
+
+// Dump prints the program, one line for each value: stage, storage, operation.
+func (p *Program) Dump() string { return p.machine.dump() }

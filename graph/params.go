@@ -1,0 +1,236 @@
+package graph
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+
+	"gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+)
+
+// DType is an element type.
+type DType int
+
+const (
+	// Float32 is the default.
+	Float32 DType = iota
+	// Float64 is for checks and for problems that need the digits.
+	Float64
+)
+
+func (d DType) String() string { return [...]string{"float32", "float64"}[d] }
+
+// ParseDType reads "float32" or "float64".
+func ParseDType(s string) (DType, error) {
+	switch s {
+	case "float32", "":
+		return Float32, nil
+	case "float64":
+		return Float64, nil
+	}
+	return 0, fmt.Errorf("graph: element type %q: want float32 or float64", s)
+}
+
+// Params owns parameters: names, values, and the random stream that initial
+// values are drawn from, in order of creation. In gives a view that prefixes
+// names. Params is not safe for concurrent use.
+type Params struct {
+	prefix string
+	owner  *store
+}
+
+type store struct {
+	dtype   DType
+	rng     *rand.Rand
+	list    []*Param
+	byName  map[string]*Param
+	version atomic.Uint64
+	err     error
+}
+
+// Param is one parameter matrix. It implements gorgonia.ValueGrad: any gorgonia
+// solver can update it.
+type Param struct {
+	name       string
+	rows, cols int
+	trainable  bool
+	owner      *store
+	value      *tensor.Dense
+	grad       *tensor.Dense
+	noDecay    bool
+}
+
+var _ gorgonia.ValueGrad = (*Param)(nil)
+
+// NewParams returns an empty set whose initial values are drawn from seed.
+func NewParams(dtype DType, seed uint64) *Params {
+	return &Params{owner: &store{dtype: dtype, rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), byName: map[string]*Param{}}}
+}
+
+func (p *Params) root() *store { return p.owner }
+
+// In returns a view of p in which every name begins with prefix and a dot.
+func (p *Params) In(prefix string) *Params {
+	return &Params{prefix: p.prefix + prefix + ".", owner: p.owner}
+}
+
+// DType returns the element type.
+func (p *Params) DType() DType { return p.owner.dtype }
+
+// Err returns the first mistake made while constructing: a name used twice, or a
+// shape without elements. [Graph.Compile] returns it too.
+func (p *Params) Err() error { return p.owner.err }
+
+// Fail records a mistake in the settings of what is being constructed.
+func (p *Params) Fail(format string, args ...any) {
+	if p.owner.err == nil {
+		p.owner.err = fmt.Errorf(format, args...)
+	}
+}
+
+// New adds a trainable rows×cols parameter.
+func (p *Params) New(name string, rows, cols int, init Init) *Param {
+	return p.add(name, rows, cols, init, true)
+}
+
+// State adds a matrix that no optimiser touches: running statistics, fitted
+// scalings. It is saved with the model.
+func (p *Params) State(name string, rows, cols int, init Init) *Param {
+	return p.add(name, rows, cols, init, false)
+}
+
+func (p *Params) add(name string, rows, cols int, init Init, trainable bool) *Param {
+	s := p.owner
+	q := &Param{name: p.prefix + name, rows: max(rows, 0), cols: max(cols, 0), trainable: trainable, owner: s}
+	if rows < 1 || cols < 1 {
+		p.Fail("graph: parameter %s: shape (%d, %d) has no elements", q.name, rows, cols)
+		q.rows, q.cols = 1, 1
+	}
+	if _, ok := s.byName[q.name]; ok {
+		p.Fail("graph: parameter %s: there is one of that name already", q.name)
+	}
+	n := q.rows * q.cols
+	q.noDecay = q.rows == 1
+	q.value, q.grad = newDense(s.dtype, q.rows, q.cols), newDense(s.dtype, q.rows, q.cols)
+	if init != nil {
+		buf := make([]float64, n)
+		init(s.rng, q.rows, q.cols, buf)
+		q.Set(buf)
+	}
+	s.list = append(s.list, q)
+	s.byName[q.name] = q
+	return q
+}
+
+func newDense(dt DType, r, c int) *tensor.Dense {
+	if dt == Float64 {
+		return tensor.New(tensor.WithShape(r, c), tensor.WithBacking(make([]float64, r*c)))
+	}
+	return tensor.New(tensor.WithShape(r, c), tensor.WithBacking(make([]float32, r*c)))
+}
+
+// All returns every parameter in order of creation.
+func (p *Params) All() []*Param { return p.owner.list }
+
+// Trainable returns the parameters that an optimiser updates.
+func (p *Params) Trainable() []*Param {
+	var out []*Param
+	for _, q := range p.owner.list {
+		if q.trainable {
+			out = append(out, q)
+		}
+	}
+	return out
+}
+
+// ByName returns the parameter of that full name, or nil.
+func (p *Params) ByName(name string) *Param { return p.owner.byName[name] }
+
+// Count returns the number of trainable elements.
+func (p *Params) Count() int {
+	n := 0
+	for _, q := range p.Trainable() {
+		n += q.rows * q.cols
+	}
+	return n
+}
+
+// Changed tells programs that values were changed other than by [Param.Set] or
+// a run: what they made of the old ones is computed anew at the next run.
+func (p *Params) Changed() { p.owner.version.Add(1) }
+
+// Name returns the full name.
+func (p *Param) Name() string { return p.name }
+
+// Shape returns rows and columns.
+func (p *Param) Shape() (rows, cols int) { return p.rows, p.cols }
+
+// IsTrainable reports whether optimisers update the parameter.
+func (p *Param) IsTrainable() bool { return p.trainable }
+
+// Decays reports whether weight decay applies: to matrices, not to vectors.
+func (p *Param) Decays() bool { return !p.noDecay }
+
+// Value returns the live value, a matrix whose memory every program shares.
+func (p *Param) Value() gorgonia.Value { return p.value }
+
+// Grad returns the gradient that the last run of a program with
+// [Graph.Minimize] left.
+func (p *Param) Grad() (gorgonia.Value, error) { return p.grad, nil }
+
+// Float32 returns the value and gradient memory of a float32 parameter.
+func (p *Param) Float32() (value, grad []float32) {
+	value, _ = p.value.Data().([]float32)
+	grad, _ = p.grad.Data().([]float32)
+	return value, grad
+}
+
+// Float64 returns the value and gradient memory of a float64 parameter.
+func (p *Param) Float64() (value, grad []float64) {
+	value, _ = p.value.Data().([]float64)
+	grad, _ = p.grad.Data().([]float64)
+	return value, grad
+}
+
+// Get returns a copy of the value, row by row.
+func (p *Param) Get() []float64 { return toFloat64(p.value) }
+
+// GetGrad returns a copy of the gradient, row by row.
+func (p *Param) GetGrad() []float64 { return toFloat64(p.grad) }
+
+func toFloat64(t *tensor.Dense) []float64 {
+	switch d := t.Data().(type) {
+	case []float64:
+		return append([]float64(nil), d...)
+	case []float32:
+		out := make([]float64, len(d))
+		for i, v := range d {
+			out[i] = float64(v)
+		}
+		return out
+	}
+	return nil
+}
+
+// Set copies values, row by row, into the parameter; a wrong count is an error.
+func (p *Param) Set(values []float64) error {
+	if len(values) != p.rows*p.cols {
+		return fmt.Errorf("graph: parameter %s: %d values for (%d, %d)", p.name, len(values), p.rows, p.cols)
+	}
+	switch d := p.value.Data().(type) {
+	case []float64:
+		copy(d, values)
+	case []float32:
+		for i, v := range values {
+			d[i] = float32(v)
+		}
+	}
+	p.owner.version.Add(1)
+	return nil
+}
+
+func memory[T float](t *tensor.Dense) []T {
+	d, _ := t.Data().([]T)
+	return d
+}

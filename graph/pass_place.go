@@ -1,0 +1,179 @@
+package graph
+
+// shardRows is how many rows a worker takes at once: 128 rows in both
+// element types. Sums over rows are added shard by shard, so that it decides
+// their rounding; it must not depend on the machine.
+const shardRows = 128
+
+// place_ gives each value its storage. Values with rows live in a worker's tile
+// and share its columns when they do not live at the same time; those that a
+// later stage needs are kept, one tile for each shard.
+func place_(p *plan) {
+	last := map[*value]int{}
+	for _, v := range p.values {
+		r := v.root
+		last[r] = max(last[r], v.id)
+		for _, u := range v.users {
+			last[r] = max(last[r], u.id)
+			if v.body && r.k != nil && u.runsIn() > r.stage {
+				r.keep = true
+			}
+		}
+	}
+	p.sumOff = map[*value]int{}
+	for _, v := range p.values {
+		switch n := v.d.r * v.d.c; {
+		case v.body && v.root.keep && !v.isView():
+			v.off = p.keepCols
+			p.keepCols += v.d.c
+		case v.body || v.k == nil:
+		case v.reduce:
+			p.sumOff[v] = p.sums
+			p.sums += n
+			v.off = p.epilogue
+			p.epilogue += n
+		case v.stage == 0:
+			v.off = p.prologue
+			p.prologue += n
+		default:
+			v.off = p.epilogue
+			p.epilogue += n
+		}
+	}
+	for s := range p.stages {
+		p.bodyCols = max(p.bodyCols, placeStage(p, s, last))
+	}
+	// Inputs are loaded anew in each stage, at the same place throughout.
+	for _, v := range p.values {
+		if v.body && v.leaf != nil {
+			v.off = p.bodyCols
+			p.bodyCols += v.d.c
+		}
+	}
+}
+
+// runsIn is the stage whose body or flat steps compute the value: sums run in
+// the stage before the one they are ready in.
+func (v *value) runsIn() int {
+	if v.reduce {
+		return v.stage - 1
+	}
+	return v.stage
+}
+
+// placeStage walks one stage in order, with a free list of columns.
+func placeStage(p *plan, stage int, last map[*value]int) int {
+	var f freeList
+	type owned struct{ off, cols, until int }
+	var live []owned
+	free := func(now int) {
+		rest := live[:0]
+		for _, o := range live {
+			if o.until < now {
+				f.put(o.off, o.cols)
+			} else {
+				rest = append(rest, o)
+			}
+		}
+		live = rest
+	}
+	for _, v := range p.values {
+		if !v.body || v.isView() || v.keep || v.leaf != nil || v.stage != stage {
+			continue
+		}
+		free(v.id)
+		if at, ok := inPlace(v, last); ok {
+			for i := range live {
+				if live[i].off == at && live[i].cols == v.d.c {
+					live[i].until, v.off = last[v], at
+				}
+			}
+			continue
+		}
+		v.off = f.take(v.d.c)
+		live = append(live, owned{v.off, v.d.c, last[v]})
+	}
+	return f.end
+}
+
+// inPlace reports whether an elementwise step may write over an argument that
+// is not used again.
+func inPlace(v *value, last map[*value]int) (off int, ok bool) {
+	switch v.k.(type) {
+	case unary, binary, place:
+	default:
+		return 0, false
+	}
+	if _, isPlace := v.k.(place); isPlace && (len(v.in) < 1 || v.in[1].root == v.in[0].root) {
+		return 0, false
+	}
+	for i, a := range v.in {
+		if _, isPlace := v.k.(place); isPlace && i > 0 {
+			break
+		}
+		if !a.body || a.isView() || a.keep || a.leaf != nil || a.d.c != v.d.c || a.stage != v.stage || last[a] != v.id {
+			continue
+		}
+		if aliased(v, a) {
+			continue
+		}
+		return a.off, true
+	}
+	return 0, false
+}
+
+// aliased reports whether another argument looks into the columns of a in a way
+// that writing over them would disturb.
+func aliased(v, a *value) bool {
+	for _, o := range v.in {
+		if o != a && o.root == a {
+			return true
+		}
+	}
+	return false
+}
+
+// freeList hands out runs of columns, first fit.
+type freeList struct {
+	holes []hole
+	end   int
+}
+
+type hole struct{ off, cols int }
+
+func (f *freeList) take(cols int) int {
+	for i := range f.holes {
+		h := &f.holes[i]
+		if h.cols < cols {
+			continue
+		}
+		at := h.off
+		h.off += cols
+		h.cols -= cols
+		if h.cols == 0 {
+			f.holes = append(f.holes[:i], f.holes[i+1:]...)
+		}
+		return at
+	}
+	at := f.end
+	f.end += cols
+	return at
+}
+
+func (f *freeList) put(off, cols int) {
+	i := 0
+	for i < len(f.holes) && f.holes[i].off < off {
+		i++
+	}
+	f.holes = append(f.holes, hole{})
+	copy(f.holes[i+1:], f.holes[i:])
+	f.holes[i] = hole{off, cols}
+	if i+1 < len(f.holes) && f.holes[i].off+f.holes[i].cols == f.holes[i+1].off {
+		f.holes[i].cols += f.holes[i+1].cols
+		f.holes = append(f.holes[:i+1], f.holes[i+2:]...)
+	}
+	if i > 0 && f.holes[i-1].off+f.holes[i-1].cols == f.holes[i].off {
+		f.holes[i-1].cols += f.holes[i].cols
+		f.holes = append(f.holes[:i], f.holes[i+1:]...)
+	}
+}

@@ -1,0 +1,419 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
+)
+
+// Rows is a block of the caller's memory with one row per sample, row by row.
+// One of Float32 and Float64 is set, whatever the element type of the program.
+// With Index, row i of the run is row Index[i] of the block.
+type Rows struct {
+	Float32 []float32
+	Float64 []float64
+	Index   []int
+}
+
+// Run is the state of one evaluation at a time of a Program. It is not safe for
+// concurrent use; a program may have many.
+type Run struct {
+	// Seed, Step and FirstRow choose the noise: each entry is a function of them,
+	// of the row's number (FirstRow + its place in the run) and of its column.
+	Seed, Step uint64
+	FirstRow   uint64
+
+	p *Program
+	r runner
+}
+
+type runner interface {
+	bind(name string, rows Rows) error
+	into(name string, rows Rows) error
+	run(ctx context.Context, rows int, seed, step, first uint64) error
+	flatOutput(name string) ([]float64, error)
+	diagnose(rows int, seed, step, first uint64) string
+}
+
+// NewRun returns a fresh run state. Memory is taken at the first run.
+func (p *Program) NewRun() *Run { return &Run{p: p, r: p.machine.newRun()} }
+
+// Bind gives the rows of an input, to be read by the next runs.
+func (r *Run) Bind(input string, rows Rows) error { return r.r.bind(input, rows) }
+
+// Into says where the rows of an output are to be written by the next runs.
+func (r *Run) Into(output string, rows Rows) error { return r.r.into(output, rows) }
+
+// Do evaluates the program on n rows. Outputs with rows are written where Into
+// said; parameters named by Assign and gradients asked for by Minimize are set.
+// A cancelled context ends it between shards, with nothing assigned.
+func (r *Run) Do(ctx context.Context, n int) error {
+	return r.r.run(ctx, n, r.Seed, r.Step, r.FirstRow)
+}
+
+// Value returns an output without rows, row by row.
+func (r *Run) Value(output string) ([]float64, error) { return r.r.flatOutput(output) }
+
+// Number returns an output of one element, NaN if there is none of that name.
+func (r *Run) Number(output string) float64 {
+	v, err := r.r.flatOutput(output)
+	if err != nil || len(v) != 1 {
+		return math.NaN()
+	}
+	return v[0]
+}
+
+// Diagnose repeats the last run step by step and names the first step whose
+// result is not finite: its layer, operation and line. It is empty if there is
+// none.
+func (r *Run) Diagnose(n int) string { return r.r.diagnose(n, r.Seed, r.Step, r.FirstRow) }
+
+type run[T float] struct {
+	pr       *program[T]
+	epilogue []T
+	lanes    [][]T // sums of lanes 1, 2, …; lane 0 adds in the epilogue arena
+	kept     []T
+	keptStep int
+	workers  []*worker[T]
+	inputs   []Rows
+	outputs  []Rows
+	mats     []mat[T]
+	rows     int
+	shards   int
+	seed     uint64
+	step     uint64
+	first    uint64
+	job      job
+	check    func(v *value, w *worker[T]) bool
+	ctx      context.Context
+	now      *stage[T]
+}
+
+// worker is one core's tile.
+type worker[T float] struct {
+	r       *run[T]
+	body    []T
+	scratch []T
+	line    [3][]T
+	argv    [3][]T
+	lane    int
+	shard   int
+	n       int // rows of the shard
+	panels  int
+	knots   knots
+}
+
+// lanes is how many sums run side by side. Lane l takes shards l, l+lanes, … in
+// order, and lanes are added in order: neither depends on the number of cores.
+const lanes = 4
+
+func (pr *program[T]) newRun() runner {
+	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16)}
+}
+
+func (r *run[T]) bind(name string, rows Rows) error {
+	for i, v := range r.pr.inputs {
+		if v.leaf.kind == dataInput && v.leaf.name == name {
+			r.inputs[i] = rows
+			return nil
+		}
+	}
+	for _, in := range r.pr.plan.g.inputs {
+		if in.kind == dataInput && in.name == name {
+			return nil // pruned: nothing reads it
+		}
+	}
+	return fmt.Errorf("graph: no input %q", name)
+}
+
+func (r *run[T]) into(name string, rows Rows) error {
+	for i, o := range r.pr.plan.g.outputs {
+		if o.name == name {
+			if !o.e.HasRows() {
+				return fmt.Errorf("graph: output %q has no rows: read it with Value", name)
+			}
+			r.outputs[i] = rows
+			return nil
+		}
+	}
+	return fmt.Errorf("graph: no output %q", name)
+}
+
+func (r *run[T]) flatOutput(name string) ([]float64, error) {
+	for _, v := range r.pr.plan.values {
+		for _, o := range v.outs {
+			if r.pr.plan.g.outputs[o].name == name && !v.body {
+				var out []float64
+				if r.epilogue == nil {
+					return nil, fmt.Errorf("graph: output %q: the program has not run", name)
+				}
+				for _, x := range r.pr.ref(v).get(r) {
+					out = append(out, float64(x))
+				}
+				return out, nil
+			}
+		}
+	}
+	return nil, fmt.Errorf("graph: no output %q without rows", name)
+}
+
+// prepare checks that every input is there and takes memory.
+func (r *run[T]) prepare(rows int) error {
+	if rows < 0 {
+		return fmt.Errorf("graph: run: %d rows", rows)
+	}
+	for i, v := range r.pr.inputs {
+		if v.leaf.kind != dataInput {
+			continue
+		}
+		if err := checkRows(r.inputs[i], rows, v.d.c); err != nil {
+			return fmt.Errorf("graph: run: input %q: %w", v.leaf.name, err)
+		}
+	}
+	p := r.pr.plan
+	r.rows, r.shards = rows, (rows+shardRows-1)/shardRows
+	if r.epilogue == nil {
+		r.epilogue = make([]T, p.epilogue+1)
+		if r.pr.reducing {
+			r.lanes = make([][]T, lanes-1)
+			for i := range r.lanes {
+				r.lanes[i] = make([]T, p.sums)
+			}
+		}
+	}
+	r.keptStep = p.keepCols * r.pr.panels * kernel.PanelRows[T]()
+	if need := r.keptStep * r.shards; len(r.kept) < need {
+		r.kept = make([]T, need)
+	}
+	tasks := r.shards
+	if r.pr.reducing {
+		tasks = min(tasks, lanes)
+	}
+	for len(r.workers) < max(1, min(runtime.GOMAXPROCS(0), tasks)) {
+		n := kernel.PanelRows[T]()
+		r.workers = append(r.workers, &worker[T]{r: r, body: make([]T, p.bodyCols*r.pr.panels*n),
+			scratch: make([]T, r.pr.scratch), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}})
+	}
+	return nil
+}
+
+func checkRows(b Rows, rows, cols int) error {
+	n := len(b.Float32) + len(b.Float64)
+	if b.Index == nil {
+		if n < rows*cols {
+			return fmt.Errorf("%d values for %d rows of %d", n, rows, cols)
+		}
+		return nil
+	}
+	if len(b.Index) < rows {
+		return fmt.Errorf("%d row numbers for %d rows", len(b.Index), rows)
+	}
+	for _, i := range b.Index[:rows] {
+		if i < 0 || (i+1)*cols > n {
+			return fmt.Errorf("row %d of %d", i, n/cols)
+		}
+	}
+	return nil
+}
+
+func (r *run[T]) run(ctx context.Context, rows int, seed, step, first uint64) error {
+	if err := r.prepare(rows); err != nil {
+		return err
+	}
+	r.seed, r.step, r.first, r.ctx = seed, step, first, ctx
+	r.pr.refresh(r)
+	r.pr.mu.RLock()
+	err := r.stages()
+	r.pr.mu.RUnlock()
+	if err != nil {
+		return err
+	}
+	r.assign()
+	return nil
+}
+
+// refresh fills the prologue anew if parameters changed since.
+func (pr *program[T]) refresh(r *run[T]) {
+	v := pr.plan.g.params.owner.version.Load()
+	pr.mu.RLock()
+	ok := pr.ready && pr.version == v
+	pr.mu.RUnlock()
+	if ok {
+		return
+	}
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	if pr.ready && pr.version == v {
+		return
+	}
+	for _, s := range pr.stages[0].flat {
+		s.run(r)
+	}
+	pr.version, pr.ready = v, true
+}
+
+func (r *run[T]) stages() error {
+	for i := range r.pr.stages {
+		s := &r.pr.stages[i]
+		if i > 0 {
+			for _, f := range s.flat {
+				f.run(r)
+			}
+		}
+		if !s.needs {
+			continue
+		}
+		for _, v := range s.sums {
+			n := v.d.r * v.d.c
+			clear(r.epilogue[v.off : v.off+n])
+			for _, l := range r.lanes[:min(lanes, max(r.shards, 1))-1] {
+				clear(l[r.pr.plan.sumOff[v]:][:n])
+			}
+		}
+		r.now = s
+		tasks := r.shards
+		if len(s.sums) > 0 {
+			tasks = min(tasks, lanes)
+		}
+		r.job.do(r, tasks, len(r.workers))
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		for _, v := range s.sums {
+			n := v.d.r * v.d.c
+			total := r.epilogue[v.off : v.off+n]
+			for _, l := range r.lanes[:min(lanes, max(r.shards, 1))-1] {
+				addTo(total, l[r.pr.plan.sumOff[v]:][:n])
+			}
+		}
+	}
+	return nil
+}
+
+// task runs one shard of a stage or, if the stage makes sums, one lane.
+func (r *run[T]) task(i, slot int) {
+	w := r.workers[slot]
+	w.lane = i
+	step := r.shards
+	if len(r.now.sums) > 0 {
+		step = lanes
+	}
+	for s := i; s < r.shards; s += step {
+		if r.ctx.Err() != nil {
+			return
+		}
+		w.shard = s
+		w.n = min(shardRows, r.rows-s*shardRows)
+		n := kernel.PanelRows[T]()
+		w.panels = (w.n + n - 1) / n
+		for j := range r.now.body {
+			r.now.body[j].run(w)
+			if r.check != nil && r.check(r.now.body[j].v, w) {
+				return
+			}
+		}
+	}
+}
+
+func (r *run[T]) assign() {
+	changed := false
+	for _, b := range r.pr.assigns {
+		copy(b.to, b.from.get(r))
+		changed = changed || !b.grad
+	}
+	if changed {
+		r.pr.plan.g.params.Changed()
+	}
+}
+
+// tile finds a value with rows in the worker's memory.
+func (w *worker[T]) tile(v *value) kernel.Tile[T] {
+	n := kernel.PanelRows[T]()
+	root := v.root
+	at := root.off*w.r.pr.panels*n + v.start*n
+	if root.keep {
+		return kernel.Tile[T]{Data: w.r.kept[w.shard*w.r.keptStep+at:], Stride: root.d.c * n}
+	}
+	return kernel.Tile[T]{Data: w.body[at:], Stride: root.d.c * n}
+}
+
+// sum is where the lane adds up the value.
+func (w *worker[T]) sum(v *value) []T {
+	n := v.d.r * v.d.c
+	if w.lane == 0 {
+		return w.r.epilogue[v.off : v.off+n]
+	}
+	return w.r.lanes[w.lane-1][w.r.pr.plan.sumOff[v]:][:n]
+}
+
+// zeroTail clears the rows of the last panel that are no data, so that sums over
+// rows do not see them.
+func (w *worker[T]) zeroTail(t kernel.Tile[T], cols int) {
+	n := kernel.PanelRows[T]()
+	used := w.n % n
+	if used == 0 {
+		return
+	}
+	p := t.Panel(w.panels-1, cols)
+	for f := range cols {
+		clear(p[f*n+used : (f+1)*n])
+	}
+}
+
+func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
+	if err := r.prepare(rows); err != nil {
+		return err.Error()
+	}
+	r.seed, r.step, r.first, r.ctx = seed, step, first, context.Background()
+	found := ""
+	bad := func(v *value, x []T) bool {
+		if found == "" && slices.ContainsFunc(x, func(f T) bool { return f-f != 0 }) {
+			place := position(v.pcs)
+			found = fmt.Sprintf("%s of %s at %s", v.name(), orWord(v.scope, "the graph"), place)
+		}
+		return found != ""
+	}
+	for _, in := range r.pr.plan.values {
+		if in.leaf != nil && !in.body && bad(in, r.pr.ref(in).get(r)) {
+			return "parameter " + in.leaf.name
+		}
+	}
+	for _, f := range r.pr.stages[0].flat {
+		f.run(r)
+		if bad(f.v, r.pr.ref(f.v).get(r)) {
+			return found
+		}
+	}
+	all := r.workers
+	r.workers = all[:1]
+	r.check = func(v *value, w *worker[T]) bool {
+		if !v.body {
+			return bad(v, w.sum(v))
+		}
+		n := kernel.PanelRows[T]()
+		t := w.tile(v)
+		for p := range w.panels {
+			used := min(n, w.n-p*n)
+			for f := range v.d.c {
+				if bad(v, t.Data[p*t.Stride+f*n:][:used]) {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	_ = r.stages() // the context is not cancelled
+	r.check, r.workers = nil, all
+	return found
+}
+
+func orWord(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
