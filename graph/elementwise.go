@@ -291,11 +291,11 @@ func (x expand) shape(in []dims) (dims, error) {
 }
 func (x expand) diff(xs []Expr, _, g Expr) []Expr { return []Expr{g.reduceLike(xs[0])} }
 
-// zeros is a matrix of zeros of the shape of its argument.
+// zeros is a matrix of zeros with the rows of its argument.
 type zeros struct{ d dims }
 
-func (z zeros) String() string                { return "zeros" }
-func (z zeros) shape(in []dims) (dims, error) { return in[0], nil }
+func (z zeros) String() string                { return fmt.Sprintf("zeros(%d)", z.d.c) }
+func (z zeros) shape(in []dims) (dims, error) { return dims{in[0].rows, in[0].r, z.d.c}, nil }
 func (z zeros) diff(_ []Expr, _, _ Expr) []Expr {
 	return []Expr{{}}
 }
@@ -346,6 +346,9 @@ func (e Expr) Where(p, q Expr) Expr {
 	}
 	return e.g.apply(where{}, e, p, q)
 }
+
+// Zeros returns cols columns of zeros beside each row of e.
+func (e Expr) Zeros(cols int) Expr { return e.apply1(zeros{dims{c: cols}}) }
 
 // Exp returns eᵉ.
 func (e Expr) Exp() Expr { return e.apply1(unary{kind: uExp}) }

@@ -75,7 +75,9 @@ var opCases = []opCase{
 		return x.Sub(m).Square().SumRows().Mul(y)
 	}, -2, true},
 	{"transpose", func(_ *Graph, x, y, v, w Expr) Expr { return x.Slice(0, 4).Linear(w.Transpose(), v).Square() }, -2, true},
-	{"reshape", func(_ *Graph, x, y, v, w Expr) Expr { return x.Linear(w.Reshape(3, 8).TakeRows(1, 3).Reshape(2, 8).Slice(0, 6), Expr{}) }, -2, true},
+	{"reshape", func(_ *Graph, x, y, v, w Expr) Expr {
+		return x.Linear(w.Reshape(3, 8).TakeRows(1, 3).Reshape(2, 8).Slice(0, 6), Expr{})
+	}, -2, true},
 	{"tri inverse", func(g *Graph, x, y, v, w Expr) Expr {
 		a := w.Slice(0, 4).Add(g.Constant(4, 4, []float64{3, 0, 0, 0, 0, 3, 0, 0, 0, 0, 3, 0, 0, 0, 0, 3}))
 		return x.Slice(0, 4).Linear(a.TriInverse(false), Expr{}).Add(y.Slice(0, 4).Linear(a.TriInverse(true), Expr{}))

@@ -1,0 +1,152 @@
+package flows
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// Layer is an invertible map between noise u and data x, in both directions.
+type Layer interface {
+	// Forward emits x = T(u; context) and log|det J_T(u)|, one per row.
+	Forward(u, context graph.Expr) (x, logDet graph.Expr)
+	// Inverse emits u = T⁻¹(x; context) and log|det J_T⁻¹(x)|, one per row.
+	Inverse(x, context graph.Expr) (u, logDet graph.Expr)
+}
+
+// Base is the density of the noise.
+type Base interface {
+	// Dim is the number of columns.
+	Dim() int
+	// LogProb emits log p(u), one per row.
+	LogProb(u, context graph.Expr) graph.Expr
+	// Sample emits noise in g. Temperature scales it about its centre: 1 samples
+	// the density itself.
+	Sample(g *graph.Graph, context graph.Expr, temperature float64) graph.Expr
+}
+
+// Flow is a density: a base and the layers that make data of its noise, in the
+// order of sampling, x = T_K(… T_1(u)). It is itself a Layer.
+type Flow struct {
+	base   Base
+	layers []Layer
+	embed  Embedding
+}
+
+// Embedding maps contexts before the layers see them.
+type Embedding interface {
+	Apply(context graph.Expr) graph.Expr
+}
+
+var _ Layer = (*Flow)(nil)
+
+// New stacks layers on a base.
+func New(base Base, layers ...Layer) *Flow { return &Flow{base: base, layers: layers} }
+
+// Embed makes the flow pass contexts through e first; the layers and the base
+// must then be made for the number of columns that e gives. It returns f.
+func (f *Flow) Embed(e Embedding) *Flow {
+	f.embed = e
+	return f
+}
+
+// Base returns the base density.
+func (f *Flow) Base() Base { return f.base }
+
+// Layers returns the layers in the order of sampling.
+func (f *Flow) Layers() []Layer { return f.layers }
+
+// Forward emits x = T_K(… T_1(u)): the log-determinants add up.
+func (f *Flow) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
+	return f.forward(u, f.context(context))
+}
+
+func (f *Flow) forward(x, c graph.Expr) (graph.Expr, graph.Expr) {
+	var total graph.Expr
+	for i, l := range f.layers {
+		x = f.step(i, x, c, l.Forward, &total)
+	}
+	return x, orZero(total, x)
+}
+
+// Inverse emits u = T_1⁻¹(… T_K⁻¹(x)).
+func (f *Flow) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
+	return f.inverse(x, f.context(context))
+}
+
+func (f *Flow) inverse(u, c graph.Expr) (graph.Expr, graph.Expr) {
+	var total graph.Expr
+	for i := len(f.layers) - 1; i >= 0; i-- {
+		u = f.step(i, u, c, f.layers[i].Inverse, &total)
+	}
+	return u, orZero(total, u)
+}
+
+func (f *Flow) step(i int, x, c graph.Expr, apply func(x, c graph.Expr) (y, logDet graph.Expr), total *graph.Expr) graph.Expr {
+	if x.Graph() == nil {
+		return x
+	}
+	x.Graph().In(f.name(i), func() {
+		var ld graph.Expr
+		x, ld = apply(x, c)
+		if total.IsZero() {
+			*total = ld
+		} else {
+			*total = total.Add(ld)
+		}
+	})
+	return x
+}
+
+func (f *Flow) name(i int) string {
+	kind := fmt.Sprintf("%T", f.layers[i])
+	return fmt.Sprintf("layer %d (%s)", i, kind[strings.LastIndexByte(kind, '.')+1:])
+}
+
+func orZero(total, x graph.Expr) graph.Expr {
+	if total.IsZero() {
+		return x.Zeros(1)
+	}
+	return total
+}
+
+func (f *Flow) context(c graph.Expr) graph.Expr {
+	if f.embed == nil || c.IsZero() {
+		return c
+	}
+	var out graph.Expr
+	c.Graph().In("embedding", func() { out = f.embed.Apply(c) })
+	return out
+}
+
+// LogProb emits log p(x) = log p_u(T⁻¹(x)) + log|det J_T⁻¹(x)| in nats, one per
+// row.
+func (f *Flow) LogProb(x, context graph.Expr) graph.Expr {
+	c := f.context(context)
+	u, logDet := f.inverse(x, c)
+	return f.baseLogProb(u, c).Add(logDet)
+}
+
+func (f *Flow) baseLogProb(u, c graph.Expr) (lp graph.Expr) {
+	if u.Graph() == nil {
+		return u
+	}
+	u.Graph().In("base", func() { lp = f.base.LogProb(u, c) })
+	return lp
+}
+
+// Sample emits samples of x in g.
+func (f *Flow) Sample(g *graph.Graph, context graph.Expr, temperature float64) graph.Expr {
+	c := f.context(context)
+	x, _ := f.forward(f.base.Sample(g, c, temperature), c)
+	return x
+}
+
+// SampleLogProb emits samples and log p of them in one pass.
+func (f *Flow) SampleLogProb(g *graph.Graph, context graph.Expr, temperature float64) (x, logProb graph.Expr) {
+	c := f.context(context)
+	u := f.base.Sample(g, c, temperature)
+	x, logDet := f.forward(u, c)
+	return x, f.baseLogProb(u, c).Sub(logDet)
+}
