@@ -227,3 +227,6 @@ func (g *Graph) dtype() tensor.Dtype {
 	}
 	return tensor.Float32
 }
+
+// Assigns returns how many parameters the graph assigns.
+func (g *Graph) Assigns() int { return len(g.assigns) }

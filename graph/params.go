@@ -234,3 +234,6 @@ func memory[T float](t *tensor.Dense) []T {
 	d, _ := t.Data().([]T)
 	return d
 }
+
+// Touch tells programs that the value was changed in place.
+func (p *Param) Touch() { p.owner.version.Add(1) }

@@ -1,0 +1,200 @@
+package models
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"math"
+
+	"github.com/gorgeflow/gorge/graph"
+	"github.com/gorgeflow/gorge/models/internal/store"
+)
+
+// A checkpoint holds everything that the rest of a fit depends on: parameters,
+// Adam's moments, the weights kept as best and as average, counters. Shuffles
+// and noise are functions of the seed and the counters.
+
+// settings is what must be the same when a fit is resumed.
+func (f *fit) settings() string {
+	o := f.opts
+	h := fnv.New64a()
+	var b [8]byte
+	for _, t := range []*table{f.train, f.valid} {
+		if t == nil {
+			continue
+		}
+		for _, s := range [][]float64{t.x, t.c, t.w} {
+			for _, v := range s {
+				binary.LittleEndian.PutUint64(b[:], math.Float64bits(v))
+				h.Write(b[:])
+			}
+		}
+	}
+	s, _ := json.Marshal(map[string]any{ // numbers and strings always marshal
+		"epochs": o.Epochs, "steps": o.Steps, "minutes": o.Minutes, "batch": o.Batch, "learn rate": o.LearnRate,
+		"weight decay": o.WeightDecay, "schedule": o.Schedule, "warm-up": o.WarmUp, "clip": o.Clip, "ema": o.EMA,
+		"patience": o.Patience, "validation every": o.ValidEvery, "seed": o.Seed, "data": fmt.Sprintf("%x", h.Sum64()),
+	})
+	return string(s)
+}
+
+func (f *fit) save(path string) error {
+	if f.adam == nil {
+		return fmt.Errorf("models: fit: checkpoint: only models.Adam can be saved; %T cannot", f.opts.Solver)
+	}
+	file, err := f.m.file("checkpoint")
+	if err != nil {
+		return err
+	}
+	file.Metadata["settings"] = f.settings()
+	file.Metadata["done"] = f.s.Done
+	all := f.m.params.All()
+	for _, p := range all {
+		file.Tensors = append(file.Tensors, tensorOf("", p))
+	}
+	addMemory(file, "best/", f.best, all)
+	if f.ema != nil {
+		addMemory(file, "ema/", f.ema, all)
+	}
+	addMoments(file, "adam/", f.adam.m, f.adam.v)
+	addProgress(file, "progress/", f.s, f.adam.step)
+	if f.snapAt.Step != f.s.Step {
+		addMemory(file, "snapshot/", f.snapshot, all)
+		addMoments(file, "snapshot-adam/", f.snapshot.m, f.snapshot.v)
+		addProgress(file, "snapshot-progress/", f.snapAt, f.snapshot.step)
+	}
+	return wrap("fit: checkpoint", store.Write(path, file))
+}
+
+func addMemory(file *store.File, prefix string, s *memory, all []*graph.Param) {
+	for i, p := range all {
+		r, c := p.Shape()
+		t := store.Tensor{Name: prefix + p.Name(), Shape: []int{r, c}}
+		if len(s.f32[i]) > 0 {
+			t.F32 = s.f32[i]
+		} else {
+			t.F64 = s.f64[i]
+		}
+		file.Tensors = append(file.Tensors, t)
+	}
+}
+
+func addMoments(file *store.File, prefix string, m, v [][]float64) {
+	for i := range m {
+		file.Tensors = append(file.Tensors,
+			store.Tensor{Name: fmt.Sprintf("%sm%d", prefix, i), Shape: []int{len(m[i])}, F64: m[i]},
+			store.Tensor{Name: fmt.Sprintf("%sv%d", prefix, i), Shape: []int{len(v[i])}, F64: v[i]})
+	}
+}
+
+func addProgress(file *store.File, prefix string, s progress, adamStep int) {
+	ints := []int64{int64(s.Step), int64(s.Epoch), int64(s.Pos), int64(s.BestStep), int64(s.Bad), int64(s.Rewinds), int64(s.SinceDrop), int64(s.Rows), int64(adamStep)}
+	floats := []float64{s.LRScale, s.Best, s.Elapsed, s.Train, s.Valid}
+	file.Tensors = append(file.Tensors,
+		store.Tensor{Name: prefix + "counters", Shape: []int{len(ints)}, I64: ints},
+		store.Tensor{Name: prefix + "numbers", Shape: []int{len(floats)}, F64: floats})
+}
+
+func (f *fit) load(path string) error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("models: fit: resume from %s: %w", path, fmt.Errorf(format, args...))
+	}
+	file, err := store.Read(path)
+	if err != nil {
+		return wrap("fit: resume", err)
+	}
+	if file.Metadata["kind"] != "checkpoint" {
+		return fail("the file is a %s, not a checkpoint", file.Metadata["kind"])
+	}
+	want, err := f.m.file("checkpoint")
+	if err != nil {
+		return err
+	}
+	if file.Metadata["spec"] != want.Metadata["spec"] {
+		return fail("the checkpoint is of another model: %s", file.Metadata["spec"])
+	}
+	if got := file.Metadata["settings"]; got != f.settings() {
+		return fail("other data or settings: the checkpoint has %s, this fit %s", got, f.settings())
+	}
+	if f.adam == nil {
+		return fail("only models.Adam can be resumed; %T cannot", f.opts.Solver)
+	}
+	all := f.m.params.All()
+	if err := f.m.fill(file, ""); err != nil {
+		return fail("%w", err)
+	}
+	if err := getMemory(file, "best/", f.best, all); err != nil {
+		return fail("%w", err)
+	}
+	if f.ema != nil {
+		if err := getMemory(file, "ema/", f.ema, all); err != nil {
+			return fail("%w", err)
+		}
+	}
+	if f.adam.m, f.adam.v, err = getMoments(file, "adam/", f.params); err != nil {
+		return fail("%w", err)
+	}
+	if f.s, f.adam.step, err = getProgress(file, "progress/"); err != nil {
+		return fail("%w", err)
+	}
+	f.s.Done = file.Metadata["done"]
+	f.keepSnapshot()
+	if file.Tensor("snapshot-progress/counters") != nil {
+		return f.loadSnapshot(file, fail)
+	}
+	return nil
+}
+
+func (f *fit) loadSnapshot(file *store.File, fail func(string, ...any) error) error {
+	err := getMemory(file, "snapshot/", f.snapshot, f.m.params.All())
+	if err == nil {
+		f.snapshot.m, f.snapshot.v, err = getMoments(file, "snapshot-adam/", f.params)
+	}
+	if err == nil {
+		f.snapAt, f.snapshot.step, err = getProgress(file, "snapshot-progress/")
+	}
+	if err != nil {
+		return fail("%w", err)
+	}
+	f.resumedSnapshot = true
+	return nil
+}
+
+func getMemory(file *store.File, prefix string, s *memory, all []*graph.Param) error {
+	for i, p := range all {
+		t := file.Tensor(prefix + p.Name())
+		if t == nil || len(t.F32) != len(s.f32[i]) || len(t.F64) != len(s.f64[i]) {
+			return fmt.Errorf("tensor %q is missing or has another size", prefix+p.Name())
+		}
+		copy(s.f32[i], t.F32)
+		copy(s.f64[i], t.F64)
+	}
+	return nil
+}
+
+func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v [][]float64, err error) {
+	if file.Tensor(prefix+"m0") == nil {
+		return nil, nil, nil // before the first step
+	}
+	for i, p := range params {
+		r, c := p.Shape()
+		a, b := file.Tensor(fmt.Sprintf("%sm%d", prefix, i)), file.Tensor(fmt.Sprintf("%sv%d", prefix, i))
+		if a == nil || b == nil || len(a.F64) != r*c || len(b.F64) != r*c {
+			return nil, nil, fmt.Errorf("moments %d are missing or have another size", i)
+		}
+		m, v = append(m, a.F64), append(v, b.F64)
+	}
+	return m, v, nil
+}
+
+func getProgress(file *store.File, prefix string) (s progress, adamStep int, err error) {
+	c, n := file.Tensor(prefix+"counters"), file.Tensor(prefix+"numbers")
+	if c == nil || n == nil || len(c.I64) != 9 || len(n.F64) != 5 {
+		return s, 0, fmt.Errorf("the counters are missing")
+	}
+	i := c.I64
+	s = progress{Step: int(i[0]), Epoch: int(i[1]), Pos: int(i[2]), BestStep: int(i[3]), Bad: int(i[4]), Rewinds: int(i[5]),
+		SinceDrop: int(i[6]), Rows: int(i[7]), LRScale: n.F64[0], Best: n.F64[1], Elapsed: n.F64[2], Train: n.F64[3], Valid: n.F64[4]}
+	return s, int(i[8]), nil
+}

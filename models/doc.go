@@ -1,0 +1,16 @@
+// Package models has ready flows for tables of numbers: fit one to rows of data,
+// score rows with it, sample from it, save it to one file.
+//
+//	m, err := models.New(models.Spec{Model: "nsf", Dim: 6})
+//	report, err := m.Fit(ctx, models.Data{X: x}, models.FitOptions{Epochs: 50})
+//	logp, err := m.LogProb(x, nil)
+//	samples, err := m.Sample(1000, nil, models.SampleOptions{Seed: 1})
+//	err = m.Save("model.safetensors")
+//
+// Columns are standardised by means and standard deviations fitted from the
+// training rows, which are part of the model: log-densities and samples are in
+// the units of the user's data. All of LogProb, Sample, SampleLogProb, Inverse
+// and Score take any number of rows, may be called by several goroutines at
+// once (not while Fit runs), and give a row the same bits whatever rows it
+// comes with.
+package models

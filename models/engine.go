@@ -1,0 +1,140 @@
+package models
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// engine is a compiled program and its idle run states.
+type engine struct {
+	prog *graph.Program
+	pool sync.Pool
+}
+
+// chunk is how many rows are standardised and run at a time.
+const chunk = 4096
+
+// state is one goroutine's run and buffers.
+type state struct {
+	run  *graph.Run
+	x, c []float64
+	out  [2][]float64
+}
+
+func (m *Model) engine(name string, build func(g *graph.Graph, x, c graph.Expr)) (*engine, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if e, ok := m.engines[name]; ok {
+		return e, nil
+	}
+	g := graph.New(m.params, graph.Eval)
+	x := g.Rows("x", m.spec.Dim)
+	var c graph.Expr
+	if m.spec.Context > 0 {
+		c = g.Rows("context", m.spec.Context)
+	}
+	build(g, x, c)
+	prog, err := g.Compile()
+	if err != nil {
+		return nil, fmt.Errorf("models: %s: %w", name, err)
+	}
+	e := &engine{prog: prog}
+	m.engines[name] = e
+	return e, nil
+}
+
+func (e *engine) get(m *Model) *state {
+	if s, ok := e.pool.Get().(*state); ok {
+		return s
+	}
+	return &state{run: e.prog.NewRun(), x: make([]float64, chunk*m.spec.Dim), c: make([]float64, chunk*m.spec.Context)}
+}
+
+// buffer returns output buffer i for cols columns of a chunk.
+func (s *state) buffer(i, cols int) []float64 {
+	if len(s.out[i]) < chunk*cols {
+		s.out[i] = make([]float64, chunk*cols)
+	}
+	return s.out[i]
+}
+
+// ErrContext says that a context is missing, or given where there is none.
+var ErrContext = errors.New("context")
+
+// check verifies shapes and finiteness of what is scored.
+func (m *Model) check(task string, x, c mat.Matrix, rows int) error {
+	if x != nil {
+		if _, cols := x.Dims(); cols != m.spec.Dim {
+			return fmt.Errorf("models: %s: %d columns, the model has %d", task, cols, m.spec.Dim)
+		}
+		if err := finite(task, x, m.schema.Columns); err != nil {
+			return err
+		}
+	}
+	switch {
+	case m.spec.Context == 0 && c != nil:
+		return fmt.Errorf("models: %s: %w given, the model has none", task, ErrContext)
+	case m.spec.Context == 0:
+		return nil
+	case c == nil:
+		return fmt.Errorf("models: %s: %w missing: the model is conditioned on %d columns", task, ErrContext, m.spec.Context)
+	}
+	r, k := c.Dims()
+	if k != m.spec.Context || r != rows {
+		return fmt.Errorf("models: %s: %w of (%d, %d), want (%d, %d)", task, ErrContext, r, k, rows, m.spec.Context)
+	}
+	return finite(task, c, m.schema.Context)
+}
+
+func finite(task string, x mat.Matrix, cols []Column) error {
+	r, k := x.Dims()
+	for i := range r {
+		for j := range k {
+			if v := x.At(i, j); math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("models: %s: row %d, column %q: %v is not a finite number", task, i+1, cols[j].Name, v)
+			}
+		}
+	}
+	return nil
+}
+
+// stream runs the engine over rows of x in chunks; done receives each chunk.
+func (m *Model) stream(e *engine, x, c mat.Matrix, rows int, seed, first uint64, outs []string, widths []int, done func(lo, hi int, out [2][]float64)) error {
+	s := e.get(m)
+	defer e.pool.Put(s)
+	if err := s.run.Bind("x", graph.Rows{Float64: s.x}); err != nil {
+		return err
+	}
+	if m.spec.Context > 0 {
+		if err := s.run.Bind("context", graph.Rows{Float64: s.c}); err != nil {
+			return err
+		}
+	}
+	for i, o := range outs {
+		if err := s.run.Into(o, graph.Rows{Float64: s.buffer(i, widths[i])}); err != nil {
+			return err
+		}
+	}
+	for lo := 0; lo < rows; lo += chunk {
+		hi := min(lo+chunk, rows)
+		if x != nil {
+			standardise(s.x, x, lo, hi, m.schema.Columns)
+		}
+		if c != nil {
+			standardise(s.c, c, lo, hi, m.schema.Context)
+		}
+		s.run.Seed, s.run.FirstRow = seed, first+uint64(lo)
+		if err := s.run.Do(context.Background(), hi-lo); err != nil {
+			return err
+		}
+		done(lo, hi, s.out)
+	}
+	return nil
+}

@@ -1,0 +1,112 @@
+package models
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"github.com/gorgeflow/gorge/graph"
+	"github.com/gorgeflow/gorge/models/internal/store"
+)
+
+// Save writes the model to one safetensors file: parameters as tensors,
+// architecture and columns with their scaling as JSON in the metadata. It is
+// written under a temporary name, synced and renamed.
+func (m *Model) Save(path string) error {
+	f, err := m.file("model")
+	if err != nil {
+		return err
+	}
+	for _, p := range m.params.All() {
+		f.Tensors = append(f.Tensors, tensorOf("", p))
+	}
+	return wrap("save", store.Write(path, f))
+}
+
+// Load reads a model that Save wrote. What the model is stands in the file.
+func Load(path string) (*Model, error) {
+	f, err := store.Read(path)
+	if err != nil {
+		return nil, wrap("load", err)
+	}
+	m, err := fromFile(f, "model")
+	if err != nil {
+		return nil, fmt.Errorf("models: load %s: %w", path, err)
+	}
+	if err := m.fill(f, ""); err != nil {
+		return nil, fmt.Errorf("models: load %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func wrap(task string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("models: %s: %w", task, err)
+}
+
+func (m *Model) file(kind string) (*store.File, error) {
+	spec, err := json.Marshal(m.spec)
+	if err != nil {
+		return nil, fmt.Errorf("models: save: %w", err)
+	}
+	schema, err := json.Marshal(m.schema)
+	if err != nil {
+		return nil, fmt.Errorf("models: save: scaling: %w", err)
+	}
+	return &store.File{Metadata: map[string]string{"kind": kind, "spec": string(spec), "schema": string(schema)}}, nil
+}
+
+func fromFile(f *store.File, kind string) (*Model, error) {
+	if got := f.Metadata["kind"]; got != kind {
+		return nil, fmt.Errorf("the file is a %s, not a %s", got, kind)
+	}
+	var spec Spec
+	if err := json.Unmarshal([]byte(f.Metadata["spec"]), &spec); err != nil {
+		return nil, fmt.Errorf("architecture: %w", err)
+	}
+	m, err := New(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(f.Metadata["schema"]), &m.schema); err != nil {
+		return nil, fmt.Errorf("columns: %w", err)
+	}
+	if len(m.schema.Columns) != spec.Dim || len(m.schema.Context) != spec.Context {
+		return nil, fmt.Errorf("columns: %d and %d of context, the model has %d and %d", len(m.schema.Columns), len(m.schema.Context), spec.Dim, spec.Context)
+	}
+	for _, c := range m.schema.Columns {
+		if !(c.Scale > 0) || math.IsInf(c.Scale, 0) || !finiteNumber(c.Mean) {
+			return nil, fmt.Errorf("column %q: scaling by %v from %v", c.Name, c.Scale, c.Mean)
+		}
+	}
+	return m, nil
+}
+
+func tensorOf(prefix string, p *graph.Param) store.Tensor {
+	r, c := p.Shape()
+	a, _ := p.Float32()
+	b, _ := p.Float64()
+	return store.Tensor{Name: prefix + p.Name(), Shape: []int{r, c}, F32: a, F64: b}
+}
+
+// fill sets the parameters from the tensors of the file.
+func (m *Model) fill(f *store.File, prefix string) error {
+	for _, p := range m.params.All() {
+		t := f.Tensor(prefix + p.Name())
+		r, c := p.Shape()
+		if t == nil {
+			return fmt.Errorf("tensor %q is missing", prefix+p.Name())
+		}
+		a, _ := p.Float32()
+		b, _ := p.Float64()
+		if len(t.Shape) != 2 || t.Shape[0] != r || t.Shape[1] != c || len(t.F32) != len(a) || len(t.F64) != len(b) {
+			return fmt.Errorf("tensor %q: shape %v, want (%d, %d) of %s", t.Name, t.Shape, r, c, m.spec.DType)
+		}
+		copy(a, t.F32)
+		copy(b, t.F64)
+	}
+	m.params.Changed()
+	return nil
+}

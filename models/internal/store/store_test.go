@@ -1,0 +1,146 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func sample() *File {
+	return &File{
+		Metadata: map[string]string{"spec": `{"model":"nsf"}`, "note": "ü \" \\"},
+		Tensors: []Tensor{
+			{Name: "a", Shape: []int{2, 3}, F32: []float32{1, 2, 3, -4, 5e-40, 6}},
+			{Name: "b", Shape: []int{2}, F64: []float64{1e300, -0.5}},
+			{Name: "c", Shape: []int{1}, I64: []int64{-7}},
+			{Name: "d", Shape: []int{3}, U8: []byte{1, 2, 255}},
+			{Name: "empty", Shape: []int{0}, F32: []float32{}},
+		},
+	}
+}
+
+func encoded(t testing.TB) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, Encode(&b, sample()))
+	return b.Bytes()
+}
+
+func TestRoundTrip(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "m.safetensors")
+	require.NoError(t, Write(path, sample()))
+	got, err := Read(path)
+	require.NoError(t, err)
+	require.Equal(t, sample(), got)
+	first, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for range 5 {
+		require.Equal(t, first, encoded(t))
+	}
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, left, 1)
+}
+
+// Cut off anywhere, with any byte changed, a file is refused and nothing panics.
+func TestDamage(t *testing.T) {
+	b := encoded(t)
+	for n := range b {
+		_, err := Decode("cut", b[:n])
+		require.Error(t, err, "cut at %d", n)
+	}
+	_, err := Decode("long", append(bytes.Clone(b), 0))
+	require.Error(t, err)
+	for i := range b {
+		for _, mask := range []byte{1, 2, 0x20, 0x80, 0xff} {
+			c := bytes.Clone(b)
+			c[i] ^= mask
+			got, err := Decode("flip", c)
+			if err == nil {
+				// A change of spacing or of the spelling of an escape is no damage.
+				require.Equal(t, sample(), got, "byte %d ^ %x", i, mask)
+			}
+		}
+	}
+}
+
+func TestMessages(t *testing.T) {
+	b := encoded(t)
+	n := binary.LittleEndian.Uint64(b)
+	replace := func(old, new string) []byte {
+		require.Equal(t, len(old), len(new))
+		require.Contains(t, string(b[:8+n]), old)
+		return bytes.Replace(b, []byte(old), []byte(new), 1)
+	}
+	for _, c := range []struct {
+		b    []byte
+		want string
+	}{
+		{nil, "empty"},
+		{[]byte("abc"), "not a model file"},
+		{[]byte("PK\x03\x04 something quite else that is long"), "not a model file"},
+		{replace(`"format":"gorge"`, `"format":"other"`), "not one of gorge"},
+		{replace(`"format_version":"1"`, `"format_version":"2"`), "newer version (format 2, this program reads 1)"},
+		{replace(`"format_version":"1"`, `"format_version":"x"`), "format version"},
+		{replace(`[0,24]`, `[0,25]`), `tensor "a"`},
+		{replace(`[2,3]`, `[9,9]`), `tensor "a"`},
+		{b[:len(b)-1], "cut short"},
+	} {
+		_, err := Decode("m.safetensors", c.b)
+		require.ErrorContains(t, err, c.want)
+		require.ErrorContains(t, err, "m.safetensors")
+	}
+}
+
+type failing struct{ after int }
+
+func (f *failing) Write(b []byte) (int, error) {
+	if f.after--; f.after < 0 {
+		return 0, errors.New("no space left on device")
+	}
+	return len(b), nil
+}
+
+func TestDiskTrouble(t *testing.T) {
+	for n := range 3 {
+		require.ErrorContains(t, Encode(&failing{n}, sample()), "no space left")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	require.NoError(t, os.WriteFile(file, []byte("x"), 0o644))
+	require.ErrorContains(t, Write(filepath.Join(file, "m"), sample()), "m")
+	bad := sample()
+	bad.Tensors[0].Shape = []int{5}
+	path := filepath.Join(dir, "m")
+	require.NoError(t, Write(path, sample()))
+	require.ErrorContains(t, Write(path, bad), `tensor "a"`)
+	got, err := Read(path)
+	require.NoError(t, err, "the old file stays")
+	require.Equal(t, sample(), got)
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 2, "no temporary file stays")
+	_, err = Read(filepath.Join(dir, "missing"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(encoded(f))
+	f.Add([]byte{})
+	f.Add([]byte(strings.Repeat("\xff", 16)))
+	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		got, err := Decode("fuzz", b)
+		if err != nil {
+			return
+		}
+		var again bytes.Buffer
+		require.NoError(t, Encode(&again, got))
+	})
+}

@@ -1,0 +1,320 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// loop takes steps until something ends the fit.
+func (f *fit) loop() error {
+	f.start = time.Now().Add(-time.Duration(f.s.Elapsed * float64(time.Second)))
+	if !f.resumedSnapshot {
+		f.keepSnapshot()
+	}
+	for f.s.Done == "" || f.s.Done == "interrupted" {
+		f.s.Done = ""
+		if f.finished() {
+			break
+		}
+		loss, norm, rate, n, err := f.step()
+		if f.ctx.Err() != nil {
+			f.s.Done = "interrupted"
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if !finiteNumber(loss) || !finiteNumber(norm) {
+			if err := f.rewind(n, loss); err != nil {
+				return err
+			}
+			continue
+		}
+		f.advance(n)
+		f.s.Elapsed = time.Since(f.start).Seconds()
+		validated := f.s.Step%f.opts.ValidEvery == 0 || f.ending()
+		if validated && f.valid != nil {
+			if err := f.validate(); err != nil {
+				return err
+			}
+		}
+		if f.s.Step%snapshotSteps == 0 {
+			f.keepSnapshot()
+		}
+		f.tell(loss, norm, rate, n, validated && f.valid != nil)
+		if f.opts.Checkpoint != "" && f.s.Step%f.opts.CheckpointSteps == 0 {
+			if err := f.save(f.opts.Checkpoint); err != nil {
+				return err
+			}
+		}
+	}
+	f.s.Elapsed = time.Since(f.start).Seconds()
+	if f.s.Done == "interrupted" && f.valid != nil && f.s.Best == math.Inf(1) && f.s.Step > 0 {
+		f.best.take(f.m.params.All())
+	}
+	return nil
+}
+
+func finiteNumber(v float64) bool { return v-v == 0 }
+
+// step evaluates a batch and updates the parameters if all is finite.
+func (f *fit) step() (loss, norm, rate float64, n int, err error) {
+	if n, err = f.batch(); err != nil {
+		return
+	}
+	f.run.Step = uint64(f.s.Step)
+	if err = f.run.Do(f.ctx, n); err != nil {
+		if f.ctx.Err() == nil {
+			err = fmt.Errorf("models: fit: %w", err)
+		}
+		return
+	}
+	loss = f.run.Number("loss")
+	norm = f.gradNorm()
+	rate = f.rate()
+	if !finiteNumber(loss) || !finiteNumber(norm) {
+		return
+	}
+	scale := 1.0
+	if f.opts.Clip > 0 && norm > f.opts.Clip {
+		scale = f.opts.Clip / norm
+	}
+	if f.adam != nil {
+		f.adam.LearnRate, f.adam.clip = rate, scale
+	} else if scale != 1 {
+		f.scaleGrads(scale)
+	}
+	if err = f.opts.Solver.Step(f.grads); err != nil {
+		err = fmt.Errorf("models: fit: solver: %w", err)
+		return
+	}
+	f.m.params.Changed()
+	if f.ema != nil {
+		f.ema.average(f.m.params.All(), f.opts.EMA)
+	}
+	// What the batch lost, as a mean over its rows.
+	sum := 0.0
+	for _, w := range f.weights[:n] {
+		sum += w
+	}
+	if sum > 0 {
+		loss /= sum
+	}
+	return
+}
+
+func (f *fit) gradNorm() float64 {
+	ss := 0.0
+	for _, p := range f.params {
+		_, g := p.Float32()
+		for _, v := range g {
+			ss += float64(v) * float64(v)
+		}
+		_, g64 := p.Float64()
+		for _, v := range g64 {
+			ss += v * v
+		}
+	}
+	return math.Sqrt(ss)
+}
+
+func (f *fit) scaleGrads(a float64) {
+	for _, p := range f.params {
+		_, g := p.Float32()
+		for i := range g {
+			g[i] *= float32(a)
+		}
+		_, g64 := p.Float64()
+		for i := range g64 {
+			g64[i] *= a
+		}
+	}
+}
+
+// done is the part of the fit that lies behind, by steps or by time.
+func (f *fit) done() float64 {
+	d := 0.0
+	if f.totalSteps > 0 {
+		d = float64(f.s.Step) / float64(f.totalSteps)
+	}
+	if f.opts.Minutes > 0 {
+		d = max(d, f.s.Elapsed/(60*f.opts.Minutes))
+	}
+	return min(d, 1)
+}
+
+func (f *fit) rate() float64 {
+	r := f.opts.LearnRate * f.s.LRScale
+	if f.opts.Schedule == "cosine" {
+		r *= 0.5 * (1 + math.Cos(math.Pi*f.done()))
+	}
+	if f.s.Step < f.opts.WarmUp {
+		r *= float64(f.s.Step+1) / float64(f.opts.WarmUp)
+	}
+	return r
+}
+
+func (f *fit) advance(n int) {
+	f.s.Step++
+	f.s.Rows += n
+	f.s.Pos += n
+	if f.s.Pos >= f.train.rows {
+		f.s.Pos = 0
+		f.s.Epoch++
+	}
+}
+
+// ending reports whether this was the last step.
+func (f *fit) ending() bool {
+	return f.totalSteps > 0 && f.s.Step >= f.totalSteps || f.opts.Minutes > 0 && f.s.Elapsed >= 60*f.opts.Minutes
+}
+
+func (f *fit) finished() bool {
+	switch {
+	case f.ctx.Err() != nil:
+		f.s.Done = "interrupted"
+	case f.opts.Epochs > 0 && f.s.Epoch >= f.opts.Epochs:
+		f.s.Done = "epochs"
+	case f.totalSteps > 0 && f.s.Step >= f.totalSteps:
+		f.s.Done = "steps"
+	case f.opts.Minutes > 0 && f.s.Elapsed >= 60*f.opts.Minutes:
+		f.s.Done = "time"
+	case f.opts.Patience > 0 && f.s.Bad >= f.opts.Patience:
+		f.s.Done = "patience"
+	}
+	return f.s.Done != ""
+}
+
+// rewind goes back to the last snapshot with half the learning rate.
+func (f *fit) rewind(n int, loss float64) error {
+	where := f.run.Diagnose(n)
+	if where == "" {
+		where = "the gradients"
+	}
+	step := f.s.Step
+	all := f.m.params.All()
+	f.snapshot.put(all)
+	if f.adam != nil {
+		f.snapshot.putAdam(f.adam)
+	}
+	rewinds, scale := f.s.Rewinds+1, f.s.LRScale/2
+	elapsed := f.s.Elapsed
+	f.s = f.snapAt
+	f.s.Rewinds, f.s.LRScale, f.s.Elapsed = rewinds, scale, elapsed
+	f.snapAt.Rewinds, f.snapAt.LRScale = rewinds, scale
+	if rewinds > maxRewinds {
+		f.s.Done = "diverged"
+		return fmt.Errorf("models: fit: %w at step %d, %d rewinds did not help: loss %v, first not finite: %s; try a smaller learning rate", ErrDiverged, step, maxRewinds, loss, where)
+	}
+	return nil
+}
+
+func (f *fit) keepSnapshot() {
+	f.snapshot.take(f.m.params.All())
+	if f.adam != nil {
+		f.snapshot.takeAdam(f.adam)
+	}
+	f.snapAt = f.s
+}
+
+// validate measures the mean NLL of the validation rows, weighted, with the
+// averaged weights if there are such, and keeps the best.
+func (f *fit) validate() error {
+	all := f.m.params.All()
+	if f.ema != nil {
+		f.swap.take(all)
+		f.ema.put(all)
+		defer f.swap.put(all)
+	}
+	nll, err := f.mean(f.valid)
+	if err != nil {
+		return err
+	}
+	f.s.Valid = nll
+	f.s.SinceDrop++
+	if nll < f.s.Best {
+		f.s.Best, f.s.BestStep, f.s.Bad, f.s.SinceDrop = nll, f.s.Step, 0, 0
+		f.best.take(all)
+		return nil
+	}
+	f.s.Bad++
+	if f.opts.Schedule == "plateau" && f.s.SinceDrop >= max(f.opts.Patience/2, 3) {
+		f.s.LRScale /= 2
+		f.s.SinceDrop = 0
+	}
+	return nil
+}
+
+// mean is the weighted mean NLL of a table, standardised.
+func (f *fit) mean(t *table) (float64, error) {
+	if f.evalOut == nil {
+		f.evalOut = make([]float64, t.rows)
+	}
+	if err := f.bind(f.eval, t, nil); err != nil {
+		return 0, err
+	}
+	if err := f.eval.Into("logprob", graph.Rows{Float64: f.evalOut}); err != nil {
+		return 0, err
+	}
+	if err := f.eval.Do(f.ctx, t.rows); err != nil {
+		if f.ctx.Err() != nil {
+			return math.Inf(1), nil
+		}
+		return 0, fmt.Errorf("models: fit: validation: %w", err)
+	}
+	sum := 0.0
+	for i, lp := range f.evalOut[:t.rows] {
+		if w := t.weight(i); w > 0 {
+			sum -= w * lp
+		}
+	}
+	if math.IsNaN(sum) {
+		return math.Inf(1), nil
+	}
+	return sum / t.sumW, nil
+}
+
+func (f *fit) tell(loss, norm, rate float64, n int, validated bool) {
+	if math.IsNaN(f.s.Train) {
+		f.s.Train = loss
+	}
+	f.s.Train += (loss - f.s.Train) * min(1, 1/float64(min(f.perEpoch, 100)))
+	if f.opts.Progress == nil {
+		return
+	}
+	left := time.Duration(-1)
+	if d := f.done(); d > 0 {
+		left = time.Duration(f.s.Elapsed * (1 - d) / d * float64(time.Second))
+	}
+	f.opts.Progress(Progress{
+		Step: f.s.Step, Steps: f.totalSteps, Epoch: f.s.Epoch, Train: loss + f.shift, Valid: f.s.Valid + f.shift,
+		BestValid: f.s.Best + f.shift, Validated: validated, GradNorm: norm, LearnRate: rate,
+		RowsPerSecond: float64(f.s.Rows) / max(f.s.Elapsed, 1e-9), Left: left,
+	})
+}
+
+// keepBest leaves the best weights in the model.
+func (f *fit) keepBest() {
+	all := f.m.params.All()
+	switch {
+	case f.valid != nil && (f.s.Best < math.Inf(1) || f.s.Done == "diverged"):
+		f.best.put(all)
+	case f.ema != nil:
+		f.ema.put(all)
+	}
+	f.m.params.Changed()
+}
+
+func (f *fit) report() *Report {
+	r := &Report{
+		Steps: f.s.Step, Epochs: f.s.Epoch, Train: f.s.Train + f.shift, Valid: math.NaN(), BestStep: f.s.BestStep, Rows: f.train.rows,
+		Seconds: f.s.Elapsed, Rewinds: f.s.Rewinds, Stopped: f.s.Done, RowsPerSecond: float64(f.s.Rows) / max(f.s.Elapsed, 1e-9),
+	}
+	if f.valid != nil {
+		r.Valid = f.s.Best + f.shift
+	}
+	return r
+}

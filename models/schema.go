@@ -1,0 +1,138 @@
+package models
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// Column is one column of data and how it is standardised: (x - Mean)/Scale.
+type Column struct {
+	Name  string  `json:"name"`
+	Mean  float64 `json:"mean"`
+	Scale float64 `json:"scale"`
+	// Step, if positive, is the width of the uniform noise that is added to the
+	// column in training: it has few distinct values that far apart.
+	Step float64 `json:"step,omitempty"`
+}
+
+// Schema is the columns of a model and of its context.
+type Schema struct {
+	Columns []Column `json:"columns"`
+	Context []Column `json:"context,omitempty"`
+}
+
+// logScale is Σ log Scale, what a log-density in the user's units is lower by.
+func (s Schema) logScale() float64 {
+	t := 0.0
+	for _, c := range s.Columns {
+		t += math.Log(c.Scale)
+	}
+	return t
+}
+
+// FewValues is the number of distinct values up to which a column of many rows
+// counts as discrete.
+const FewValues = 32
+
+// fitColumns finds mean and standard deviation of each column of x. A constant
+// column, and one of few distinct values unless dequantise says to add noise to
+// such, is an error: the likelihood of a density there has no bound.
+func fitColumns(x mat.Matrix, names []string, dequantise, context bool) ([]Column, error) {
+	rows, cols := x.Dims()
+	out := make([]Column, cols)
+	v := make([]float64, rows)
+	for j := range cols {
+		name := fmt.Sprintf("x%d", j+1)
+		if j < len(names) {
+			name = names[j]
+		}
+		for i := range v {
+			v[i] = x.At(i, j)
+			if math.IsNaN(v[i]) || math.IsInf(v[i], 0) {
+				return nil, fmt.Errorf("models: row %d, column %q: %v is not a finite number: drop or fill such rows", i+1, name, v[i])
+			}
+		}
+		c, err := fitColumn(v, name, dequantise, context)
+		if err != nil {
+			return nil, err
+		}
+		out[j] = c
+	}
+	return out, nil
+}
+
+func fitColumn(v []float64, name string, dequantise, context bool) (Column, error) {
+	c := Column{Name: name}
+	n := float64(len(v))
+	big := 0.0
+	for _, x := range v {
+		big = math.Max(big, math.Abs(x))
+	}
+	if big == 0 {
+		big = 1
+	}
+	for _, x := range v { // scaled, so that sums of squares do not overflow
+		c.Mean += x / big / n
+	}
+	ss := 0.0
+	for _, x := range v {
+		ss += (x/big - c.Mean) * (x/big - c.Mean) / n
+	}
+	c.Mean *= big
+	c.Scale = math.Sqrt(ss) * big
+	if !(c.Scale > 1e-12*math.Abs(c.Mean)) || c.Scale == 0 {
+		if context {
+			c.Scale = 1
+			return c, nil
+		}
+		return c, fmt.Errorf("models: column %q is constant (%v in all %d rows): it has no density; leave it out", name, v[0], len(v))
+	}
+	if context {
+		return c, nil
+	}
+	few, gap := distinct(v)
+	if few == 0 || len(v) < 4*few {
+		return c, nil
+	}
+	if !dequantise {
+		return c, fmt.Errorf("models: column %q has only %d distinct values in %d rows: a density there grows without bound; leave it out, make it context, or ask for dequantising", name, few, len(v))
+	}
+	c.Step = gap
+	return c, nil
+}
+
+// distinct returns the number of distinct values if it is at most FewValues, and
+// the least gap between them; 0 if there are more.
+func distinct(v []float64) (n int, gap float64) {
+	seen := make(map[float64]bool, FewValues+1)
+	for _, x := range v {
+		seen[x] = true
+		if len(seen) > FewValues {
+			return 0, 0
+		}
+	}
+	s := make([]float64, 0, len(seen))
+	for x := range seen {
+		s = append(s, x)
+	}
+	slices.Sort(s)
+	gap = math.Inf(1)
+	for i := 1; i < len(s); i++ {
+		gap = math.Min(gap, s[i]-s[i-1])
+	}
+	return len(s), gap
+}
+
+// standardise writes rows lo … hi of x to dst, row by row.
+func standardise(dst []float64, x mat.Matrix, lo, hi int, cols []Column) {
+	k := 0
+	for i := lo; i < hi; i++ {
+		for j, c := range cols {
+			dst[k] = (x.At(i, j) - c.Mean) / c.Scale
+			k++
+		}
+	}
+}

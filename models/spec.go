@@ -1,0 +1,326 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gorgeflow/gorge/flows"
+	"github.com/gorgeflow/gorge/graph"
+	"github.com/gorgeflow/gorge/layers"
+)
+
+// Spec says what a model is: everything that, with its parameters, makes it
+// again. Zero values are the defaults of the model.
+type Spec struct {
+	// Model is one of Names.
+	Model string `json:"model"`
+	// Dim is the number of columns modelled.
+	Dim int `json:"dim"`
+	// Context is the number of columns the density is conditioned on.
+	Context int `json:"context,omitempty"`
+	// Layers is the number of couplings or autoregressive layers.
+	Layers int `json:"layers"`
+	// Hidden are the widths of the conditioners' hidden layers.
+	Hidden []int `json:"hidden"`
+	// Blocks, if positive, makes conditioners residual with that many blocks of
+	// width Hidden[0]; -1 makes them plain where residual is the default.
+	Blocks int `json:"blocks,omitempty"`
+	// Bins is the number of bins of splines.
+	Bins int `json:"bins,omitempty"`
+	// Bound is the half width of the box of splines.
+	Bound float64 `json:"bound,omitempty"`
+	// Activation of the conditioners.
+	Activation layers.Activation `json:"activation,omitempty"`
+	// Dropout in the conditioners, in training.
+	Dropout float64 `json:"dropout,omitempty"`
+	// Mixing of columns between layers: "none", "reverse", "shuffle" or "lu".
+	Mixing string `json:"mixing,omitempty"`
+	// Norm between layers: "none", "act" or "batch".
+	Norm string `json:"norm,omitempty"`
+	// Base density: "normal", "diagonal", "student" or "mixture".
+	Base string `json:"base,omitempty"`
+	// Tails is the number of standard deviations beyond which columns are drawn in
+	// logarithmically; default 4, negative for never.
+	Tails float64 `json:"tails,omitempty"`
+	// Embed, if positive, passes the context through a network to that many
+	// columns first.
+	Embed int `json:"embed,omitempty"`
+	// DType is "float32" (default) or "float64".
+	DType string `json:"dtype"`
+	// Seed chooses initial parameters and random permutations.
+	Seed uint64 `json:"seed"`
+}
+
+// family is one of the ready models.
+type family struct {
+	name, paper, good string
+	defaults          Spec
+	layer             func(b *builder, i int) flows.Layer
+}
+
+var families = []family{
+	{
+		name: "nice", paper: "Dinh et al. 2015, arXiv:1410.8516", good: "volume-preserving couplings and one scaling: simple, never explodes",
+		defaults: Spec{Layers: 8, Hidden: []int{128, 128}, Mixing: "none"},
+		layer:    func(b *builder, i int) flows.Layer { return b.coupling(i, layers.Additive{}) },
+	},
+	{
+		name: "realnvp", paper: "Dinh et al. 2017, arXiv:1605.08803", good: "affine couplings: fast in both directions",
+		defaults: Spec{Layers: 10, Hidden: []int{128, 128}, Mixing: "lu"},
+		layer:    func(b *builder, i int) flows.Layer { return b.coupling(i, layers.Affine{}) },
+	},
+	{
+		name: "maf", paper: "Papamakarios et al. 2017, arXiv:1705.07057", good: "affine autoregression: fast densities, slower samples",
+		defaults: Spec{Layers: 5, Hidden: []int{128, 128}, Mixing: "reverse"},
+		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(layers.Affine{}) },
+	},
+	{
+		name: "iaf", paper: "Kingma et al. 2016, arXiv:1606.04934", good: "inverted autoregression: fast samples, slower densities",
+		defaults: Spec{Layers: 4, Hidden: []int{64, 64}, Mixing: "reverse"},
+		layer:    func(b *builder, i int) flows.Layer { return layers.Invert(b.autoregressive(layers.Affine{})) },
+	},
+	{
+		name: "nsf", paper: "Durkan et al. 2019, arXiv:1906.04032", good: "spline couplings: sharp densities, fast in both directions",
+		defaults: Spec{Layers: 8, Hidden: []int{128}, Blocks: 2, Bins: 8, Bound: 5, Mixing: "lu"},
+		layer:    func(b *builder, i int) flows.Layer { return b.coupling(i, b.spline()) },
+	},
+	{
+		name: "nsf-ar", paper: "Durkan et al. 2019, arXiv:1906.04032", good: "spline autoregression: the sharpest densities here, slower samples",
+		defaults: Spec{Layers: 5, Hidden: []int{128}, Blocks: 2, Bins: 8, Bound: 5, Mixing: "lu"},
+		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(b.spline()) },
+	},
+}
+
+// Names lists the ready models.
+func Names() []string {
+	var out []string
+	for _, f := range families {
+		out = append(out, f.name)
+	}
+	return out
+}
+
+// Describe returns the paper of a ready model and what it is good at.
+func Describe(name string) (paper, good string) {
+	for _, f := range families {
+		if f.name == name {
+			return f.paper, f.good
+		}
+	}
+	return "", ""
+}
+
+func findFamily(name string) (*family, error) {
+	for i := range families {
+		if families[i].name == name {
+			return &families[i], nil
+		}
+	}
+	return nil, fmt.Errorf("models: unknown model %q%s: want one of %s", name, Nearest(name, Names()), strings.Join(Names(), ", "))
+}
+
+// complete fills in the defaults of the family.
+func (s Spec) complete() (Spec, *family, error) {
+	if s.Model == "" {
+		s.Model = "nsf"
+	}
+	f, err := findFamily(s.Model)
+	if err != nil {
+		return s, nil, err
+	}
+	d := f.defaults
+	if s.Layers == 0 {
+		s.Layers = d.Layers
+	}
+	if len(s.Hidden) == 0 {
+		s.Hidden = slices.Clone(d.Hidden)
+	}
+	if s.Blocks == 0 {
+		s.Blocks = d.Blocks
+	}
+	if s.Blocks < 0 {
+		s.Blocks = -1
+	}
+	if s.Bins == 0 {
+		s.Bins = d.Bins
+	}
+	if s.Bound == 0 {
+		s.Bound = d.Bound
+	}
+	if s.Mixing == "" {
+		s.Mixing = d.Mixing
+	}
+	if s.Norm == "" {
+		s.Norm = "none"
+	}
+	if s.Base == "" {
+		s.Base = "normal"
+	}
+	if s.Tails == 0 {
+		s.Tails = 4
+	}
+	if s.DType == "" {
+		s.DType = "float32"
+	}
+	return s, f, s.check()
+}
+
+func (s Spec) check() error {
+	oneOf := func(what, v string, names ...string) error {
+		if slices.Contains(names, v) {
+			return nil
+		}
+		return fmt.Errorf("models: %s %q%s: want one of %s", what, v, Nearest(v, names), strings.Join(names, ", "))
+	}
+	switch {
+	case s.Dim < 1:
+		return fmt.Errorf("models: %d columns: need at least one", s.Dim)
+	case s.Context < 0 || s.Embed < 0:
+		return fmt.Errorf("models: %d context columns, embedded to %d: must not be negative", s.Context, s.Embed)
+	case s.Layers < 1 || s.Layers > 1000:
+		return fmt.Errorf("models: %d layers: want 1 to 1000", s.Layers)
+	}
+	for _, err := range []error{
+		oneOf("mixing", s.Mixing, "none", "reverse", "shuffle", "lu"),
+		oneOf("norm", s.Norm, "none", "act", "batch"),
+		oneOf("base", s.Base, "normal", "diagonal", "student", "mixture"),
+	} {
+		if err != nil {
+			return err
+		}
+	}
+	_, err := graph.ParseDType(s.DType)
+	return err
+}
+
+// builder makes the flow of a complete Spec.
+type builder struct {
+	Spec
+	p       *graph.Params
+	context int
+	at      *graph.Params // of the layer being made
+}
+
+func (b *builder) net() layers.Net {
+	n := layers.Net{Hidden: b.Hidden, Blocks: max(b.Blocks, 0), Activation: b.Activation, Dropout: b.Dropout}
+	if b.Tails > 0 {
+		n.Saturate = 10
+	}
+	return n
+}
+
+func (b *builder) spline() layers.Transformer {
+	return layers.RationalQuadratic{Bins: b.Bins, Bound: b.Bound}
+}
+
+func (b *builder) coupling(i int, t layers.Transformer) flows.Layer {
+	split := layers.Split(layers.Even)
+	if i%2 == 1 {
+		split = layers.Odd
+	}
+	return layers.NewCoupling(b.at, b.Dim, split, t, b.net(), layers.CouplingOptions{Context: b.context})
+}
+
+func (b *builder) autoregressive(t layers.Transformer) *layers.Autoregressive {
+	return layers.NewAutoregressive(b.at, b.Dim, t, b.net(), layers.AutoregressiveOptions{Context: b.context})
+}
+
+// build makes the flow. Layers are numbered from the noise to the data.
+func (b *builder) build(f *family) *flows.Flow {
+	b.context = b.Context
+	var embed *layers.MLP
+	if b.Context > 0 && b.Embed > 0 {
+		embed = layers.NewMLP(b.p.In("embedding"), b.Context, b.Embed, layers.Net{Hidden: []int{64, 64}})
+		b.context = b.Embed
+	}
+	var ls []flows.Layer
+	if f.name == "nice" {
+		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}))
+	}
+	for i := range b.Layers {
+		b.at = b.p.In(fmt.Sprintf("layer%d", i))
+		ls = append(ls, f.layer(b, i))
+		switch b.Norm {
+		case "act":
+			ls = append(ls, layers.NewActNorm(b.p.In(fmt.Sprintf("norm%d", i)), b.Dim))
+		case "batch":
+			ls = append(ls, layers.NewBatchNorm(b.p.In(fmt.Sprintf("norm%d", i)), b.Dim, layers.BatchNormOptions{}))
+		}
+		ls = b.mix(ls, i)
+	}
+	if b.Tails > 0 {
+		ls = append(ls, layers.NewLogTails(b.p, b.Dim, b.Tails))
+	}
+	flow := flows.New(b.base(), ls...)
+	if embed != nil {
+		flow.Embed(embed)
+	}
+	return flow
+}
+
+// mix adds what stands between layers i and i+1; a linear map stands behind the
+// last one too.
+func (b *builder) mix(ls []flows.Layer, i int) []flows.Layer {
+	if b.Dim == 1 && b.Mixing != "lu" {
+		return ls
+	}
+	p := b.p.In(fmt.Sprintf("mixing%d", i))
+	switch b.Mixing {
+	case "reverse":
+		return append(ls, layers.NewReverse(p, b.Dim))
+	case "shuffle":
+		return append(ls, layers.NewShuffle(p, b.Dim, b.Seed+uint64(i)+1))
+	case "lu":
+		return append(ls, layers.NewLU(p, b.Dim, layers.LUOptions{Shuffle: b.Seed + uint64(i) + 1}))
+	}
+	return ls
+}
+
+func (b *builder) base() flows.Base {
+	p := b.p.In("base")
+	switch b.Base {
+	case "diagonal":
+		return flows.NewDiagonalNormal(p, b.Dim, b.context)
+	case "student":
+		return flows.NewStudentT(p, b.Dim, 8)
+	case "mixture":
+		return flows.NewMixture(p, b.Dim, 8)
+	}
+	return flows.NewStandardNormal(p, b.Dim)
+}
+
+// Nearest returns `, did you mean "x"` for the name closest to a misspelt one, or
+// nothing if none is close.
+func Nearest(name string, names []string) string {
+	best, at := 3, -1
+	for i, n := range names {
+		if d := editDistance(name, n); d < best {
+			best, at = d, i
+		}
+	}
+	if at < 0 {
+		return ""
+	}
+	return fmt.Sprintf(", did you mean %q", names[at])
+}
+
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diag := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diag
+			if a[i] != b[j] {
+				cost++
+			}
+			diag = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
