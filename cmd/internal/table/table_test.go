@@ -1,0 +1,155 @@
+package table
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func write(t testing.TB, name, text string) string {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(p, []byte(text), 0o644))
+	return p
+}
+
+func TestCSV(t *testing.T) {
+	for name, text := range map[string]string{
+		"header":    "a,b\n1,2\n3,4.5e-3\n",
+		"crlf":      "\xef\xbb\xbfa,b\r\n1,2\r\n\r\n3,4.5e-3",
+		"tabs":      "a\tb\n1\t2\n3\t4.5e-3\n",
+		"semicolon": "a;b\n1; 2\n3;4.5e-3\n",
+		"quotes":    "\"a\",b\n\"1\",2\n3,\"4.5e-3\"\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := Read(write(t, "d.csv", text), nil)
+			require.NoError(t, err)
+			require.Equal(t, []string{"a", "b"}, got.Columns)
+			require.Equal(t, []float64{1, 2, 3, 4.5e-3}, got.Data)
+		})
+	}
+	got, err := Read("-", strings.NewReader("1,2\n3,4\n"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"x1", "x2"}, got.Columns)
+	require.Equal(t, 2, got.Rows)
+}
+
+func TestErrors(t *testing.T) {
+	npy := func(descr, shape string, data int) string {
+		h := "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }\n"
+		return npyPrefix + "\x01\x00" + string([]byte{byte(len(h)), 0}) + h + strings.Repeat("\x00", data)
+	}
+	for _, c := range []struct{ file, text, want string }{
+		{"d.csv", "", "the file is empty"},
+		{"d.csv", "a,b\n", "no rows"},
+		{"d.csv", "a,b\n1,2\n3\n", "d.csv:3: 1 fields, the first row has 2"},
+		{"d.csv", "a,b\n1,2,3\n", "d.csv:2: 3 fields"},
+		{"d.csv", "income,b\n1,2\nn/a,2\n", `d.csv:3: column "income": "n/a" is not a number`},
+		{"d.csv", "a,b\n1,\n", `d.csv:2: column "b": empty cell`},
+		{"d.csv", "a,b\n1,2\n1,NaN\n", `row 2, column "b": NaN is not a finite number`},
+		{"d.csv", "a,b\n1,1e999\n", `row 1, column "b": +Inf`},
+		{"d.csv", "a,a\n1,2\n", "both named"},
+		{"d.xls", "abc", "unknown kind of file"},
+		{"d.npy", "abc", "not a NumPy"},
+		{"d.npy", npy("<f8", "(3, 2)", 40), "promises 3 × 2"},
+		{"d.npy", npy("<f8", "(1000000000, 100000)", 8), "promises"},
+		{"d.npy", npy("|O", "(3, 2)", 48), `"|O" is not supported`},
+		{"d.npy", npy("<f8", "(3, 2, 2)", 96), "want a matrix"},
+		{"d.npy", npy("<f8", "(0, 2)", 0), "no numbers"},
+		{"d.npz", "PK broken", "not an .npz archive"},
+	} {
+		_, err := Read(write(t, c.file, c.text), nil)
+		require.ErrorContains(t, err, c.want)
+		require.ErrorContains(t, err, c.file)
+	}
+	_, err := Read(filepath.Join(t.TempDir(), "missing.csv"), nil)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "missing.csv")
+	_, err = Read(t.TempDir(), nil)
+	require.ErrorContains(t, err, "folder")
+}
+
+// Every kind of file gives back what was written, in pieces of any size.
+func TestRoundTrip(t *testing.T) {
+	data := []float64{1, -2.5, 1e-300, math.MaxFloat64, 0.1, 1. / 3}
+	for _, ext := range []string{".csv", ".npy"} {
+		p := filepath.Join(t.TempDir(), "d"+ext)
+		w, err := Create(p, []string{"a", "b,c"}, nil, false)
+		require.NoError(t, err)
+		require.NoError(t, w.Write(data[:2]))
+		require.NoError(t, w.Write(data[2:]))
+		require.NoError(t, w.Close())
+		got, err := Read(p, nil)
+		require.NoError(t, err)
+		require.Equal(t, data, got.Data)
+		r, err := Open(p, nil)
+		require.NoError(t, err)
+		var pieces []float64
+		buf := make([]float64, 5)
+		for {
+			n, err := r.Next(buf)
+			if err == io.EOF {
+				break
+			}
+			require.NoError(t, err)
+			pieces = append(pieces, buf[:2*n]...)
+		}
+		require.Equal(t, data, pieces)
+		require.NoError(t, r.Close())
+		w, err = Create(p, []string{"a"}, nil, true)
+		require.NoError(t, err)
+		w.Abort()
+		left, err := os.ReadDir(filepath.Dir(p))
+		require.NoError(t, err)
+		require.Len(t, left, 1)
+	}
+	var out bytes.Buffer
+	w, err := Create("-", []string{"p"}, &out, true)
+	require.NoError(t, err)
+	require.NoError(t, w.Write([]float64{float64(float32(0.1))}))
+	require.NoError(t, w.Close())
+	require.Equal(t, "p\n0.1\n", out.String())
+}
+
+func TestSelect(t *testing.T) {
+	cols := []string{"age", "income", "7", "d"}
+	got, err := Select(cols, "income, 1,3-4")
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 0, 2, 3}, got)
+	_, err = Select(cols, "incme")
+	require.ErrorContains(t, err, `did you mean "income"`)
+	_, err = Select(cols, "9")
+	require.ErrorContains(t, err, "there are 4 columns")
+	_, err = Select(cols, "d,d")
+	require.ErrorContains(t, err, "twice")
+}
+
+func fuzz(f *testing.F, ext string) {
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p := filepath.Join(t.TempDir(), "f"+ext)
+		require.NoError(t, os.WriteFile(p, b, 0o644))
+		got, err := Read(p, nil)
+		if err == nil {
+			require.Len(t, got.Data, got.Rows*got.Cols)
+		}
+	})
+}
+
+func FuzzCSV(f *testing.F) {
+	for _, s := range []string{"a,b\n1,2\n", "\"\n", "1;2\n\"3\";4", "\xef\xbb\xbf", ",,,\n,,,"} {
+		f.Add([]byte(s))
+	}
+	fuzz(f, ".csv")
+}
+
+func FuzzNPY(f *testing.F) {
+	f.Add([]byte(npyPrefix + "\x01\x00\x3a\x00{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }\n\x00\x00\x00\x00"))
+	f.Add([]byte(npyPrefix))
+	fuzz(f, ".npy")
+}
