@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
+
+	"github.com/gorgeflow/gorge/cmd/internal/tboard"
+	"github.com/gorgeflow/gorge/models"
+)
+
+// metric is a line of metrics.jsonl.
+type metric struct {
+	Step      int      `json:"step"`
+	Epoch     int      `json:"epoch"`
+	Train     float64  `json:"train_nll"`
+	Valid     *float64 `json:"valid_nll,omitempty"`
+	GradNorm  float64  `json:"grad_norm"`
+	LearnRate float64  `json:"learning_rate"`
+	RowsPerS  float64  `json:"rows_per_s"`
+}
+
+// trainLog takes a fit's progress to the terminal, metrics.jsonl and
+// TensorBoard.
+type trainLog struct {
+	file   *os.File
+	buf    *bufio.Writer
+	events *tboard.Writer
+	out    io.Writer
+	quiet  bool
+	bar    *mpb.Bar
+	bars   *mpb.Progress
+	status string
+	begin  time.Time
+	last   time.Time
+	sum    float64
+	n      int
+}
+
+// metricSteps is how many steps a line of metrics is the mean of.
+const metricSteps = 10
+
+func newLog(dir string, o *trainOptions, m *models.Model, out io.Writer) (*trainLog, error) {
+	mode := os.O_CREATE | os.O_WRONLY | os.O_TRUNC
+	if o.resume != "" {
+		mode = os.O_CREATE | os.O_WRONLY | os.O_APPEND
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "metrics.jsonl"), mode, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	events, err := tboard.New(dir)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	l := &trainLog{file: f, buf: bufio.NewWriter(f), events: events, out: out, quiet: o.Quiet, begin: time.Now()}
+	if !o.Quiet {
+		s := m.Spec()
+		fmt.Fprintf(out, "%s: %d columns, %d context, %d layers, hidden %v, %d parameters, %s\n", s.Model, s.Dim, s.Context, s.Layers, s.Hidden, m.Parameters(), s.DType)
+	}
+	if file, ok := out.(*os.File); ok && !o.Quiet && term.IsTerminal(int(file.Fd())) {
+		if w, _, err := term.GetSize(int(file.Fd())); err == nil && w > 0 {
+			l.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40))
+			l.bar = l.bars.AddBar(1000, mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return l.status })))
+		}
+	}
+	return l, nil
+}
+
+// step is called after each step of a fit.
+func (l *trainLog) step(p models.Progress) {
+	l.sum += p.Train
+	l.n++
+	if l.n == metricSteps || p.Validated || p.Step == 1 {
+		l.metric(p)
+	}
+	if l.quiet {
+		return
+	}
+	now := time.Now()
+	if l.bar != nil {
+		if now.Sub(l.last) > 100*time.Millisecond || p.Validated {
+			l.last = now
+			l.status = line(p)
+			l.bar.SetCurrent(int64(1000 * l.done(p)))
+		}
+		return
+	}
+	if p.Step == 1 || now.Sub(l.last) > 5*time.Second {
+		l.last = now
+		fmt.Fprintln(l.out, line(p))
+	}
+}
+
+func (l *trainLog) metric(p models.Progress) {
+	m := metric{Step: p.Step, Epoch: p.Epoch, Train: l.sum / float64(l.n), GradNorm: p.GradNorm, LearnRate: p.LearnRate, RowsPerS: p.RowsPerSecond}
+	l.sum, l.n = 0, 0
+	if p.Validated {
+		m.Valid = finite(p.Valid)
+	}
+	// A log that cannot be written must not end a fit; close reports nothing either.
+	if b, err := json.Marshal(m); err == nil {
+		_, _ = l.buf.Write(append(b, '\n'))
+	}
+	_ = l.events.Scalar("nll/train", int64(p.Step), m.Train)
+	_ = l.events.Scalar("gradient norm", int64(p.Step), p.GradNorm)
+	_ = l.events.Scalar("learning rate", int64(p.Step), p.LearnRate)
+	if m.Valid != nil {
+		_ = l.events.Scalar("nll/validation", int64(p.Step), *m.Valid)
+		_ = l.buf.Flush()
+	}
+}
+
+// done is the part of the fit that lies behind.
+func (l *trainLog) done(p models.Progress) float64 {
+	if p.Steps > 0 {
+		return float64(p.Step) / float64(p.Steps)
+	}
+	elapsed := time.Since(l.begin)
+	if p.Left < 0 {
+		return 0
+	}
+	return float64(elapsed) / float64(elapsed+p.Left)
+}
+
+func line(p models.Progress) string {
+	s := fmt.Sprintf("step %d", p.Step)
+	if p.Steps > 0 {
+		s += fmt.Sprintf("/%d", p.Steps)
+	}
+	s += fmt.Sprintf("  epoch %d  nll %.4f", p.Epoch, p.Train)
+	if v := finite(p.Valid); v != nil {
+		s += fmt.Sprintf("  validation %.4f", *v)
+	}
+	s += fmt.Sprintf("  %.0f rows/s", p.RowsPerSecond)
+	if p.Left >= 0 {
+		s += fmt.Sprintf("  %v left", p.Left.Round(time.Second))
+	}
+	return s
+}
+
+func (l *trainLog) close() {
+	if l.bar != nil {
+		l.bar.Abort(false)
+		l.bars.Wait()
+	}
+	_ = l.buf.Flush()
+	_ = l.file.Close()
+	_ = l.events.Close()
+}
+
+// readMetrics reads a run's metrics; of steps told twice, before and after a
+// resume, the later telling counts.
+func readMetrics(path string) ([]metric, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	var out []metric
+	d := json.NewDecoder(f)
+	for {
+		var m metric
+		if err := d.Decode(&m); err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+				return out, nil
+			}
+			return out, nil // a line cut short by a kill: what is before it counts
+		}
+		for len(out) > 0 && out[len(out)-1].Step >= m.Step {
+			out = out[:len(out)-1]
+		}
+		out = append(out, m)
+	}
+}

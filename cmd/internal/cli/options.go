@@ -1,0 +1,185 @@
+package cli
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/gorgeflow/gorge/layers"
+	"github.com/gorgeflow/gorge/models"
+)
+
+// trainOptions are the flags of train. The yaml names are those of the flags:
+// the same struct is what a run folder keeps.
+type trainOptions struct {
+	Data        string  `yaml:"data"`
+	Shape       string  `yaml:"shape"`
+	Rows        int     `yaml:"rows"`
+	Columns     string  `yaml:"columns"`
+	Context     string  `yaml:"context"`
+	Weights     string  `yaml:"weights"`
+	Test        string  `yaml:"test"`
+	Valid       string  `yaml:"valid"`
+	Model       string  `yaml:"model"`
+	Layers      int     `yaml:"layers"`
+	Hidden      []int   `yaml:"hidden,flow"`
+	Blocks      int     `yaml:"blocks"`
+	Bins        int     `yaml:"bins"`
+	Bound       float64 `yaml:"bound"`
+	Activation  string  `yaml:"activation"`
+	Dropout     float64 `yaml:"dropout"`
+	Mixing      string  `yaml:"mixing"`
+	Norm        string  `yaml:"norm"`
+	Base        string  `yaml:"base"`
+	Tails       float64 `yaml:"tails"`
+	Embed       int     `yaml:"embed"`
+	LearnRate   float64 `yaml:"lr"`
+	Schedule    string  `yaml:"schedule"`
+	WarmUp      int     `yaml:"warm-up"`
+	Epochs      int     `yaml:"epochs"`
+	Steps       int     `yaml:"steps"`
+	Minutes     float64 `yaml:"minutes"`
+	Batch       int     `yaml:"batch"`
+	Clip        float64 `yaml:"clip"`
+	WeightDecay float64 `yaml:"weight-decay"`
+	EMA         float64 `yaml:"ema"`
+	Patience    int     `yaml:"patience"`
+	Seed        uint64  `yaml:"seed"`
+	DType       string  `yaml:"dtype"`
+	Dequantise  bool    `yaml:"dequantise"`
+	Checkpoint  int     `yaml:"checkpoint"`
+	Out         string  `yaml:"out"`
+	Quiet       bool    `yaml:"quiet"`
+	resume      string
+	config      string
+}
+
+func (o *trainOptions) flags(c *cobra.Command) {
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.Data, "data", "", "table to fit: .csv, .npy, .npz, or - for standard input")
+	f.StringVar(&o.Shape, "shape", "moons", "built-in shape to fit where no --data is given")
+	f.IntVar(&o.Rows, "rows", 20000, "rows drawn of a built-in shape")
+	f.StringVar(&o.Columns, "columns", "", "columns to model: names, numbers from 1, ranges (default all others)")
+	f.StringVar(&o.Context, "context", "", "columns to condition on")
+	f.StringVar(&o.Weights, "weights", "", "column with the weight of each row")
+	f.StringVar(&o.Test, "test", "", "test table, or the fraction of rows set aside (default 0.1)")
+	f.StringVar(&o.Valid, "valid", "", "validation table, or the fraction of rows set aside (default 0.1)")
+	f.StringVar(&o.Model, "model", "nsf", "one of "+strings.Join(models.Names(), ", "))
+	f.IntVar(&o.Layers, "layers", 0, "couplings or autoregressive layers (default of the model)")
+	f.IntSliceVar(&o.Hidden, "hidden", nil, "widths of hidden layers, such as 128,128 (default of the model)")
+	f.IntVar(&o.Blocks, "blocks", 0, "residual blocks in each network, -1 for plain networks (default of the model)")
+	f.IntVar(&o.Bins, "bins", 0, "bins of splines (default 8)")
+	f.Float64Var(&o.Bound, "bound", 0, "half width of the box of splines (default 5)")
+	f.StringVar(&o.Activation, "activation", "relu", "one of "+fmt.Sprint(layers.Activations()))
+	f.Float64Var(&o.Dropout, "dropout", 0, "probability of dropping a hidden unit in training")
+	f.StringVar(&o.Mixing, "mixing", "", "between layers: none, reverse, shuffle, lu (default of the model)")
+	f.StringVar(&o.Norm, "norm", "", "between layers: none, act, batch (default none)")
+	f.StringVar(&o.Base, "base", "", "noise: normal, diagonal, student, mixture (default normal)")
+	f.Float64Var(&o.Tails, "tails", 0, "standard deviations beyond which columns are drawn in, -1 for never (default 4)")
+	f.IntVar(&o.Embed, "embed", 0, "columns to embed the context in, by a network (default none)")
+	f.Float64Var(&o.LearnRate, "lr", 0, "learning rate (default 0.001)")
+	f.StringVar(&o.Schedule, "schedule", "cosine", "of the learning rate: cosine, constant, plateau")
+	f.IntVar(&o.WarmUp, "warm-up", 100, "steps over which the learning rate rises")
+	f.IntVar(&o.Epochs, "epochs", 0, "passes over the data (default 100, unless --steps or --minutes is given)")
+	f.IntVar(&o.Steps, "steps", 0, "optimiser steps")
+	f.Float64Var(&o.Minutes, "minutes", 0, "time for the fit (default 0.4 for a built-in shape)")
+	f.IntVar(&o.Batch, "batch", 0, "rows a step (default 256)")
+	f.Float64Var(&o.Clip, "clip", 5, "limit on the norm of the gradients, -1 for none")
+	f.Float64Var(&o.WeightDecay, "weight-decay", 0, "decoupled weight decay")
+	f.Float64Var(&o.EMA, "ema", 0, "decay of a moving average of the weights, such as 0.999")
+	f.IntVar(&o.Patience, "patience", 0, "validations without improvement that end the fit, -1 for never")
+	f.Uint64Var(&o.Seed, "seed", 1, "decides splits, initial weights, order of rows, samples")
+	f.StringVar(&o.DType, "dtype", "float32", "float32 or float64")
+	f.BoolVar(&o.Dequantise, "dequantise", false, "add uniform noise to columns of few distinct values")
+	f.IntVar(&o.Checkpoint, "checkpoint", 500, "steps between checkpoints")
+	f.StringVar(&o.Out, "out", "", "run folder (default runs/NAME of the data)")
+	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder")
+	f.StringVar(&o.config, "config", "", "YAML file of options by these names; flags come first")
+	f.BoolVar(&o.Quiet, "quiet", false, "print nothing but errors")
+}
+
+// readConfig sets the flags that a YAML file names and the command line does not.
+func readConfig(c *cobra.Command, path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	values := map[string]any{}
+	if err := yaml.Unmarshal(b, &values); err != nil {
+		return usagef("%s: %w", path, err)
+	}
+	for key, v := range values {
+		f := c.Flags().Lookup(key)
+		if f == nil || key == "config" || key == "resume" || key == "help" {
+			return usagef("%s: unknown option %q%s", path, key, models.Nearest(key, flagNames(c)))
+		}
+		if f.Changed {
+			continue
+		}
+		text := fmt.Sprint(v)
+		if list, ok := v.([]any); ok {
+			parts := make([]string, len(list))
+			for i, p := range list {
+				parts[i] = fmt.Sprint(p)
+			}
+			if text = strings.Join(parts, ","); text == "" {
+				continue
+			}
+		}
+		if err := c.Flags().Set(key, text); err != nil {
+			return usagef("%s: %s: %w", path, key, err)
+		}
+	}
+	return nil
+}
+
+const optionsFile = "train.yaml"
+
+func (o *trainOptions) write(dir string) error {
+	b, err := yaml.Marshal(o)
+	if err != nil {
+		return fmt.Errorf("train: options: %w", err)
+	}
+	return writeFile(filepath.Join(dir, optionsFile), b)
+}
+
+func readOptions(dir string) (*trainOptions, error) {
+	path := filepath.Join(dir, optionsFile)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: no run to resume: %w", dir, err)
+	}
+	o := &trainOptions{}
+	if err := yaml.Load(b, o, yaml.WithKnownFields()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	o.Out = dir
+	return o, nil
+}
+
+// writeFile writes a file under a temporary name and renames it.
+func writeFile(path string, b []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(b)
+	if e := tmp.Chmod(0o644); err == nil {
+		err = e
+	}
+	if e := tmp.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(tmp.Name())
+	}
+	return err
+}

@@ -1,0 +1,370 @@
+// Package picture draws fits: densities beside data, samples, corner plots and
+// training curves, as PNG, SVG or PDF by the file's ending.
+package picture
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/palette/moreland"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+var (
+	blue   = color.NRGBA{0x1f, 0x4e, 0x9c, 0xff}
+	orange = color.NRGBA{0xd9, 0x5f, 0x02, 0xff}
+	grey   = color.NRGBA{0x55, 0x55, 0x55, 0xff}
+)
+
+func alpha(c color.NRGBA, a uint8) color.Color {
+	c.A = a
+	return c
+}
+
+// maxPoints is how many points a scatter shows at most.
+const maxPoints = 4000
+
+// save draws a grid of plots (nil for an empty place) to a file, under a
+// temporary name first.
+func save(path string, grid [][]*plot.Plot, w, h font.Length) (err error) {
+	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
+	c, err := draw.NewFormattedCanvas(w, h, format)
+	if err != nil {
+		return fmt.Errorf("picture: %s: %w", path, err)
+	}
+	tiles := draw.Tiles{Rows: len(grid), Cols: len(grid[0]), PadX: 4 * vg.Millimeter, PadY: 4 * vg.Millimeter,
+		PadTop: 3 * vg.Millimeter, PadBottom: 3 * vg.Millimeter, PadLeft: 3 * vg.Millimeter, PadRight: 5 * vg.Millimeter}
+	canvases := plot.Align(grid, tiles, draw.New(c))
+	for i := range grid {
+		for j, p := range grid[i] {
+			if p != nil {
+				p.Draw(canvases[i][j])
+			}
+		}
+	}
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".picture.*")
+	if err != nil {
+		return fmt.Errorf("picture: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			tmp.Close()
+			os.Remove(tmp.Name())
+			err = fmt.Errorf("picture: %s: %w", path, err)
+		}
+	}()
+	if _, err = c.WriteTo(tmp); err != nil {
+		return err
+	}
+	if err = tmp.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
+
+func newPlot(title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.TextStyle.Font.Size = vg.Points(13)
+	p.BackgroundColor = color.White
+	for _, a := range []*plot.Axis{&p.X, &p.Y} {
+		a.Label.TextStyle.Font.Size = vg.Points(11)
+		a.Tick.Label.Font.Size = vg.Points(9)
+	}
+	return p
+}
+
+// span is the range of a column, with a margin; outliers are left out.
+func span(v []float64) (lo, hi float64) {
+	s := slices.DeleteFunc(slices.Clone(v), func(x float64) bool { return x-x != 0 })
+	if len(s) == 0 {
+		return -1, 1
+	}
+	slices.Sort(s)
+	lo, hi = s[len(s)/200], s[len(s)-1-len(s)/200]
+	m := 0.15 * (hi - lo)
+	if m == 0 {
+		m = math.Max(math.Abs(lo)*0.1, 1)
+	}
+	return lo - m, hi + m
+}
+
+func column(data []float64, cols, j int) []float64 {
+	out := make([]float64, len(data)/cols)
+	for i := range out {
+		out[i] = data[i*cols+j]
+	}
+	return out
+}
+
+func scatter(p *plot.Plot, x, y []float64, c color.Color, size font.Length) error {
+	step := max(1, len(x)/maxPoints)
+	var xy plotter.XYs
+	for i := 0; i < len(x); i += step {
+		if x[i]-x[i] == 0 && y[i]-y[i] == 0 && x[i] >= p.X.Min && x[i] <= p.X.Max && y[i] >= p.Y.Min && y[i] <= p.Y.Max {
+			xy = append(xy, plotter.XY{X: x[i], Y: y[i]})
+		}
+	}
+	if len(xy) == 0 {
+		return nil
+	}
+	s, err := plotter.NewScatter(xy)
+	if err != nil {
+		return fmt.Errorf("picture: %w", err)
+	}
+	s.GlyphStyle = draw.GlyphStyle{Color: c, Radius: size, Shape: draw.CircleGlyph{}}
+	p.Add(s)
+	return nil
+}
+
+// heat is a function on a grid.
+type heat struct {
+	n              int
+	x0, x1, y0, y1 float64
+	z              []float64
+}
+
+func (h heat) Dims() (c, r int)   { return h.n, h.n }
+func (h heat) X(c int) float64    { return h.x0 + (float64(c)+0.5)*(h.x1-h.x0)/float64(h.n) }
+func (h heat) Y(r int) float64    { return h.y0 + (float64(r)+0.5)*(h.y1-h.y0)/float64(h.n) }
+func (h heat) Z(c, r int) float64 { return h.z[r*h.n+c] }
+
+// Density draws data of two columns beside the density exp(logProb).
+func Density(path string, logProb func(points []float64) ([]float64, error), data []float64, columns [2]string) error {
+	if len(data) < 2 {
+		return fmt.Errorf("picture: %s: no data", path)
+	}
+	x, y := column(data, 2, 0), column(data, 2, 1)
+	h := heat{n: 300}
+	h.x0, h.x1 = span(x)
+	h.y0, h.y1 = span(y)
+	points := make([]float64, 0, 2*h.n*h.n)
+	for r := range h.n {
+		for c := range h.n {
+			points = append(points, h.X(c), h.Y(r))
+		}
+	}
+	lp, err := logProb(points)
+	if err != nil {
+		return err
+	}
+	h.z = make([]float64, len(lp))
+	top := 0.0
+	for i, v := range lp {
+		if h.z[i] = math.Exp(v); h.z[i]-h.z[i] != 0 {
+			h.z[i] = 0
+		}
+		top = math.Max(top, h.z[i])
+	}
+	if top == 0 {
+		top = 1
+	}
+	left, right := newPlot("data", columns[0], columns[1]), newPlot("density of the fit", columns[0], columns[1])
+	for _, p := range []*plot.Plot{left, right} {
+		p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = h.x0, h.x1, h.y0, h.y1
+	}
+	if err := scatter(left, x, y, alpha(blue, 90), vg.Points(1.1)); err != nil {
+		return err
+	}
+	cm := moreland.ExtendedBlackBody()
+	cm.SetMin(0)
+	cm.SetMax(top)
+	m := plotter.NewHeatMap(h, cm.Palette(255))
+	m.Min, m.Max, m.Rasterized = 0, top, true
+	right.Add(m)
+	return save(path, [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
+}
+
+// Samples draws data and samples of two columns side by side.
+func Samples(path string, data, samples []float64, columns [2]string) error {
+	if len(data) < 2 {
+		return fmt.Errorf("picture: %s: no data", path)
+	}
+	left, right := newPlot("data", columns[0], columns[1]), newPlot("samples of the fit", columns[0], columns[1])
+	for i, p := range []*plot.Plot{left, right} {
+		p.X.Min, p.X.Max = span(column(data, 2, 0))
+		p.Y.Min, p.Y.Max = span(column(data, 2, 1))
+		v, c := data, blue
+		if i == 1 {
+			v, c = samples, orange
+		}
+		if err := scatter(p, column(v, 2, 0), column(v, 2, 1), alpha(c, 90), vg.Points(1.1)); err != nil {
+			return err
+		}
+	}
+	return save(path, [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
+}
+
+// maxColumns is how many columns a corner plot shows at most.
+const maxColumns = 8
+
+// Corner draws the columns of data and samples against each other: histograms on
+// the diagonal, points below it. Of more than eight columns the first eight are
+// shown.
+func Corner(path string, data, samples []float64, columns []string) error {
+	d := len(columns)
+	if d == 0 || len(data) < d {
+		return fmt.Errorf("picture: %s: no data", path)
+	}
+	n := min(d, maxColumns)
+	grid := make([][]*plot.Plot, n)
+	for i := range grid {
+		grid[i] = make([]*plot.Plot, n)
+		for j := range i + 1 {
+			p, err := cornerPanel(data, samples, columns, i, j)
+			if err != nil {
+				return err
+			}
+			if i < n-1 {
+				p.X.Label.Text = ""
+			}
+			if j > 0 || i == 0 {
+				p.Y.Label.Text = ""
+			}
+			grid[i][j] = p
+		}
+	}
+	grid[0][0].Title.Text = "data (blue), samples (orange)"
+	if d > n {
+		grid[0][0].Title.Text += fmt.Sprintf(": %d of %d columns", n, d)
+	}
+	side := font.Length(max(n, 2)) * 5.2 * vg.Centimeter
+	return save(path, grid, side, side)
+}
+
+func cornerPanel(data, samples []float64, columns []string, i, j int) (*plot.Plot, error) {
+	d := len(columns)
+	p := newPlot("", columns[j], columns[i])
+	p.X.Tick.Marker, p.Y.Tick.Marker = fewTicks{}, fewTicks{}
+	a := column(data, d, j)
+	p.X.Min, p.X.Max = span(a)
+	if i == j {
+		p.Y.Tick.Marker = plot.ConstantTicks(nil)
+		for k, v := range [][]float64{a, column(samples, d, j)} {
+			h := histogram(v, p.X.Min, p.X.Max)
+			line, err := plotter.NewLine(h)
+			if err != nil {
+				return nil, fmt.Errorf("picture: %w", err)
+			}
+			line.Color, line.Width = blue, vg.Points(1.2)
+			if k == 0 {
+				line.FillColor = alpha(blue, 60)
+			} else {
+				line.Color = orange
+			}
+			p.Add(line)
+		}
+		p.Y.Min = 0
+		return p, nil
+	}
+	b := column(data, d, i)
+	p.Y.Min, p.Y.Max = span(b)
+	if err := scatter(p, a, b, alpha(blue, 50), vg.Points(0.7)); err != nil {
+		return nil, err
+	}
+	return p, scatter(p, column(samples, d, j), column(samples, d, i), alpha(orange, 50), vg.Points(0.7))
+}
+
+// histogram is a density as the outline of its bars.
+func histogram(v []float64, lo, hi float64) plotter.XYs {
+	const bins = 40
+	var count [bins]float64
+	for _, x := range v {
+		if k := int((x - lo) / (hi - lo) * bins); x >= lo && k < bins {
+			count[k]++
+		}
+	}
+	w := (hi - lo) / bins
+	out := plotter.XYs{{X: lo, Y: 0}}
+	for k, c := range count {
+		y := c / math.Max(float64(len(v)), 1) / w
+		out = append(out, plotter.XY{X: lo + float64(k)*w, Y: y}, plotter.XY{X: lo + float64(k+1)*w, Y: y})
+	}
+	return append(out, plotter.XY{X: hi, Y: 0})
+}
+
+// fewTicks keeps every other label, for small panels.
+type fewTicks struct{}
+
+func (fewTicks) Ticks(lo, hi float64) []plot.Tick {
+	ticks := plot.DefaultTicks{}.Ticks(lo, hi)
+	n := 0
+	for i := range ticks {
+		if ticks[i].Label != "" {
+			if n%2 == 1 {
+				ticks[i].Label = ""
+			}
+			n++
+		}
+	}
+	return ticks
+}
+
+// Series is one curve of training.
+type Series struct {
+	Name        string
+	Step, Value []float64
+}
+
+// Loss draws training and validation losses against the step; the lowest point
+// of the last series is marked.
+func Loss(path string, series []Series) error {
+	p := newPlot("negative log-likelihood", "step", "nats per row")
+	var late []float64
+	for i, s := range series {
+		var xy plotter.XYs
+		for k, v := range s.Value {
+			if v-v == 0 {
+				xy = append(xy, plotter.XY{X: s.Step[k], Y: v})
+			}
+		}
+		if len(xy) == 0 {
+			continue
+		}
+		for _, q := range xy[len(xy)/20:] {
+			late = append(late, q.Y)
+		}
+		line, err := plotter.NewLine(xy)
+		if err != nil {
+			return fmt.Errorf("picture: %w", err)
+		}
+		line.Color, line.Width = blue, vg.Points(1.5)
+		if i == 0 && len(series) > 1 {
+			line.Color, line.Width = alpha(grey, 120), vg.Points(0.8)
+		}
+		p.Add(line)
+		p.Legend.Add(s.Name, line)
+		if i == len(series)-1 {
+			best := slices.MinFunc(xy, func(a, b plotter.XY) int { return int(math.Copysign(1, a.Y-b.Y)) })
+			m, err := plotter.NewScatter(plotter.XYs{best})
+			if err != nil {
+				return fmt.Errorf("picture: %w", err)
+			}
+			m.GlyphStyle = draw.GlyphStyle{Color: orange, Radius: vg.Points(4), Shape: draw.CircleGlyph{}}
+			p.Add(m)
+			p.Legend.Add(fmt.Sprintf("best %.4g", best.Y), m)
+		}
+	}
+	if len(late) == 0 {
+		return fmt.Errorf("picture: %s: no finite losses", path)
+	}
+	slices.Sort(late)
+	lo, hi := late[0], late[len(late)-1-len(late)/100]
+	m := math.Max(0.05*(hi-lo), 1e-6)
+	p.Y.Min, p.Y.Max = lo-m, hi+m
+	p.Legend.Top = true
+	p.Add(plotter.NewGrid())
+	return save(path, [][]*plot.Plot{{p}}, 20*vg.Centimeter, 11*vg.Centimeter)
+}
