@@ -51,7 +51,9 @@ type Matrix[T Float] struct {
 // runs over i in order, whatever the number of panels, so that a row's result
 // does not depend on the rows beside it.
 func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T) {
-	refLinear(y, x, panels, w, m, k, reach, b)
+	if !fastLinear(y, x, panels, w, m, k, reach, b) {
+		refLinear(y, x, panels, w, m, k, reach, b)
+	}
 }
 
 // LinearT computes y = g W for every row of the tile, the gradient of [Linear]
@@ -59,7 +61,9 @@ func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []in
 //
 //	y[i] = Σ_{j: reach[j]>i} W[j][i] g[j],  i < k
 func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32) {
-	refLinearT(y, g, panels, w, m, k, reach)
+	if !fastLinearT(y, g, panels, w, m, k, reach) {
+		refLinearT(y, g, panels, w, m, k, reach)
+	}
 }
 
 // Outer adds gᵀ x, summed over all rows of the tile, to the m×k matrix dw, the
@@ -70,7 +74,9 @@ func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []i
 // Entries at or beyond reach[j] are not touched. Scratch holds at least
 // [OuterScratch] elements.
 func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T) {
-	refOuter(dw, g, x, panels, m, k, reach)
+	if !fastOuter(dw, g, x, panels, m, k, reach, scratch) {
+		refOuter(dw, g, x, panels, m, k, reach)
+	}
 }
 
 // OuterScratch returns how much scratch [Outer] needs for k inputs.

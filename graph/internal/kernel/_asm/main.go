@@ -1,0 +1,215 @@
+// Command asm writes the AVX-512 matrix products of package kernel.
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// element is what differs between float32 and float64.
+type element struct {
+	name, goType string
+	size         int
+	load         func(m, z Op)
+	broadcast    func(m, z Op)
+	fma          func(x, y, z Op)
+	add          func(x, y, z Op)
+}
+
+func main() {
+	ConstraintExpr("amd64,!noasm")
+	for _, e := range []element{
+		{"32", "float32", 4, func(m, z Op) { VMOVUPS(m, z) }, func(m, z Op) { VBROADCASTSS(m, z) },
+			func(x, y, z Op) { VFMADD231PS(x, y, z) }, func(x, y, z Op) { VADDPS(x, y, z) }},
+		{"64", "float64", 8, func(m, z Op) { VMOVUPD(m, z) }, func(m, z Op) { VBROADCASTSD(m, z) },
+			func(x, y, z Op) { VFMADD231PD(x, y, z) }, func(x, y, z Op) { VADDPD(x, y, z) }},
+	} {
+		for mr := 1; mr <= 12; mr++ {
+			product(e, mr, false)
+			product(e, mr, true)
+			outer(e, mr)
+		}
+	}
+	Generate()
+}
+
+// panelBytes is the size of one feature of a panel: two vectors.
+const panelBytes = 128
+
+// product computes mr features of a panel, c[i] = start[i] + Σ_p A[i][p] b[p],
+// with A row-major (nn) or its transpose (tn), each element of A broadcast.
+// Mode 0 starts at zero, 1 at the bias of each feature, 2 at what c holds. Each
+// sum runs in order of p in one register, so that it does not depend on mr.
+func product(e element, mr int, trans bool) {
+	name := "nn"
+	if trans {
+		name = "tn"
+	}
+	TEXT(fmt.Sprintf("%s%sx%d", name, e.name, mr), NOSPLIT,
+		fmt.Sprintf("func(k int, a *%[1]s, lda int, b *%[1]s, c *%[1]s, bias *%[1]s, mode int)", e.goType))
+	Pragma("noescape")
+	k := Load(Param("k"), GP64())
+	a := Load(Param("a"), GP64())
+	lda := Load(Param("lda"), GP64())
+	b := Load(Param("b"), GP64())
+	c := Load(Param("c"), GP64())
+	mode := Load(Param("mode"), GP64())
+	shift := uint64(2)
+	if e.size == 8 {
+		shift = 3
+	}
+	SHLQ(Imm(shift), lda)
+	// Rows of A in threes: base, base + lda, base + 2 lda.
+	base := []Register{a}
+	if !trans && mr > 3 {
+		lda3 := GP64()
+		LEAQ(Mem{Base: lda, Index: lda, Scale: 2}, lda3)
+		for i := 3; i < mr; i += 3 {
+			q := GP64()
+			LEAQ(Mem{Base: base[len(base)-1], Index: lda3, Scale: 1}, q)
+			base = append(base, q)
+		}
+	}
+	var acc [][2]VecVirtual
+	for range mr {
+		acc = append(acc, [2]VecVirtual{ZMM(), ZMM()})
+	}
+	CMPQ(mode, Imm(1))
+	JEQ(LabelRef("bias"))
+	JGT(LabelRef("resume"))
+	for i := range mr {
+		VPXORQ(acc[i][0], acc[i][0], acc[i][0])
+		VPXORQ(acc[i][1], acc[i][1], acc[i][1])
+	}
+	JMP(LabelRef("begin"))
+	Label("bias")
+	bias := Load(Param("bias"), GP64())
+	for i := range mr {
+		e.broadcast(Mem{Base: bias, Disp: i * e.size}, acc[i][0])
+		VMOVUPS(acc[i][0], acc[i][1])
+	}
+	JMP(LabelRef("begin"))
+	Label("resume")
+	for i := range mr {
+		e.load(Mem{Base: c, Disp: i * panelBytes}, acc[i][0])
+		e.load(Mem{Base: c, Disp: i*panelBytes + 64}, acc[i][1])
+	}
+	Label("begin")
+	step := func(u int) {
+		b0, b1 := ZMM(), ZMM()
+		e.load(Mem{Base: b, Disp: u * panelBytes}, b0)
+		e.load(Mem{Base: b, Disp: u*panelBytes + 64}, b1)
+		for i := range mr {
+			m := Mem{Base: base[0], Disp: i * e.size}
+			if !trans {
+				m = Mem{Base: base[i/3], Disp: u * e.size}
+				if r := i % 3; r > 0 {
+					m.Index, m.Scale = lda, uint8(r)
+				}
+			}
+			v := ZMM()
+			e.broadcast(m, v)
+			e.fma(v, b0, acc[i][0])
+			e.fma(v, b1, acc[i][1])
+		}
+		if trans {
+			ADDQ(lda, a)
+		}
+	}
+	advance := func(n int) {
+		ADDQ(U32(uint32(n*panelBytes)), b)
+		if !trans {
+			for _, q := range base {
+				ADDQ(Imm(uint64(n*e.size)), q)
+			}
+		}
+	}
+	CMPQ(k, Imm(4))
+	JLT(LabelRef("tail"))
+	Label("loop")
+	for u := range 4 {
+		step(u)
+	}
+	advance(4)
+	SUBQ(Imm(4), k)
+	CMPQ(k, Imm(4))
+	JGE(LabelRef("loop"))
+	Label("tail")
+	TESTQ(k, k)
+	JZ(LabelRef("store"))
+	step(0)
+	advance(1)
+	DECQ(k)
+	JMP(LabelRef("tail"))
+	Label("store")
+	for i := range mr {
+		e.load(acc[i][0], Mem{Base: c, Disp: i * panelBytes})
+		e.load(acc[i][1], Mem{Base: c, Disp: i*panelBytes + 64})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// outer adds mr rows by two vectors of columns of a weight gradient,
+// c[i] += Σ_r g[i][r] xt[r], over the rows r of np panels. Panels of g are gstep
+// elements apart; xt has two vectors for each row, without gaps. The tile stays
+// in registers throughout.
+func outer(e element, mr int) {
+	TEXT(fmt.Sprintf("outer%sx%d", e.name, mr), NOSPLIT,
+		fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc int)", e.goType))
+	Pragma("noescape")
+	np := Load(Param("np"), GP64())
+	g := Load(Param("a"), GP64())
+	gstep := Load(Param("astep"), GP64())
+	xt := Load(Param("xt"), GP64())
+	c := Load(Param("c"), GP64())
+	ldc := Load(Param("ldc"), GP64())
+	shift := uint64(2)
+	if e.size == 8 {
+		shift = 3
+	}
+	SHLQ(Imm(shift), gstep)
+	SHLQ(Imm(shift), ldc)
+	SUBQ(U32(panelBytes), gstep)
+	var acc [][2]VecVirtual
+	for range mr {
+		x, y := ZMM(), ZMM()
+		VPXORQ(x, x, x)
+		VPXORQ(y, y, y)
+		acc = append(acc, [2]VecVirtual{x, y})
+	}
+	rows := GP64()
+	Label("panel")
+	MOVQ(U32(uint32(panelBytes/e.size/4)), rows)
+	Label("row")
+	for u := range 4 {
+		b0, b1 := ZMM(), ZMM()
+		e.load(Mem{Base: xt, Disp: u * panelBytes}, b0)
+		e.load(Mem{Base: xt, Disp: u*panelBytes + 64}, b1)
+		for i := range mr {
+			v := ZMM()
+			e.broadcast(Mem{Base: g, Disp: i*panelBytes + u*e.size}, v)
+			e.fma(v, b0, acc[i][0])
+			e.fma(v, b1, acc[i][1])
+		}
+	}
+	ADDQ(U32(4*panelBytes), xt)
+	ADDQ(Imm(uint64(4*e.size)), g)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	ADDQ(gstep, g)
+	DECQ(np)
+	JNZ(LabelRef("panel"))
+	for i := range mr {
+		e.add(Mem{Base: c}, acc[i][0], acc[i][0])
+		e.add(Mem{Base: c, Disp: 64}, acc[i][1], acc[i][1])
+		e.load(acc[i][0], Mem{Base: c})
+		e.load(acc[i][1], Mem{Base: c, Disp: 64})
+		ADDQ(ldc, c)
+	}
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,164 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+const guard = 7
+
+// buffer is n random numbers between guards that must not change.
+func buffer[T Float](rng *rand.Rand, n int) []T {
+	b := make([]T, n+2*guard)
+	for i := range b {
+		b[i] = T(math.NaN())
+		if i >= guard && i < n+guard {
+			b[i] = T(rng.NormFloat64())
+		}
+	}
+	return b[guard : n+guard : n+guard]
+}
+
+// staircases gives reaches to test: none, full, empty, random.
+func staircases(rng *rand.Rand, m, k int) [][]int32 {
+	full, empty, random := make([]int32, m), make([]int32, m), make([]int32, m)
+	last := 0
+	for j := range m {
+		full[j] = int32(k)
+		if k > last && rng.IntN(3) == 0 {
+			last += rng.IntN(min(k-last, 9) + 1)
+		}
+		random[j] = int32(last)
+	}
+	return [][]int32{nil, full, empty, random}
+}
+
+func near[T Float](t *testing.T, what string, got, want []T, terms int) {
+	t.Helper()
+	eps := 1e-6
+	if PanelRows[T]() == 16 {
+		eps = 1e-14
+	}
+	for i := range want {
+		if !(math.Abs(float64(got[i]-want[i])) <= eps*(10+float64(terms))) {
+			t.Fatalf("%s[%d]: got %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+func testProducts[T Float](t *testing.T, sizes [][2]int) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	n := PanelRows[T]()
+	for _, size := range sizes {
+		m, k := size[0], size[1]
+		for _, panels := range []int{1, 3} {
+			for s, reach := range staircases(rng, m, k) {
+				what := fmt.Sprintf("m=%d k=%d panels=%d staircase=%d", m, k, panels, s)
+				ldw := k + 3
+				w := Matrix[T]{buffer[T](rng, max(m*ldw, 1)), ldw}
+				for j := range m { // what is out of reach must not matter
+					for i := limit(reach, j, k); i < k; i++ {
+						w.Data[j*ldw+i] = T(math.NaN())
+					}
+				}
+				bias := buffer[T](rng, m)
+				x := Tile[T]{buffer[T](rng, panels*(k+2)*n), (k + 2) * n}
+				g := Tile[T]{buffer[T](rng, panels*(m+1)*n), (m + 1) * n}
+				ym := func() Tile[T] { return Tile[T]{make([]T, panels*(m+1)*n), (m + 1) * n} }
+				yk := func() Tile[T] { return Tile[T]{make([]T, panels*(k+2)*n), (k + 2) * n} }
+				for _, b := range [][]T{nil, bias} {
+					got, want := ym(), ym()
+					Linear(got, x, panels, w, m, k, reach, b)
+					refLinear(want, x, panels, w, m, k, reach, b)
+					near(t, "linear "+what, got.Data, want.Data, k)
+				}
+				got, want := yk(), yk()
+				LinearT(got, g, panels, w, m, k, reach)
+				refLinearT(want, g, panels, w, m, k, reach)
+				near(t, "linearT "+what, got.Data, want.Data, m)
+				a, b := make([]T, max(m*ldw, 1)), make([]T, max(m*ldw, 1))
+				for i := range a {
+					a[i] = T(i % 5)
+				}
+				copy(b, a)
+				scratch := make([]T, OuterScratch[T](panels, k))
+				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch)
+				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach)
+				near(t, "outer "+what, a, b, panels*n)
+			}
+		}
+	}
+}
+
+func sizes() [][2]int {
+	var out [][2]int
+	for _, m := range []int{0, 1, 2, 3, 5, 11, 12, 13, 24, 25, 37, 64, 70} {
+		for _, k := range []int{0, 1, 2, 4, 7, 12, 15, 16, 17, 31, 32, 33, 48, 64, 65, 70} {
+			out = append(out, [2]int{m, k})
+		}
+	}
+	return append(out, [2]int{200, 131}, [2]int{131, 200})
+}
+
+// The products agree with their references for every size, with guards around
+// what they read and whatever stands beyond the staircase.
+func TestProducts(t *testing.T) {
+	if !useAVX512 {
+		t.Skip("no assembly on this machine: the reference is all there is")
+	}
+	t.Run("float32", func(t *testing.T) { testProducts[float32](t, sizes()) })
+	t.Run("float64", func(t *testing.T) { testProducts[float64](t, sizes()) })
+}
+
+// A row's result has the same bits wherever it stands and whatever is beside it.
+func TestRowsAreIndependent(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const m, k, panels = 29, 45, 4
+	n := PanelRows[float32]()
+	w := Matrix[float32]{buffer[float32](rng, m*k), k}
+	x := Tile[float32]{buffer[float32](rng, panels*k*n), k * n}
+	for f := range k { // row 5 of panel 3 is row 0 of panel 0
+		x.Data[3*x.Stride+f*n+5] = x.Data[f*n]
+	}
+	y := Tile[float32]{make([]float32, panels*m*n), m * n}
+	Linear(y, x, panels, w, m, k, nil, nil)
+	for j := range m {
+		if a, b := y.Data[j*n], y.Data[3*y.Stride+j*n+5]; a != b {
+			t.Fatalf("unit %d: %v and %v", j, a, b)
+		}
+	}
+	alone := Tile[float32]{make([]float32, m*n), m * n}
+	Linear(alone, x, 1, w, m, k, nil, nil)
+	for i, v := range alone.Data {
+		if v != y.Data[i] {
+			t.Fatalf("element %d: %v alone, %v in company", i, v, y.Data[i])
+		}
+	}
+}
+
+func BenchmarkKernel(b *testing.B) {
+	for _, c := range [][3]int{{128, 128, 4}, {512, 512, 4}, {256, 3, 4}} {
+		m, k, panels := c[0], c[1], c[2]
+		n := PanelRows[float32]()
+		rng := rand.New(rand.NewPCG(1, 2))
+		w := Matrix[float32]{buffer[float32](rng, m*k), k}
+		x := Tile[float32]{buffer[float32](rng, panels*k*n), k * n}
+		g := Tile[float32]{buffer[float32](rng, panels*m*n), m * n}
+		dw := Matrix[float32]{make([]float32, m*k), k}
+		scratch := make([]float32, OuterScratch[float32](panels, k))
+		flops := 2 * float64(m*k*panels*n)
+		run := func(name string, f func()) {
+			b.Run(fmt.Sprintf("%s/m=%d/k=%d/rows=%d", name, m, k, panels*n), func(b *testing.B) {
+				for b.Loop() {
+					f()
+				}
+				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+		run("linear", func() { Linear(g, x, panels, w, m, k, nil, nil) })
+		run("linearT", func() { LinearT(x, g, panels, w, m, k, nil) })
+		run("outer", func() { Outer(dw, g, x, panels, m, k, nil, scratch) })
+	}
+}
