@@ -157,6 +157,22 @@ func unaryLine[T float](k unary) func(dst, src []T) {
 				dst[i] = a*x + b
 			}
 		}
+	case uClamp:
+		return func(dst, src []T) {
+			for i, x := range src {
+				dst[i] = min(max(x, a), b)
+			}
+		}
+	case uInside:
+		return func(dst, src []T) {
+			for i, x := range src {
+				if x > a && x < b {
+					dst[i] = 1
+				} else {
+					dst[i] = 0
+				}
+			}
+		}
 	case uStop:
 		return func(dst, src []T) { copy(dst, src) }
 	case uRecip:

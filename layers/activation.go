@@ -38,7 +38,17 @@ func (a Activation) check() error {
 	return fmt.Errorf("activation %q: want one of %v", a, Activations())
 }
 
+// ceiling bounds what a hidden unit gives. Networks in use are far below it; it
+// keeps products of huge weights from leaving the range of float32.
+const ceiling = 1e6
+
 func (a Activation) apply(x graph.Expr) graph.Expr {
+	if a == "" || a == ReLU {
+		return x.Clamp(0, ceiling)
+	}
+	if a != Tanh {
+		x = x.Clamp(-ceiling, ceiling)
+	}
 	switch a {
 	case Tanh:
 		return x.Tanh()
@@ -53,5 +63,5 @@ func (a Activation) apply(x graph.Expr) graph.Expr {
 	case Softplus:
 		return x.Softplus()
 	}
-	return x.ReLU()
+	return x
 }

@@ -289,10 +289,39 @@ func (s *pass) units(l, d int) (lo, hi int) {
 	return countUpTo(s.n.degrees[l], d-1), countUpTo(s.n.degrees[l], d)
 }
 
-// advance evaluates the hidden units of degree d, or all if d < 0.
+// advance evaluates the hidden units of degree d, or all if d < 0. Layers may
+// have no units of a degree while others have some.
 func (s *pass) advance(d int) {
+	if s.n.Blocks > 0 {
+		s.advanceResidual(d)
+		return
+	}
 	n := s.n
-	hidden := len(n.lin) - 1
+	input := s.x
+	for l := range len(n.lin) - 1 {
+		if lo, hi := s.units(l, d); hi > lo {
+			h := s.apply(l, s.filled(l, input), lo, hi)
+			if l == 0 && !s.ctx.IsZero() {
+				h = h.Add(s.ctx.Slice(lo, hi))
+			}
+			s.fill(l+1, lo, n.drop(n.Activation.apply(h)))
+		}
+		input = s.slots[l+1]
+	}
+}
+
+// filled is the input of linear layer l; zeros where no unit has been seen.
+func (s *pass) filled(l int, input graph.Expr) graph.Expr {
+	if input.IsZero() {
+		width, _ := s.n.lin[l-1].w.Shape()
+		s.slots[l] = s.template.Zeros(width)
+		return s.slots[l]
+	}
+	return input
+}
+
+func (s *pass) advanceResidual(d int) {
+	n := s.n
 	lo, hi := s.units(0, d)
 	if hi == lo {
 		return
@@ -301,41 +330,24 @@ func (s *pass) advance(d int) {
 	if !s.ctx.IsZero() {
 		h = h.Add(s.ctx.Slice(lo, hi))
 	}
-	if n.Blocks == 0 {
-		for l := 1; ; l++ {
-			s.fill(l, lo, n.drop(n.Activation.apply(h), lo))
-			if l == hidden {
-				return
-			}
-			lo, hi = s.units(l, d)
-			if hi == lo {
-				return
-			}
-			h = s.apply(l, s.slots[l], lo, hi)
-		}
-	}
 	for k := range n.Blocks {
 		l := 1 + 2*k
 		s.fill(l, lo, n.Activation.apply(h))
 		t := s.apply(l, s.slots[l], lo, hi)
-		s.fill(l+1, lo, n.drop(n.Activation.apply(t), lo))
+		s.fill(l+1, lo, n.drop(n.Activation.apply(t)))
 		t = s.apply(l+1, s.slots[l+1], lo, hi)
 		if len(s.gates) > 0 {
 			t = t.Mul(s.gates[k].Slice(lo, hi))
 		}
 		h = h.Add(t)
 	}
-	s.fill(hidden, lo, h)
+	s.fill(len(n.lin)-1, lo, h)
 }
 
 // output evaluates the outputs lo … hi.
 func (s *pass) output(lo, hi int) graph.Expr {
 	last := len(s.n.lin) - 1
-	if s.slots[last].IsZero() { // no unit has been seen: biases alone
-		width, _ := s.n.lin[last-1].w.Shape()
-		s.slots[last] = s.template.Zeros(width)
-	}
-	return s.apply(last, s.slots[last], lo, hi)
+	return s.apply(last, s.filled(last, s.slots[last]), lo, hi)
 }
 
 // apply evaluates the whole network.
@@ -345,7 +357,7 @@ func (n *network) apply(x, c graph.Expr) graph.Expr {
 	return s.output(0, n.out)
 }
 
-func (n *network) drop(h graph.Expr, _ int) graph.Expr {
+func (n *network) drop(h graph.Expr) graph.Expr {
 	if n.Dropout == 0 || h.IsZero() || h.Graph().Mode() != graph.Train {
 		return h
 	}

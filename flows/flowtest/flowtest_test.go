@@ -1,0 +1,84 @@
+package flowtest_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gorgeflow/gorge/flows"
+	"github.com/gorgeflow/gorge/flows/flowtest"
+	"github.com/gorgeflow/gorge/graph"
+	"github.com/gorgeflow/gorge/layers"
+)
+
+// broken is a layer with one thing wrong.
+type broken struct {
+	flows.Layer
+	inverse func(u, logDet, x graph.Expr) (graph.Expr, graph.Expr)
+	forward func(x, logDet, u graph.Expr) (graph.Expr, graph.Expr)
+}
+
+func (b broken) Inverse(x, c graph.Expr) (graph.Expr, graph.Expr) {
+	u, ld := b.Layer.Inverse(x, c)
+	if b.inverse != nil {
+		return b.inverse(u, ld, x)
+	}
+	return u, ld
+}
+
+func (b broken) Forward(u, c graph.Expr) (graph.Expr, graph.Expr) {
+	x, ld := b.Layer.Forward(u, c)
+	if b.forward != nil {
+		return b.forward(x, ld, u)
+	}
+	return x, ld
+}
+
+func maf(p *graph.Params, dim int) flows.Layer {
+	return layers.NewAutoregressive(p, dim, layers.Affine{}, layers.Net{Hidden: []int{12}, Activation: layers.Tanh}, layers.AutoregressiveOptions{})
+}
+
+// Each check fails on a layer broken for it; the sound layer passes them all.
+func TestChecksFail(t *testing.T) {
+	order := []int{0, 1, 2}
+	sound := flowtest.Case{Dim: 3, Make: maf, Order: order}
+	flowtest.Run(t, sound)
+	with := func(b broken) flowtest.Case {
+		return flowtest.Case{Dim: 3, Order: order, Make: func(p *graph.Params, dim int) flows.Layer {
+			b.Layer = maf(p, dim)
+			return b
+		}}
+	}
+	for _, c := range []struct {
+		name  string
+		check func(flowtest.Case) error
+		b     broken
+	}{
+		{"wrong sign of the log-determinant", flowtest.LogDet, broken{inverse: func(u, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return u, ld.Neg() }}},
+		{"wrong sign in one direction", flowtest.RoundTrip, broken{forward: func(x, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return x, ld.Neg() }}},
+		{"an inverse that drifts", flowtest.RoundTrip, broken{forward: func(x, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return x.Scale(1 + 1e-6), ld }}},
+		{"an off-by-one mask", flowtest.Structure, broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
+			return u.Add(graph.Concat(x.Slice(1, 3).Tanh().Scale(0.1), x.Zeros(1))), ld
+		}}},
+		{"a discontinuous derivative", flowtest.Smooth, broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
+			return u.Add(x.Shift(-1).ReLU().Scale(0.3)), ld
+		}}},
+		{"a derivative that is not the map's", flowtest.Differences, broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
+			return u.Add(x.StopGrad().Scale(0.01)), ld
+		}}},
+		{"a gradient that does not reach the parameters", flowtest.Gradients, broken{inverse: func(u, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return u, ld.StopGrad() }}},
+		{"an overflow", flowtest.Finite, broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
+			return u.Add(x.Exp().Scale(1e-3)), ld
+		}}},
+		{"rows that see each other", flowtest.Batching, broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
+			return u.Add(x.SumRows().Scale(1e-3)), ld
+		}}},
+		{"a start far from the identity", flowtest.Identity, broken{inverse: func(u, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return u.Scale(3), ld }}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.check(with(c.b))
+			require.Error(t, err)
+			t.Log(err)
+		})
+	}
+}
