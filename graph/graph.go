@@ -230,3 +230,18 @@ func (g *Graph) dtype() tensor.Dtype {
 
 // Assigns returns how many parameters the graph assigns.
 func (g *Graph) Assigns() int { return len(g.assigns) }
+
+// Named is an output by its name.
+type Named struct {
+	Name string
+	Expr Expr
+}
+
+// Outputs lists the outputs in the order they were named.
+func (g *Graph) Outputs() []Named {
+	var out []Named
+	for _, o := range g.outputs {
+		out = append(out, Named{o.name, o.e})
+	}
+	return out
+}

@@ -248,7 +248,7 @@ func (q *knots) reverse(xi, gy, gl float64) binGrad {
 
 // eval maps one element whose parameters are read by at.
 func (s Spline) eval(q *knots, v float64, inverse bool, at func(int) float64) (out, logSlope float64) {
-	if !(v > -s.Bound && v < s.Bound) {
+	if !(v >= -s.Bound && v <= s.Bound) {
 		return v, 0
 	}
 	q.load(s, at)
@@ -263,7 +263,7 @@ func (s Spline) eval(q *knots, v float64, inverse bool, at func(int) float64) (o
 
 // grad adds the gradients in the parameters by add and returns the one in v.
 func (s Spline) grad(q *knots, v, gy, gl float64, inverse bool, at func(int) float64, set func(int, float64)) float64 {
-	if !(v > -s.Bound && v < s.Bound) {
+	if !(v >= -s.Bound && v <= s.Bound) {
 		for i := range s.Params() {
 			set(i, 0)
 		}

@@ -90,7 +90,7 @@ type BatchNormOptions struct {
 	// SoftplusGamma makes γ = softplus(g) + Epsilon, as in nflows, instead of
 	// exp(3·tanh(g/3)).
 	SoftplusGamma bool
-	// Unbiased keeps running averages of the variance with divisor n-1.
+	// Unbiased takes variances of batches with divisor n-1, as nflows does.
 	Unbiased bool
 }
 
@@ -135,13 +135,12 @@ func (l *BatchNorm) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
 		if g.Mode() == graph.Start {
 			w = 1
 		}
-		seen := v
 		if l.opts.Unbiased {
 			n := x.Zeros(1).Shift(1).SumRows()
-			seen = v.Mul(n).Div(n.Shift(-1).Max(g.Scalar(1)))
+			v = v.Mul(n).Div(n.Shift(-1).Max(g.Scalar(1)))
 		}
 		g.Assign(l.mean, rm.Scale(1-w).Add(m.Scale(w)))
-		g.Assign(l.variance, rv.Scale(1-w).Add(seen.Scale(w)))
+		g.Assign(l.variance, rv.Scale(1-w).Add(v.Scale(w)))
 	}
 	s := l.logGamma(g).Sub(v.Shift(l.opts.Epsilon).Log().Scale(0.5))
 	return x.Sub(m).Mul(s.Exp()).Add(g.Use(l.beta)), s.SumCols().Expand(x.Zeros(1))
