@@ -37,7 +37,10 @@ func New(spec Spec) (*Model, error) {
 	if err := m.params.Err(); err != nil {
 		return nil, fmt.Errorf("models: %s: %w", spec.Model, err)
 	}
-	m.schema = Schema{Columns: make([]Column, spec.Dim), Context: make([]Column, spec.Context)}
+	m.schema = Schema{Columns: make([]Column, spec.Dim)}
+	if spec.Context > 0 {
+		m.schema.Context = make([]Column, spec.Context)
+	}
 	for _, cs := range [][]Column{m.schema.Columns, m.schema.Context} {
 		for i := range cs {
 			cs[i] = Column{Name: fmt.Sprintf("x%d", i+1), Scale: 1}

@@ -41,7 +41,9 @@ type Spec struct {
 	// Base density: "normal", "diagonal", "student" or "mixture".
 	Base string `json:"base,omitempty"`
 	// Tails is the number of standard deviations beyond which columns are drawn in
-	// logarithmically; default 4, negative for never.
+	// logarithmically, in the data and again in the noise, so that no row is
+	// charged for by the square of how far it is out; default 4, negative for
+	// never.
 	Tails float64 `json:"tails,omitempty"`
 	// Embed, if positive, passes the context through a network to that many
 	// columns first.
@@ -180,6 +182,10 @@ func (s Spec) check() error {
 		return fmt.Errorf("models: %d context columns, embedded to %d: must not be negative", s.Context, s.Embed)
 	case s.Layers < 1 || s.Layers > 1000:
 		return fmt.Errorf("models: %d layers: want 1 to 1000", s.Layers)
+	case s.Bins < 0 || s.Bins > 256:
+		return fmt.Errorf("models: %d bins: want 1 to 256", s.Bins)
+	case s.Bound < 0:
+		return fmt.Errorf("models: bound %v: must be positive", s.Bound)
 	}
 	for _, err := range []error{
 		oneOf("mixing", s.Mixing, "none", "reverse", "shuffle", "lu"),
@@ -235,6 +241,9 @@ func (b *builder) build(f *family) *flows.Flow {
 		b.context = b.Embed
 	}
 	var ls []flows.Layer
+	if b.Tails > 0 { // noise that a far row is mapped to is drawn in, too
+		ls = append(ls, layers.NewLogTails(b.p, b.Dim, b.Tails))
+	}
 	if f.name == "nice" {
 		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}))
 	}
