@@ -57,10 +57,7 @@ func TestGoldenTraining(t *testing.T) {
 			require.NoError(t, err)
 			r := prog.NewRun()
 			require.NoError(t, r.Bind("x", graph.Rows{Float64: x}))
-			var params []gorgonia.ValueGrad
-			for _, q := range g.p.Trainable() {
-				params = append(params, q)
-			}
+			params := valueGrads(g.p)
 			losses, norms := g.arrays["losses"], g.arrays["grad_norms"]
 			for s, want := range losses {
 				require.NoError(t, r.Do(context.Background(), rows))
@@ -89,6 +86,15 @@ func TestGoldenTraining(t *testing.T) {
 			}
 		})
 	}
+}
+
+// valueGrads is what a solver takes.
+func valueGrads(p *graph.Params) []gorgonia.ValueGrad {
+	var out []gorgonia.ValueGrad
+	for _, q := range p.Trainable() {
+		out = append(out, q)
+	}
+	return out
 }
 
 // Splines agree with values computed with 50 digits.

@@ -1,0 +1,58 @@
+// Package flows has base densities and the stack of layers that makes a density
+// of one.
+//
+// # Theory in a page
+//
+// A normalizing flow makes data x of noise u by an invertible map, x = T(u) (see
+// Papamakarios et al. 2021, arXiv:1912.02762). If u has density p_u, then x has
+//
+//	p(x) = p_u(u) |det J_T(u)|⁻¹ = p_u(T⁻¹(x)) |det J_T⁻¹(x)|,   u = T⁻¹(x)
+//
+// the change of variables. It is [Flow.LogProb]:
+//
+//	u, logDet := f.Inverse(x, context)
+//	logProb := base.LogProb(u, context).Add(logDet)
+//
+// Maps compose. With T = T_K ∘ … ∘ T_1,
+//
+//	T⁻¹ = T_1⁻¹ ∘ … ∘ T_K⁻¹,   log|det J_T⁻¹| = Σ_k log|det J_(T_k⁻¹)|
+//
+// which is the loop of [Flow.Inverse]:
+//
+//	for i := len(layers) - 1; i >= 0; i-- {
+//		u, logDet = layers[i].Inverse(u, context)
+//		total = total.Add(logDet)
+//	}
+//
+// Sampling goes the other way, [Flow.Sample]: draw u from the base, return T(u).
+//
+// A flow is fitted by maximum likelihood, which is to minimise
+//
+//	NLL = -1/N Σ_n log p(x_n)
+//
+// over the parameters of T (and of the base) by gradients:
+//
+//	loss := f.LogProb(x, context).Mul(weight).SumRows().Neg()
+//	g.Minimize(loss)
+//
+// What remains is to make maps whose Jacobian has a determinant that is cheap,
+// and both of whose directions are. If x_i depends on u_i and on x_<i alone,
+//
+//	x_i = τ(u_i; h_i),   h_i = c_i(x_<i)
+//
+// the Jacobian is triangular and log|det J_T| = Σ_i log τ'(u_i; h_i): an
+// autoregressive layer, with a transformer τ that is monotone in its first
+// argument and a conditioner c that may be any network. T⁻¹ is one pass of the
+// network; T goes element by element (layers.Autoregressive):
+//
+//	u, logSlope := t.Inverse(x, network(x))
+//	logDet := logSlope.SumCols()
+//
+// If a part A of the columns is left as it is and conditions the rest, both
+// directions are one pass (layers.Coupling):
+//
+//	x_A = u_A,   x_B = τ(u_B; c(u_A))
+//
+// Permutations and linear maps between such layers let every column condition
+// every other.
+package flows
