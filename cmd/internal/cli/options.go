@@ -61,7 +61,7 @@ type trainOptions struct {
 func (o *trainOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.Data, "data", "", "table to fit: .csv, .npy, .npz, or - for standard input")
+	f.StringVar(&o.Data, "data", "", "table to fit: .csv, .npy, .npz, .parquet, or - for standard input")
 	f.StringVar(&o.Shape, "shape", "moons", "built-in shape to fit where no --data is given")
 	f.IntVar(&o.Rows, "rows", 20000, "rows drawn of a built-in shape")
 	f.StringVar(&o.Columns, "columns", "", "columns to model: names, numbers from 1, ranges (default all others)")

@@ -28,7 +28,7 @@ context first where there is one. It is streamed: any size, constant memory.`,
 		Args: exactly(2, "MODEL and DATA"),
 		RunE: func(_ *cobra.Command, args []string) error { return score(args[0], args[1], out, streams) },
 	}
-	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, or - for standard output")
+	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, .parquet, or - for standard output")
 	return c
 }
 
@@ -162,7 +162,7 @@ func sampleCommand(streams IO) *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error { return sample(args[0], n, given, out, o, streams) },
 	}
 	c.Flags().IntVarP(&n, "rows", "n", 1000, "rows to draw; with --context, one for each of its rows")
-	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, or - for standard output")
+	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, .parquet, or - for standard output")
 	c.Flags().StringVar(&given, "context", "", "table with the context of each row")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "decides the rows")
 	c.Flags().Float64Var(&o.Temperature, "temperature", 1, "scales the noise")

@@ -71,7 +71,7 @@ func (r *Reader) Close() error {
 	return r.close()
 }
 
-var extensions = []string{".csv", ".tsv", ".txt", ".npy", ".npz"}
+var extensions = []string{".csv", ".tsv", ".txt", ".npy", ".npz", ".parquet"}
 
 // Open opens a table for reading in pieces; - is standard input, as CSV. An
 // .npz file holds one matrix, or FILE.npz:NAME says which.
@@ -105,6 +105,8 @@ func Open(path string, stdin io.Reader) (*Reader, error) {
 	switch ext {
 	case ".npy":
 		r, err = openNPY(file, bufio.NewReaderSize(f, 1<<16), st.Size(), f.Close)
+	case ".parquet":
+		r, err = openParquet(file, f, st.Size())
 	case ".csv", ".tsv", ".txt", "":
 		r, err = openCSV(file, f, f.Close)
 	default:

@@ -62,6 +62,7 @@ func TestErrors(t *testing.T) {
 		{"d.npy", npy("|O", "(3, 2)", 48), `"|O" is not supported`},
 		{"d.npy", npy("<f8", "(3, 2, 2)", 96), "want a matrix"},
 		{"d.npy", npy("<f8", "(0, 2)", 0), "no numbers"},
+		{"d.parquet", "PAR1 broken PAR1", "not a Parquet file"},
 		{"d.npz", "PK broken", "not an .npz archive"},
 	} {
 		_, err := Read(write(t, c.file, c.text), nil)
@@ -78,7 +79,7 @@ func TestErrors(t *testing.T) {
 // Every kind of file gives back what was written, in pieces of any size.
 func TestRoundTrip(t *testing.T) {
 	data := []float64{1, -2.5, 1e-300, math.MaxFloat64, 0.1, 1. / 3}
-	for _, ext := range []string{".csv", ".npy"} {
+	for _, ext := range []string{".csv", ".npy", ".parquet"} {
 		p := filepath.Join(t.TempDir(), "d"+ext)
 		w, err := Create(p, []string{"a", "b,c"}, nil, false)
 		require.NoError(t, err)
@@ -87,6 +88,9 @@ func TestRoundTrip(t *testing.T) {
 		require.NoError(t, w.Close())
 		got, err := Read(p, nil)
 		require.NoError(t, err)
+		if ext == ".parquet" { // columns come back sorted by name: these are
+			require.Equal(t, []string{"a", "b,c"}, got.Columns)
+		}
 		require.Equal(t, data, got.Data)
 		r, err := Open(p, nil)
 		require.NoError(t, err)

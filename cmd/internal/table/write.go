@@ -22,6 +22,7 @@ type Writer struct {
 	rows   int
 	single bool
 	npy    bool
+	pq     *parquetWriter
 	line   []byte
 }
 
@@ -34,8 +35,10 @@ func Create(path string, columns []string, stdout io.Writer, single bool) (*Writ
 	case path == "-", ext == ".csv", ext == ".tsv", ext == ".txt":
 	case ext == ".npy":
 		w.npy = true
+	case ext == ".parquet":
+		w.pq = &parquetWriter{}
 	default:
-		return nil, fmt.Errorf("%s: unknown kind of file %q: want .csv or .npy", path, ext)
+		return nil, fmt.Errorf("%s: unknown kind of file %q: want .csv, .npy or .parquet", path, ext)
 	}
 	if path != "-" {
 		tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
@@ -45,6 +48,10 @@ func Create(path string, columns []string, stdout io.Writer, single bool) (*Writ
 		w.tmp, dst = tmp, tmp
 	}
 	w.out = bufio.NewWriterSize(dst, 1<<18)
+	if w.pq != nil {
+		w.pq = newParquetWriter(w.out, columns)
+		return w, nil
+	}
 	if w.npy {
 		_, err := w.out.Write(w.header())
 		return w, err
@@ -80,6 +87,15 @@ func (w *Writer) header() []byte {
 
 // Write appends whole rows.
 func (w *Writer) Write(rows []float64) error {
+	w.rows += len(rows) / w.cols
+	for i := 0; w.pq != nil && i < len(rows); i += w.cols {
+		if err := w.pq.write(rows[i : i+w.cols]); err != nil {
+			return fmt.Errorf("%s: %w", w.path, unwrapPath(err))
+		}
+	}
+	if w.pq != nil {
+		return nil
+	}
 	bits := 64
 	if w.single {
 		bits = 32
@@ -103,13 +119,18 @@ func (w *Writer) Write(rows []float64) error {
 			return fmt.Errorf("%s: %w", w.path, unwrapPath(err))
 		}
 	}
-	w.rows += len(rows) / w.cols
 	return nil
 }
 
 // Close finishes the table and puts it in its place.
 func (w *Writer) Close() error {
-	err := w.out.Flush()
+	var err error
+	if w.pq != nil {
+		err = w.pq.w.Close()
+	}
+	if e := w.out.Flush(); err == nil {
+		err = e
+	}
 	if w.tmp == nil {
 		return err
 	}

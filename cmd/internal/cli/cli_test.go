@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// gorge runs a command line and returns its exit code and what it wrote.
+func gorge(in string, args ...string) (code int, out, errs string) {
+	var o, e bytes.Buffer
+	code = Run(context.Background(), "", args, IO{strings.NewReader(in), &o, &e})
+	return code, o.String(), e.String()
+}
+
+func rows(n int, cols int, header string) string {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var b strings.Builder
+	b.WriteString(header)
+	for range n {
+		for j := range cols {
+			if j > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, "%.5f", 10*float64(j)+rng.NormFloat64())
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func file(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	p := filepath.Join(dir, name)
+	require.NoError(t, os.WriteFile(p, []byte(text), 0o644))
+	return p
+}
+
+var quick = []string{"--model", "realnvp", "--layers", "2", "--hidden", "8", "--steps", "30", "--quiet"}
+
+// The whole way: train, score, sample, inspect.
+func TestTrainScoreSample(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(300, 3, "a,b,c\n"))
+	run := filepath.Join(dir, "run")
+	code, out, errs := gorge("", append([]string{"train", "--data", data, "--out", run}, quick...)...)
+	require.Zero(t, code, errs)
+	require.Empty(t, out+errs, "quiet")
+	for _, name := range []string{"model.safetensors", "checkpoint.safetensors", "samples.png", "loss.png", "metrics.jsonl", "summary.json", "train.yaml"} {
+		st, err := os.Stat(filepath.Join(run, name))
+		require.NoError(t, err)
+		require.Positive(t, st.Size(), name)
+	}
+	events, err := filepath.Glob(filepath.Join(run, "events.out.tfevents.*"))
+	require.NoError(t, err)
+	require.Len(t, events, 1)
+	var s summary
+	b, err := os.ReadFile(filepath.Join(run, "summary.json"))
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &s))
+	require.Equal(t, 30, s.TestRows)
+	require.Equal(t, 30, s.Steps)
+	require.False(t, math.IsNaN(*s.TestLogLikelihood))
+
+	model := filepath.Join(run, "model.safetensors")
+	code, all, errs := gorge("", "score", model, data)
+	require.Zero(t, code, errs)
+	require.Equal(t, 301, strings.Count(all, "\n"))
+	// By name in another order, by place without a header, from standard input.
+	shuffled := "c,b,a\n" + "20.5,10.25,0.125\n"
+	code, one, errs := gorge(shuffled, "score", model, "-")
+	require.Zero(t, code, errs)
+	_, two, _ := gorge("0.125,10.25,20.5\n", "score", model, "-")
+	require.Equal(t, two, one)
+
+	code, samples, errs := gorge("", "sample", model, "-n", "5")
+	require.Zero(t, code, errs)
+	require.True(t, strings.HasPrefix(samples, "a,b,c,log_prob\n"))
+	require.Equal(t, 6, strings.Count(samples, "\n"))
+	npy := filepath.Join(dir, "s.npy")
+	code, _, errs = gorge("", "sample", model, "-n", "7", "-o", npy)
+	require.Zero(t, code, errs)
+	code, out, errs = gorge("", "inspect", model)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "realnvp")
+	require.Contains(t, out, "layer0.hidden0.weight")
+
+	code, out, _ = gorge("", "train", "--resume", run)
+	require.Zero(t, code)
+	require.Contains(t, out, "finished")
+}
+
+// Conditional models, weights, and options from a file.
+func TestContextAndConfig(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(200, 4, "a,b,c,w\n"))
+	config := file(t, dir, "c.yaml", "model: nsf\nlayers: 1\nhidden: [8]\nbins: 4\nsteps: 1000\nquiet: true\n")
+	run := filepath.Join(dir, "run")
+	code, _, errs := gorge("", "train", "--data", data, "--context", "a", "--columns", "b-c", "--out", run, "--config", config, "--steps", "5")
+	require.Equal(t, 2, code, "b-c is no range of numbers: %s", errs)
+	code, _, errs = gorge("", "train", "--data", data, "--context", "a", "--columns", "2-3", "--weights", "w", "--out", run, "--config", config, "--steps", "5")
+	require.Zero(t, code, errs)
+	code, _, errs = gorge("", "train", "--data", data, "--context", "a", "--columns", "2-3", "--out", run, "--config", config, "--steps", "5")
+	require.Zero(t, code, errs)
+	model := filepath.Join(run, "model.safetensors")
+	code, _, errs = gorge("", "sample", model)
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "--context")
+	given := file(t, dir, "given.csv", "a\n0\n1\n2\n")
+	code, out, errs := gorge("", "sample", model, "--context", given)
+	require.Zero(t, code, errs)
+	require.Equal(t, 4, strings.Count(out, "\n"))
+	code, out, errs = gorge("", "score", model, data)
+	require.Zero(t, code, errs)
+	require.Equal(t, 201, strings.Count(out, "\n"))
+	bad := file(t, dir, "bad.yaml", "modle: nsf\n")
+	code, _, errs = gorge("", "train", "--config", bad)
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, `did you mean "model"`)
+}
+
+// Wrong usage exits with 2, failure with 1, and the message says what to do.
+func TestMessages(t *testing.T) {
+	dir := t.TempDir()
+	good := file(t, dir, "good.csv", rows(60, 2, "a,b\n"))
+	constant := file(t, dir, "constant.csv", "a,b\n1,1\n2,1\n3,1\n4,1\n")
+	ragged := file(t, dir, "ragged.csv", "a,b\n1,2\n1\n")
+	text := file(t, dir, "text.csv", "a,b\n1,2\n1,n/a\n")
+	nan := file(t, dir, "nan.csv", "a,b\n1,2\n1,nan\n")
+	empty := file(t, dir, "empty.csv", "")
+	run := filepath.Join(dir, "run")
+	code, _, errs := gorge("", append([]string{"train", "--data", good, "--out", run}, quick...)...)
+	require.Zero(t, code, errs)
+	model := filepath.Join(run, "model.safetensors")
+	three := file(t, dir, "three.csv", "x,y,z\n1,2,3\n")
+	notModel := file(t, dir, "not.safetensors", "hello, this is no model file")
+	aFile := file(t, dir, "afile", "x")
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"trian"}, 2, `did you mean "train"`},
+		{[]string{"train", "--modle", "nsf"}, 2, `did you mean "model"`},
+		{[]string{"train", "--model", "nfs"}, 2, `did you mean "nsf"`},
+		{[]string{"train", "--shape", "mons"}, 2, `did you mean "moons"`},
+		{[]string{"train", "--steps", "many"}, 2, "many"},
+		{[]string{"train", "extra"}, 2, "--data"},
+		{[]string{"train", "--data", good, "--columns", "z"}, 2, "there are: a, b"},
+		{[]string{"train", "--data", filepath.Join(dir, "none.csv")}, 1, "none.csv"},
+		{[]string{"train", "--data", empty}, 1, "empty"},
+		{[]string{"train", "--data", ragged}, 1, "ragged.csv:3"},
+		{[]string{"train", "--data", text}, 1, `text.csv:3: column "b": "n/a"`},
+		{[]string{"train", "--data", nan}, 1, `row 2, column "b"`},
+		{[]string{"train", "--data", constant, "--out", filepath.Join(dir, "c")}, 1, `column "b" is constant`},
+		{[]string{"train", "--data", good, "--out", filepath.Join(aFile, "run")}, 1, "run folder"},
+		{[]string{"train", "--resume", filepath.Join(dir, "nowhere")}, 1, "no run to resume"},
+		{[]string{"score", model}, 2, "MODEL and DATA"},
+		{[]string{"score", model, three}, 1, "3 columns, the model has 2 (a, b)"},
+		{[]string{"score", notModel, good}, 1, "not a model file"},
+		{[]string{"score", filepath.Join(dir, "none"), good}, 1, "none"},
+		{[]string{"score", model, good, "-o", filepath.Join(dir, "o.xls")}, 1, "unknown kind of file"},
+		{[]string{"score", model, text, "-o", filepath.Join(dir, "o.csv")}, 1, "n/a"},
+		{[]string{"sample", model, "-n", "-3"}, 2, "-3 rows"},
+		{[]string{"sample", model, "--temperature", "0"}, 2, "temperature"},
+	} {
+		code, _, errs := gorge("", c.args...)
+		require.Equal(t, c.code, code, "%v: %s", c.args, errs)
+		require.Contains(t, errs, c.want, "%v", c.args)
+	}
+	_, err := os.Stat(filepath.Join(dir, "o.csv"))
+	require.ErrorIs(t, err, os.ErrNotExist, "nothing is left of a failed score")
+	code, out, _ := gorge("", "--help")
+	require.Zero(t, code)
+	require.Contains(t, out, "gorge train --data rows.csv")
+	for _, c := range []string{"train", "score", "sample", "inspect", "models"} {
+		code, out, _ = gorge("", c, "--help")
+		require.Zero(t, code)
+		require.Contains(t, out, "gorge "+c)
+	}
+}
+
+// TestMain is also the training process that TestKill kills.
+func TestMain(m *testing.M) {
+	if args := os.Getenv("GORGE_TEST_ARGS"); args != "" {
+		os.Exit(Run(context.Background(), "", strings.Split(args, "\x1f"), IO{os.Stdin, os.Stdout, os.Stderr}))
+	}
+	os.Exit(m.Run())
+}
+
+// A training process killed at random moments and resumed ends in the same bits
+// as one that was left alone.
+func TestKill(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts processes")
+	}
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(400, 2, "a,b\n"))
+	args := []string{"train", "--data", data, "--model", "realnvp", "--layers", "2", "--hidden", "16", "--steps", "700", "--batch", "32", "--checkpoint", "50", "--ema", "0.99", "--quiet"}
+	whole := filepath.Join(dir, "whole")
+	code, _, errs := gorge("", append(args, "--out", whole)...)
+	require.Zero(t, code, errs)
+	want, err := os.ReadFile(filepath.Join(whole, "model.safetensors"))
+	require.NoError(t, err)
+	self, err := os.Executable()
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	run := filepath.Join(dir, "killed")
+	next := append(args, "--out", run)
+	kills := 0
+	for range 60 {
+		cmd := exec.Command(self)
+		cmd.Env = append(os.Environ(), "GORGE_TEST_ARGS="+strings.Join(next, "\x1f"))
+		require.NoError(t, cmd.Start())
+		if kills < 6 {
+			time.AfterFunc(time.Duration(50+rng.IntN(400))*time.Millisecond, func() { _ = cmd.Process.Kill() })
+		}
+		if cmd.Wait() == nil {
+			break
+		}
+		kills++
+		if _, err := os.Stat(filepath.Join(run, "train.yaml")); err == nil {
+			next = []string{"train", "--resume", run, "--quiet"}
+		}
+	}
+	got, err := os.ReadFile(filepath.Join(run, "model.safetensors"))
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want, got), "after %d kills", kills)
+}
