@@ -51,9 +51,6 @@ func loadGolden(t *testing.T, name string) *golden {
 		key := k[:len(k)-len(".npy")]
 		g.shapes[key] = h.Descr.Shape
 		switch strings.Trim(h.Descr.Type, "'") {
-		case "|b1":
-		default:
-			t.Fatalf("%s: %s has type %q", name, key, h.Descr.Type)
 		case "<f8":
 			var v []float64
 			require.NoError(t, r.Read(k, &v))
@@ -64,6 +61,9 @@ func loadGolden(t *testing.T, name string) *golden {
 			for _, x := range v {
 				g.arrays[key] = append(g.arrays[key], float64(x))
 			}
+		case "|b1":
+		default:
+			t.Fatalf("%s: %s has type %q", name, key, h.Descr.Type)
 		}
 	}
 	return g

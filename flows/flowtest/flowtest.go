@@ -94,13 +94,10 @@ var Checks = []struct {
 
 // bench is a layer with random parameters and its two programs.
 type bench struct {
-	c        Case
-	p        *graph.Params
-	forward  *graph.Run
-	inverse  *graph.Run
-	fwdP     *graph.Program
-	invP     *graph.Program
-	fwdGrads []string
+	c       Case
+	p       *graph.Params
+	forward *graph.Run
+	inverse *graph.Run
 }
 
 func newBench(c Case, dt graph.DType, random bool, seed uint64) (*bench, error) {
@@ -112,7 +109,7 @@ func newBench(c Case, dt graph.DType, random bool, seed uint64) (*bench, error) 
 	if random {
 		b.randomise(seed)
 	}
-	compile := func(apply func(x, c graph.Expr) (graph.Expr, graph.Expr)) (*graph.Program, *graph.Run, error) {
+	compile := func(apply func(x, c graph.Expr) (graph.Expr, graph.Expr)) (*graph.Run, error) {
 		g := graph.New(b.p, graph.Eval)
 		x := g.Rows("x", c.Dim)
 		var ctx graph.Expr
@@ -141,15 +138,15 @@ func newBench(c Case, dt graph.DType, random bool, seed uint64) (*bench, error) 
 		g.Minimize(loss)
 		prog, err := g.Compile()
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return prog, prog.NewRun(), nil
+		return prog.NewRun(), nil
 	}
 	var err error
-	if b.fwdP, b.forward, err = compile(layer.Forward); err != nil {
+	if b.forward, err = compile(layer.Forward); err != nil {
 		return nil, fmt.Errorf("forward: %w", err)
 	}
-	if b.invP, b.inverse, err = compile(layer.Inverse); err != nil {
+	if b.inverse, err = compile(layer.Inverse); err != nil {
 		return nil, fmt.Errorf("inverse: %w", err)
 	}
 	return b, nil

@@ -35,7 +35,7 @@ const maxPoints = 4000
 
 // save draws a grid of plots (nil for an empty place) to a file, under a
 // temporary name first.
-func save(path string, grid [][]*plot.Plot, w, h font.Length) (err error) {
+func save(path, caption string, grid [][]*plot.Plot, w, h font.Length) (err error) {
 	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
 	c, err := draw.NewFormattedCanvas(w, h, format)
 	if err != nil {
@@ -43,7 +43,17 @@ func save(path string, grid [][]*plot.Plot, w, h font.Length) (err error) {
 	}
 	tiles := draw.Tiles{Rows: len(grid), Cols: len(grid[0]), PadX: 4 * vg.Millimeter, PadY: 4 * vg.Millimeter,
 		PadTop: 3 * vg.Millimeter, PadBottom: 3 * vg.Millimeter, PadLeft: 3 * vg.Millimeter, PadRight: 5 * vg.Millimeter}
-	canvases := plot.Align(grid, tiles, draw.New(c))
+	page := draw.New(c)
+	if caption != "" {
+		tiles.PadTop += 8 * vg.Millimeter
+		style := plot.New().Title.TextStyle
+		style.Font.Size = vg.Points(13)
+		style.XAlign, style.YAlign = draw.XCenter, draw.YTop
+		page.SetColor(color.White)
+		page.Fill(page.Rectangle.Path())
+		page.FillText(style, vg.Point{X: w / 2, Y: h - 3*vg.Millimeter}, caption)
+	}
+	canvases := plot.Align(grid, tiles, page)
 	for i := range grid {
 		for j, p := range grid[i] {
 			if p != nil {
@@ -184,7 +194,7 @@ func Density(path string, logProb func(points []float64) ([]float64, error), dat
 	m := plotter.NewHeatMap(h, cm.Palette(255))
 	m.Min, m.Max, m.Rasterized = 0, top, true
 	right.Add(m)
-	return save(path, [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
+	return save(path, "", [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
 }
 
 // Samples draws data and samples of two columns side by side.
@@ -204,7 +214,7 @@ func Samples(path string, data, samples []float64, columns [2]string) error {
 			return err
 		}
 	}
-	return save(path, [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
+	return save(path, "", [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
 }
 
 // maxColumns is how many columns a corner plot shows at most.
@@ -236,12 +246,12 @@ func Corner(path string, data, samples []float64, columns []string) error {
 			grid[i][j] = p
 		}
 	}
-	grid[0][0].Title.Text = "data (blue), samples (orange)"
+	caption := "data (blue), samples (orange)"
 	if d > n {
-		grid[0][0].Title.Text += fmt.Sprintf(": %d of %d columns", n, d)
+		caption += fmt.Sprintf(": %d of %d columns", n, d)
 	}
 	side := font.Length(max(n, 2)) * 5.2 * vg.Centimeter
-	return save(path, grid, side, side)
+	return save(path, caption, grid, side, side)
 }
 
 func cornerPanel(data, samples []float64, columns []string, i, j int) (*plot.Plot, error) {
@@ -366,5 +376,5 @@ func Loss(path string, series []Series) error {
 	p.Y.Min, p.Y.Max = lo-m, hi+m
 	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
-	return save(path, [][]*plot.Plot{{p}}, 20*vg.Centimeter, 11*vg.Centimeter)
+	return save(path, "", [][]*plot.Plot{{p}}, 20*vg.Centimeter, 11*vg.Centimeter)
 }

@@ -111,7 +111,7 @@ func (p *parquetReader) fill() error {
 
 // parquetWriter writes doubles.
 type parquetWriter struct {
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[any]
 	place []int // of each column in the schema, which sorts names
 	row   parquet.Row
 }
@@ -122,7 +122,7 @@ func newParquetWriter(out io.Writer, columns []string) *parquetWriter {
 		group[c] = parquet.Leaf(parquet.DoubleType)
 	}
 	schema := parquet.NewSchema("rows", group)
-	p := &parquetWriter{w: parquet.NewWriter(out, schema), row: make(parquet.Row, len(columns))}
+	p := &parquetWriter{w: parquet.NewGenericWriter[any](out, schema), row: make(parquet.Row, len(columns))}
 	at := map[string]int{}
 	for i, path := range schema.Columns() {
 		at[path[0]] = i

@@ -41,7 +41,7 @@ func (w *Writer) Scalar(tag string, step int64, value float64) error {
 	v := field(1, []byte(tag)) // Summary.Value{tag: 1, simple_value: 2}
 	v = append(v, 2<<3|5)
 	v = binary.LittleEndian.AppendUint32(v, math.Float32bits(float32(value)))
-	e := append(w.wall(), 2<<3|0) // Event{step: 2, summary: 5}
+	e := append(w.wall(), 2<<3) // Event{step: 2, summary: 5}
 	e = binary.AppendUvarint(e, uint64(step))
 	return w.record(append(e, field(5, field(1, v))...))
 }

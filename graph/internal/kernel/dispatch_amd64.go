@@ -160,7 +160,7 @@ func tiledOuter[T Float](outer *[maxTile + 1]outerFunc[T], dw Matrix[T], g, x Ti
 	for kb := 0; kb < k; kb += n {
 		transpose(scratch[kb*rows:], x, panels, kb, min(n, k-kb))
 	}
-	var edge [maxTile * 32]T
+	edge := scratch[(k+n-1)/n*n*rows:][:maxTile*n]
 	for j := 0; j < m; j += maxTile {
 		mr := min(maxTile, m-j)
 		least, most := limit(reach, j, k), limit(reach, j+mr-1, k)

@@ -81,7 +81,8 @@ func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32,
 
 // OuterScratch returns how much scratch [Outer] needs for k inputs.
 func OuterScratch[T Float](panels, k int) int {
-	return (k + PanelRows[T]()) * panels * PanelRows[T]()
+	n := PanelRows[T]()
+	return (k+n)*panels*n + 12*n // transposed inputs, and one tile at an edge
 }
 
 // SumRows adds the sum over all rows of the tile of each of n features to acc.

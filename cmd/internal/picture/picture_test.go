@@ -1,0 +1,79 @@
+package picture
+
+import (
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func cloud(n, d int) []float64 {
+	r := rand.New(rand.NewPCG(1, 1))
+	out := make([]float64, n*d)
+	for i := range out {
+		out[i] = r.NormFloat64()
+	}
+	return out
+}
+
+// colours counts the different colours of a picture: an empty one has few.
+func colours(t *testing.T, path string) int {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	img, err := png.Decode(f)
+	require.NoError(t, err)
+	seen := map[[3]uint32]bool{}
+	b := img.Bounds()
+	for x := b.Min.X; x < b.Max.X; x += 3 {
+		for y := b.Min.Y; y < b.Max.Y; y += 3 {
+			r, g, bl, _ := img.At(x, y).RGBA()
+			seen[[3]uint32{r, g, bl}] = true
+		}
+	}
+	return len(seen)
+}
+
+// Each picture is drawn, nothing else is left in the folder, and degenerate
+// input gives a picture or an error.
+func TestPictures(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	normal := func(p []float64) ([]float64, error) {
+		out := make([]float64, len(p)/2)
+		for i := range out {
+			out[i] = -(p[2*i]*p[2*i] + p[2*i+1]*p[2*i+1]) / 2
+		}
+		return out, nil
+	}
+	names := [2]string{"x", "y"}
+	require.NoError(t, Density(at("density.png"), normal, cloud(500, 2), names))
+	require.Greater(t, colours(t, at("density.png")), 100)
+	require.NoError(t, Samples(at("samples.png"), cloud(500, 2), cloud(500, 2), names))
+	require.NoError(t, Corner(at("corner.png"), cloud(300, 3), cloud(300, 3), []string{"a", "b", "c"}))
+	require.NoError(t, Corner(at("one.png"), cloud(300, 1), cloud(300, 1), []string{"a"}))
+	require.NoError(t, Corner(at("many.png"), cloud(50, 12), cloud(50, 12), []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"}))
+	require.NoError(t, Loss(at("loss.png"), []Series{{"training", []float64{1, 2, 3}, []float64{1e9, 3, 2}}, {"validation", []float64{3}, []float64{2.5}}}))
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 6)
+
+	nan := func(p []float64) ([]float64, error) {
+		out := make([]float64, len(p)/2)
+		for i := range out {
+			out[i] = math.NaN()
+		}
+		return out, nil
+	}
+	require.NoError(t, Density(at("nan.png"), nan, []float64{1, 2}, names), "one row, no finite density")
+	require.NoError(t, Samples(at("flat.png"), []float64{1, 5, 1, 6, 1, 7}, nil, names), "a constant column, no samples")
+	require.ErrorContains(t, Density(at("none.png"), normal, nil, names), "no data")
+	require.ErrorContains(t, Corner(at("none.png"), nil, nil, nil), "no data")
+	require.ErrorContains(t, Loss(at("none.png"), []Series{{"training", []float64{1}, []float64{math.NaN()}}}), "no finite losses")
+	require.Error(t, Samples(at("x.gif?"), cloud(5, 2), cloud(5, 2), names))
+}
