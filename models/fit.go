@@ -89,6 +89,18 @@ type table struct {
 // ErrDiverged the model is as it was before.
 func (m *Model) Fit(ctx context.Context, data Data, opts FitOptions) (*Report, error) {
 	f := &fit{m: m, ctx: ctx}
+	schema, before := m.schema, newMemory(m.params.All())
+	before.take(m.params.All())
+	report, err := f.whole(data, opts)
+	if report == nil {
+		m.schema = schema
+		before.put(m.params.All())
+	}
+	return report, err
+}
+
+// whole is the fit from end to end; without a report it failed.
+func (f *fit) whole(data Data, opts FitOptions) (*Report, error) {
 	if err := f.prepare(data, opts); err != nil {
 		return nil, err
 	}
