@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/gonum/mat"
+	"gorgonia.org/gorgonia"
 
 	"github.com/gorgeflow/gorge/models"
 )
@@ -316,6 +317,44 @@ func TestDiverged(t *testing.T) {
 	require.NoError(t, err)
 	for _, v := range lp {
 		require.False(t, math.IsNaN(v), "the best weights so far are kept")
+	}
+}
+
+// Any gorgonia solver fits; schedules, clipping, averages and time limits work.
+func TestFitOptions(t *testing.T) {
+	x, _ := banana(600, 1)
+	for name, o := range map[string]models.FitOptions{
+		"gorgonia's Adam":  {Steps: 60, Solver: gorgonia.NewAdamSolver(gorgonia.WithLearnRate(3e-3))},
+		"plateau":          {Steps: 60, Schedule: "plateau", ValidEvery: 5, Patience: 40, LearnRate: 3e-3},
+		"constant and ema": {Steps: 60, Schedule: "constant", EMA: 0.9, LearnRate: 3e-3, WeightDecay: 1e-3},
+		"minutes":          {Minutes: 0.01, LearnRate: 3e-3},
+		"epochs":           {Epochs: 20, LearnRate: 3e-3, Batch: 128},
+		"patience":         {Epochs: 5000, Patience: 1, ValidEvery: 1, LearnRate: 3e-3},
+		"no validation":    {Steps: 60, ValidFraction: -1, LearnRate: 3e-3},
+	} {
+		m, err := models.New(models.Spec{Model: "maf", Dim: 2, Layers: 2, Hidden: []int{16}, Norm: "act"})
+		require.NoError(t, err)
+		steps := 0
+		o.Progress = func(p models.Progress) {
+			steps++
+			require.Equal(t, steps, p.Step)
+			require.False(t, math.IsNaN(p.Train))
+		}
+		r, err := m.Fit(context.Background(), models.Data{X: x}, o)
+		require.NoError(t, err, name)
+		require.Equal(t, steps, r.Steps, name)
+		want := map[string]string{"minutes": "time", "epochs": "epochs", "patience": "patience"}[name]
+		if want == "" {
+			want = "steps"
+		}
+		require.Equal(t, want, r.Stopped, name)
+		lp, err := m.LogProb(x, nil)
+		require.NoError(t, err)
+		mean := 0.0
+		for _, v := range lp {
+			mean += v / 600
+		}
+		require.Greater(t, mean, -9.5, name)
 	}
 }
 
