@@ -1,0 +1,84 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
+)
+
+// bindShape moves columns about.
+func (pr *program[T]) bindShape(v *value) func(*worker[T]) {
+	n := kernel.PanelRows[T]()
+	each := func(f func(out []T, w *worker[T], p int)) func(*worker[T]) {
+		return func(w *worker[T]) {
+			t := w.tile(v)
+			for p := range w.panels {
+				f(t.Panel(p, v.d.c), w, p)
+			}
+		}
+	}
+	in := v.in
+	arg := func(w *worker[T], i, p int) []T { return w.tile(in[i]).Panel(p, in[i].d.c) }
+	switch k := v.k.(type) {
+	case gather:
+		return each(func(out []T, w *worker[T], p int) {
+			x := arg(w, 0, p)
+			for j, c := range k.idx {
+				copy(out[j*n:(j+1)*n], x[c*n:])
+			}
+		})
+	case scatter:
+		return each(func(out []T, w *worker[T], p int) {
+			x := arg(w, 0, p)
+			clear(out)
+			for j, c := range k.idx {
+				addTo(out[c*n:(c+1)*n], x[j*n:(j+1)*n])
+			}
+		})
+	case concat:
+		return each(func(out []T, w *worker[T], p int) {
+			at := 0
+			for i := range in {
+				at += copy(out[at:], arg(w, i, p))
+			}
+		})
+	case place:
+		return each(func(out []T, w *worker[T], p int) {
+			if x := arg(w, 0, p); &x[0] != &out[0] {
+				copy(out, x)
+			}
+			copy(out[k.at*n:], arg(w, 1, p))
+		})
+	case repeat:
+		return each(func(out []T, w *worker[T], p int) {
+			x := arg(w, 0, p)
+			for j := range v.d.c {
+				copy(out[j*n:(j+1)*n], x[j/k.k*n:])
+			}
+		})
+	case sumGroups:
+		return each(func(out []T, w *worker[T], p int) {
+			x := arg(w, 0, p)
+			for j := range in[0].d.c {
+				if j%k.k == 0 {
+					copy(out[j/k.k*n:][:n], x[j*n:])
+				} else {
+					addTo(out[j/k.k*n:][:n], x[j*n:(j+1)*n])
+				}
+			}
+		})
+	case maxGroups:
+		return each(func(out []T, w *worker[T], p int) {
+			x := arg(w, 0, p)
+			for j := range in[0].d.c {
+				if j%k.k == 0 {
+					copy(out[j/k.k*n:][:n], x[j*n:])
+				} else {
+					o := out[j/k.k*n:][:n]
+					binaryLine(bMax, o, o, x[j*n:(j+1)*n])
+				}
+			}
+		})
+	}
+	panic(fmt.Sprintf("graph: no kernel for %v on rows", v.k))
+}
