@@ -21,6 +21,22 @@ func buffer[T Float](rng *rand.Rand, n int) []T {
 	return b[guard : n+guard : n+guard]
 }
 
+// output is n zeros with guards around them, and a check that the guards stand.
+func output[T Float](n int) (v []T, intact func() bool) {
+	b := make([]T, n+2*guard)
+	for i := range guard {
+		b[i], b[n+guard+i] = 12345, 12345
+	}
+	return b[guard : n+guard : n+guard], func() bool {
+		for i := range guard {
+			if b[i] != 12345 || b[n+guard+i] != 12345 {
+				return false
+			}
+		}
+		return true
+	}
+}
+
 // staircases gives reaches to test: none, full, empty, random.
 func staircases(rng *rand.Rand, m, k int) [][]int32 {
 	full, empty, random := make([]int32, m), make([]int32, m), make([]int32, m)
@@ -66,8 +82,14 @@ func testProducts[T Float](t *testing.T, sizes [][2]int) {
 				bias := buffer[T](rng, m)
 				x := Tile[T]{buffer[T](rng, panels*(k+2)*n), (k + 2) * n}
 				g := Tile[T]{buffer[T](rng, panels*(m+1)*n), (m + 1) * n}
-				ym := func() Tile[T] { return Tile[T]{make([]T, panels*(m+1)*n), (m + 1) * n} }
-				yk := func() Tile[T] { return Tile[T]{make([]T, panels*(k+2)*n), (k + 2) * n} }
+				var guards []func() bool
+				out := func(n int) []T {
+					v, intact := output[T](n)
+					guards = append(guards, intact)
+					return v
+				}
+				ym := func() Tile[T] { return Tile[T]{out(panels * (m + 1) * n), (m + 1) * n} }
+				yk := func() Tile[T] { return Tile[T]{out(panels * (k + 2) * n), (k + 2) * n} }
 				for _, b := range [][]T{nil, bias} {
 					got, want := ym(), ym()
 					Linear(got, x, panels, w, m, k, reach, b)
@@ -78,15 +100,20 @@ func testProducts[T Float](t *testing.T, sizes [][2]int) {
 				LinearT(got, g, panels, w, m, k, reach)
 				refLinearT(want, g, panels, w, m, k, reach)
 				near(t, "linearT "+what, got.Data, want.Data, m)
-				a, b := make([]T, max(m*ldw, 1)), make([]T, max(m*ldw, 1))
+				a, b := out(max(m*ldw, 1)), out(max(m*ldw, 1))
 				for i := range a {
 					a[i] = T(i % 5)
 				}
 				copy(b, a)
-				scratch := make([]T, OuterScratch[T](panels, k))
+				scratch := out(OuterScratch[T](panels, k))
 				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch)
 				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach)
 				near(t, "outer "+what, a, b, panels*n)
+				for i, intact := range guards {
+					if !intact() {
+						t.Fatalf("%s: output %d was written beyond its ends", what, i)
+					}
+				}
 			}
 		}
 	}
