@@ -184,7 +184,7 @@ func TestLinearFlowIsGaussian(t *testing.T) {
 // layers too.
 func TestActNormStart(t *testing.T) {
 	p := graph.NewParams(graph.Float64, 1)
-	f := flows.New(flows.NewStandardNormal(p, 2), layers.NewActNorm(p.In("a"), 2), layers.NewLU(p.In("b"), 2, layers.LUOptions{}), layers.NewActNorm(p.In("c"), 2))
+	f := flows.New(flows.NewStandardNormal(p, 2), layers.NewActNorm(p.In("a"), 2, layers.ActNormOptions{}), layers.NewLU(p.In("b"), 2, layers.LUOptions{}), layers.NewActNorm(p.In("c"), 2, layers.ActNormOptions{}))
 	rng := rand.New(rand.NewPCG(1, 1))
 	var x []float64
 	for range 700 {

@@ -240,7 +240,6 @@ type goldenCase struct {
 	context int
 	mode    graph.Mode
 	build   func(g *golden) []flows.Layer
-	noGrad  bool // their parameters are functions of ours: values are compared only
 }
 
 var goldenCases = []goldenCase{
@@ -373,21 +372,45 @@ var goldenCases = []goldenCase{
 	{name: "lu_linear_nflows", dim: 5, build: func(g *golden) []flows.Layer {
 		return []flows.Layer{luNflows(g, "l0", "0.", 5), luNflows(g, "l1", "1.", 5)}
 	}},
-	{name: "actnorm_nflows", dim: 5, noGrad: true, build: func(g *golden) []flows.Layer {
-		s, b := g.arrays["param/0.log_scale"], g.arrays["param/0.shift"]
-		g.arrays["param/s"], g.arrays["param/b"] = make([]float64, 5), make([]float64, 5)
-		for i := range 5 { // z = exp(s) x + b = (x + b exp(-s)) exp(s)
-			g.arrays["param/s"][i], g.arrays["param/b"][i] = 10*math.Atanh(s[i]/10), b[i]*math.Exp(-s[i])
+	{name: "lu_linear_zuko", dim: 5, build: func(g *golden) []flows.Layer {
+		const matrix = "transform.transforms.0._0" // both triangles in one
+		l := layers.NewLU(g.p.In("l"), 5, layers.LUOptions{Diagonal: layers.DiagSigned, DiagLower: true, MinDiag: -1, NoBias: true})
+		g.triangle("l.lower", matrix, 5, func(i, j int) bool { return j < i })
+		g.triangle("l.upper", matrix, 5, func(i, j int) bool { return j > i })
+		for i := range 5 {
+			g.from["l.diagonal"] = append(g.from["l.diagonal"], place{matrix, i*5 + i})
 		}
-		return actnorm(g)
+		return []flows.Layer{l}
 	}},
-	{name: "actnorm_normflows", dim: 5, noGrad: true, build: func(g *golden) []flows.Layer {
-		s, b := g.arrays["param/flows.0.s"], g.arrays["param/flows.0.t"]
-		g.arrays["param/s"], g.arrays["param/b"] = make([]float64, 5), make([]float64, 5)
-		for i := range 5 { // z = (x - t) exp(-s)
-			g.arrays["param/s"][i], g.arrays["param/b"][i] = -10*math.Atanh(s[i]/10), -b[i]
+	{name: "plu_linear_normflows", dim: 5, build: func(g *golden) []flows.Layer {
+		// z = x P L U, as columns Uᵀ Lᵀ Pᵀ x.
+		p, order := g.arrays["buffer/flows.0.P"], make([]int, 5)
+		for i := range 5 {
+			for j := range 5 {
+				if p[j*5+i] != 0 {
+					order[i] = j
+				}
+			}
 		}
-		return actnorm(g)
+		l := layers.NewLU(g.p.In("l"), 5, layers.LUOptions{Diagonal: layers.DiagExp, DiagLower: true, NoBias: true, Signs: g.arrays["buffer/flows.0.sign_S"]})
+		g.transposed("l.lower", "flows.0.U", 5, func(i, j int) bool { return j < i })
+		g.transposed("l.upper", "flows.0.L", 5, func(i, j int) bool { return j > i })
+		g.set("l.diagonal", "flows.0.log_S", nil, nil)
+		return []flows.Layer{flows.New(flows.NewStandardNormal(g.p, 5), l, layers.NewPermutation(g.p, order))}
+	}},
+	{name: "actnorm_nflows", dim: 5, build: func(g *golden) []flows.Layer {
+		l := layers.NewActNorm(g.p.In("l"), 5, layers.ActNormOptions{Limit: -1, ShiftAfter: true, Unbiased: true, Epsilon: -1})
+		g.set("l.log_scale", "0.log_scale", nil, nil)
+		g.set("l.shift", "0.shift", nil, nil)
+		return []flows.Layer{l}
+	}},
+	{name: "actnorm_normflows", dim: 5, build: func(g *golden) []flows.Layer {
+		// z = (x - t) exp(-s)
+		l := layers.NewActNorm(g.p.In("l"), 5, layers.ActNormOptions{Limit: -1, Unbiased: true, Epsilon: 1e-6})
+		g.negate("flows.0.s", "flows.0.t")
+		g.set("l.log_scale", "flows.0.s", nil, nil)
+		g.set("l.shift", "flows.0.t", nil, nil)
+		return []flows.Layer{l}
 	}},
 	{name: "batchnorm_train_nflows", dim: 5, mode: graph.Train, build: func(g *golden) []flows.Layer { return []flows.Layer{batchnormNflows(g, "l", "0.", 5)} }},
 	{name: "batchnorm_eval_nflows", dim: 5, build: func(g *golden) []flows.Layer {
@@ -481,12 +504,69 @@ func luNflows(g *golden, ours, theirs string, dim int) flows.Layer {
 	return l
 }
 
-func actnorm(g *golden) []flows.Layer {
-	g.shapes["param/s"], g.shapes["param/b"] = []int{5}, []int{5}
-	l := layers.NewActNorm(g.p.In("l"), 5)
-	g.set("l.log_scale", "s", nil, nil)
-	g.set("l.shift", "b", nil, nil)
-	return []flows.Layer{l}
+// triangle takes the elements of a square matrix for which in holds.
+func (g *golden) triangle(ours, theirs string, n int, in func(i, j int) bool) {
+	from := make([]place, n*n)
+	for i := range n {
+		for j := range n {
+			if in(i, j) {
+				from[i*n+j] = place{theirs, i*n + j}
+			}
+		}
+	}
+	g.from[ours] = from
+}
+
+// transposed is triangle of the transposed matrix.
+func (g *golden) transposed(ours, theirs string, n int, in func(i, j int) bool) {
+	from := make([]place, n*n)
+	for i := range n {
+		for j := range n {
+			if in(i, j) {
+				from[i*n+j] = place{theirs, j*n + i}
+			}
+		}
+	}
+	g.from[ours] = from
+}
+
+// negate turns the sign of parameters of theirs and of their gradients.
+func (g *golden) negate(keys ...string) {
+	for _, k := range keys {
+		for _, part := range []string{"param/", "grad/"} {
+			for i, v := range g.arrays[part+k] {
+				g.arrays[part+k][i] = -v
+			}
+		}
+	}
+}
+
+// A start from the rows of the data gives the parameters of the peers' own.
+func TestGoldenActNormStart(t *testing.T) {
+	for _, c := range goldenCases {
+		if !strings.HasPrefix(c.name, "actnorm") {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) {
+			g := loadGolden(t, c.name)
+			g.p = graph.NewParams(graph.Float64, 1)
+			ls := c.build(g)
+			require.NoError(t, g.p.Err())
+			c.mode = graph.Start
+			out := g.run(t, c, ls, "init_x", g.arrays["init_x"], func(flow *flows.Flow, gr *graph.Graph, in, ctx graph.Expr) {
+				u, _ := flow.Inverse(in, ctx)
+				gr.Output("init_out", u)
+			})
+			if want := g.arrays["init_out"]; want != nil {
+				requireNear(t, "init_out", want, out["init_out"], goldenTol)
+			}
+			for name, from := range g.from {
+				for i, v := range g.p.ByName(name).Get() {
+					require.InDelta(t, g.arrays["param/"+from[i].key][from[i].i], v, goldenTol, "%s[%d]", name, i)
+				}
+			}
+		})
+	}
 }
 
 func batchnormNflows(g *golden, ours, theirs string, dim int) flows.Layer {
@@ -545,9 +625,7 @@ func TestGolden(t *testing.T) {
 				}
 				requireNear(t, name, want, v, tol)
 			}
-			if !c.noGrad {
-				g.checkGrads(t)
-			}
+			g.checkGrads(t)
 			if zin := g.arrays["z_in"]; zin != nil && c.mode == graph.Eval {
 				got := g.run(t, c, ls, "z_in", zin, func(flow *flows.Flow, gr *graph.Graph, in, ctx graph.Expr) {
 					y, ld := flow.Forward(in, ctx)

@@ -39,6 +39,8 @@ func TestGoldenTraining(t *testing.T) {
 		{"train_adam_realnvp", realnvp, &models.Adam{LearnRate: 1e-2}},
 		{"train_adam_nsf", nsf, &models.Adam{LearnRate: 5e-3}},
 		{"train_sgd_momentum_realnvp", realnvp, gorgonia.NewMomentum(gorgonia.WithLearnRate(1e-2), gorgonia.WithMomentum(0.9))},
+		{"train_rmsprop_realnvp", realnvp, &models.RMSProp{LearnRate: 1e-3}},
+		{"train_adamax_realnvp", realnvp, &models.Adamax{LearnRate: 1e-2}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := loadGolden(t, c.name)

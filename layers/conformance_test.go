@@ -65,7 +65,13 @@ var table = []struct {
 	{"lu shuffled", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewLU(p, dim, layers.LUOptions{Shuffle: 5})
 	}, FarFromIdentity: true}},
-	{"actnorm", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewActNorm(p, dim) }}},
+	{"lu signed", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewLU(p, dim, layers.LUOptions{Diagonal: layers.DiagSigned, DiagLower: true, NoBias: true})
+	}}},
+	{"actnorm shift after", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewActNorm(p, dim, layers.ActNormOptions{ShiftAfter: true, Unbiased: true})
+	}}},
+	{"actnorm", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewActNorm(p, dim, layers.ActNormOptions{}) }}},
 	{"batchnorm", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewBatchNorm(p, dim, layers.BatchNormOptions{})
 	}}},
@@ -73,7 +79,7 @@ var table = []struct {
 	{"flow", flowtest.Case{Context: 2, FarFromIdentity: true, Spread: 0.2, Make: func(p *graph.Params, dim int) flows.Layer {
 		return flows.New(flows.NewStandardNormal(p, dim),
 			coupling(layers.Even, layers.Affine{}, sat, layers.CouplingOptions{Context: 2})(p.In("a"), dim),
-			layers.NewActNorm(p.In("b"), dim),
+			layers.NewActNorm(p.In("b"), dim, layers.ActNormOptions{}),
 			autoregressive(rq, sat, 2)(p.In("c"), dim),
 			layers.NewLU(p.In("d"), dim, layers.LUOptions{Shuffle: 1}))
 	}}},

@@ -12,22 +12,63 @@ import (
 //	u = (x + b) exp(s)
 //
 // A pass in mode graph.Start sets b and s so that the columns of u have mean
-// zero and variance one on the rows it sees. Log-scales act through
-// 10·tanh(s/10), which bounds them smoothly.
+// zero and variance one on the rows it sees.
 type ActNorm struct {
 	b, s *graph.Param
 	dim  int
+	opts ActNormOptions
 }
 
-const actNormLimit = 10
+// ActNormOptions are the settings of an ActNorm layer.
+type ActNormOptions struct {
+	// Limit bounds |s| smoothly, s = Limit·tanh(a/Limit) of a parameter a; default
+	// 10, negative for no bound.
+	Limit float64
+	// ShiftAfter makes it u = x exp(s) + b, as nflows has it.
+	ShiftAfter bool
+	// Unbiased starts from variances with divisor n-1, as the peers do.
+	Unbiased bool
+	// Epsilon is added to the standard deviations of the start; default 1e-12,
+	// negative for none.
+	Epsilon float64
+}
 
 // NewActNorm makes an ActNorm layer of dim columns, at first the identity.
-func NewActNorm(p *graph.Params, dim int) *ActNorm {
-	return &ActNorm{p.New("shift", 1, dim, nil), p.New("log_scale", 1, dim, nil), dim}
+func NewActNorm(p *graph.Params, dim int, opts ActNormOptions) *ActNorm {
+	opts.Limit, opts.Epsilon = orDefault(opts.Limit, 10), orDefault(opts.Epsilon, 1e-12)
+	return &ActNorm{p.New("shift", 1, dim, nil), p.New("log_scale", 1, dim, nil), dim, opts}
 }
 
 func (l *ActNorm) parts(g *graph.Graph) (b, s graph.Expr) {
-	return g.Use(l.b), g.Use(l.s).Scale(1. / actNormLimit).Tanh().Scale(actNormLimit)
+	b, s = g.Use(l.b), g.Use(l.s)
+	if l.opts.Limit > 0 {
+		s = s.Scale(1 / l.opts.Limit).Tanh().Scale(l.opts.Limit)
+	}
+	return b, s
+}
+
+// start assigns b and s by the rows of x and returns them.
+func (l *ActNorm) start(x graph.Expr) (b, s graph.Expr) {
+	g := x.Graph()
+	mean, variance := Moments(x)
+	if l.opts.Unbiased {
+		variance = unbiased(x, variance)
+	}
+	// The least variance keeps a constant column's scale finite.
+	s = variance.Shift(1e-24).Sqrt().Shift(l.opts.Epsilon).Log().Neg()
+	a := s
+	if limit := l.opts.Limit; limit > 0 {
+		// Through the inverse of the bound, kept off its ends.
+		r := s.Scale(1/limit).Clamp(-0.999, 0.999)
+		a, s = r.Shift(1).Div(r.Affine(-1, 1)).Log().Scale(0.5*limit), r.Scale(limit)
+	}
+	b = mean.Neg()
+	if l.opts.ShiftAfter {
+		b = b.Mul(s.Exp())
+	}
+	g.Assign(l.b, b)
+	g.Assign(l.s, a)
+	return b, s
 }
 
 // Inverse emits u = (x + b) exp(s).
@@ -38,16 +79,12 @@ func (l *ActNorm) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
 	g := x.Graph()
 	b, s := l.parts(g)
 	if g.Mode() == graph.Start {
-		mean, variance := Moments(x)
-		b = mean.Neg()
-		s = variance.Shift(1e-12).Log().Scale(-0.5)
-		g.Assign(l.b, b)
-		// Through the inverse of the bound, 10·atanh(s/10), kept off its ends.
-		r := s.Scale(1./actNormLimit).Clamp(-0.999, 0.999)
-		g.Assign(l.s, r.Shift(1).Div(r.Affine(-1, 1)).Log().Scale(0.5*actNormLimit))
-		s = r.Scale(actNormLimit)
+		b, s = l.start(x)
 	}
-	return x.Add(b).Mul(s.Exp()), s.SumCols().Expand(x.Zeros(1))
+	if logDet = s.SumCols().Expand(x.Zeros(1)); l.opts.ShiftAfter {
+		return x.Mul(s.Exp()).Add(b), logDet
+	}
+	return x.Add(b).Mul(s.Exp()), logDet
 }
 
 // Forward emits x = u exp(-s) - b.
@@ -56,7 +93,10 @@ func (l *ActNorm) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
 		return u, u
 	}
 	b, s := l.parts(u.Graph())
-	return u.Mul(s.Neg().Exp()).Sub(b), s.SumCols().Neg().Expand(u.Zeros(1))
+	if logDet = s.SumCols().Neg().Expand(u.Zeros(1)); l.opts.ShiftAfter {
+		return u.Sub(b).Mul(s.Neg().Exp()), logDet
+	}
+	return u.Mul(s.Neg().Exp()).Sub(b), logDet
 }
 
 // Moments returns mean and variance of the columns over the rows of a run, the
@@ -65,6 +105,12 @@ func Moments(x graph.Expr) (mean, variance graph.Expr) {
 	n := x.Zeros(1).Shift(1).SumRows()
 	mean = x.SumRows().Div(n)
 	return mean, x.Sub(mean).Square().SumRows().Div(n)
+}
+
+// unbiased turns a variance over the rows of x into that of divisor n-1.
+func unbiased(x, variance graph.Expr) graph.Expr {
+	n := x.Zeros(1).Shift(1).SumRows()
+	return variance.Mul(n).Div(n.Shift(-1).Max(x.Graph().Scalar(1)))
 }
 
 // BatchNorm is the batch normalisation of the MAF paper (Papamakarios et al.
@@ -96,12 +142,7 @@ type BatchNormOptions struct {
 
 // NewBatchNorm makes a BatchNorm layer of dim columns.
 func NewBatchNorm(p *graph.Params, dim int, opts BatchNormOptions) *BatchNorm {
-	if opts.Epsilon == 0 {
-		opts.Epsilon = 1e-5
-	}
-	if opts.Momentum == 0 {
-		opts.Momentum = 0.1
-	}
+	opts.Epsilon, opts.Momentum = orDefault(opts.Epsilon, 1e-5), orDefault(opts.Momentum, 0.1)
 	if !(opts.Epsilon > 0) || !(opts.Momentum > 0) || opts.Momentum > 1 {
 		p.Fail("layers: batch norm: epsilon %v, momentum %v: want ε > 0 and 0 < momentum ≤ 1", opts.Epsilon, opts.Momentum)
 	}
@@ -136,8 +177,7 @@ func (l *BatchNorm) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
 			w = 1
 		}
 		if l.opts.Unbiased {
-			n := x.Zeros(1).Shift(1).SumRows()
-			v = v.Mul(n).Div(n.Shift(-1).Max(g.Scalar(1)))
+			v = unbiased(x, v)
 		}
 		g.Assign(l.mean, rm.Scale(1-w).Add(m.Scale(w)))
 		g.Assign(l.variance, rv.Scale(1-w).Add(v.Scale(w)))

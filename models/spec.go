@@ -252,7 +252,7 @@ func (b *builder) build(f *family) *flows.Flow {
 		ls = append(ls, f.layer(b, i))
 		switch b.Norm {
 		case "act":
-			ls = append(ls, layers.NewActNorm(b.p.In(fmt.Sprintf("norm%d", i)), b.Dim))
+			ls = append(ls, layers.NewActNorm(b.p.In(fmt.Sprintf("norm%d", i)), b.Dim, layers.ActNormOptions{}))
 		case "batch":
 			ls = append(ls, layers.NewBatchNorm(b.p.In(fmt.Sprintf("norm%d", i)), b.Dim, layers.BatchNormOptions{}))
 		}

@@ -3,7 +3,7 @@
 // rows it is given together. It is for tests of layers, here and elsewhere:
 //
 //	flowtest.Run(t, flowtest.Case{Dim: 5, Make: func(p *graph.Params, dim int) flows.Layer {
-//		return layers.NewActNorm(p, dim)
+//		return layers.NewActNorm(p, dim, layers.ActNormOptions{})
 //	}})
 //
 // The checks follow what other libraries were found to test, and not to.
