@@ -63,6 +63,11 @@ type Param struct {
 
 var _ gorgonia.ValueGrad = (*Param)(nil)
 
+// ParamLimit is the largest absolute value of an element of a trainable
+// parameter: [Param.Set] and [Params.Clip] bring larger ones to it. Layers are
+// finite for any parameters within it.
+const ParamLimit = 1e6
+
 // NewParams returns an empty set whose initial values are drawn from seed.
 func NewParams(dtype DType, seed uint64) *Params {
 	return &Params{owner: &store{dtype: dtype, rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), byName: map[string]*Param{}}}
@@ -160,6 +165,37 @@ func (p *Params) Count() int {
 // a run: what they made of the old ones is computed anew at the next run.
 func (p *Params) Changed() { p.owner.version.Add(1) }
 
+// Clip brings the trainable parameters within [ParamLimit], as is wanted after
+// the step of an optimiser, and tells programs of the change.
+func (p *Params) Clip() {
+	for _, q := range p.owner.list {
+		if !q.trainable {
+			continue
+		}
+		q.clip()
+	}
+	p.Changed()
+}
+
+func (p *Param) clip() {
+	switch d := p.value.Data().(type) {
+	case []float64:
+		clip(d)
+	case []float32:
+		clip(d)
+	}
+}
+
+func clip[T float](d []T) {
+	for i, v := range d {
+		if v > ParamLimit {
+			d[i] = ParamLimit
+		} else if v < -ParamLimit {
+			d[i] = -ParamLimit
+		}
+	}
+}
+
 // Name returns the full name.
 func (p *Param) Name() string { return p.name }
 
@@ -213,7 +249,8 @@ func toFloat64(t *tensor.Dense) []float64 {
 	return nil
 }
 
-// Set copies values, row by row, into the parameter; a wrong count is an error.
+// Set copies values, row by row, into the parameter, those of a trainable one
+// brought within [ParamLimit]; a wrong count is an error.
 func (p *Param) Set(values []float64) error {
 	if len(values) != p.rows*p.cols {
 		return fmt.Errorf("graph: parameter %s: %d values for (%d, %d)", p.name, len(values), p.rows, p.cols)
@@ -225,6 +262,9 @@ func (p *Param) Set(values []float64) error {
 		for i, v := range values {
 			d[i] = float32(v)
 		}
+	}
+	if p.trainable {
+		p.clip()
 	}
 	p.owner.version.Add(1)
 	return nil

@@ -91,7 +91,7 @@ func (f *fit) step() (loss, norm, rate float64, n int, err error) {
 		err = fmt.Errorf("models: fit: solver: %w", err)
 		return
 	}
-	f.m.params.Changed()
+	f.m.params.Clip()
 	if f.ema != nil {
 		f.ema.average(f.m.params.All(), f.opts.EMA)
 	}

@@ -2,6 +2,7 @@ package flowtest
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 
@@ -9,10 +10,11 @@ import (
 )
 
 // Finite checks that values, Jacobians and gradients are finite for inputs from
-// zero to ±1e8, with random parameters and, for values, with huge ones.
+// zero to ±1e8, with random parameters and, for values, with huge ones: up to
+// the largest float32, as graph.Param.Set takes them.
 func Finite(c Case) error {
 	for _, dt := range []graph.DType{graph.Float32, graph.Float64} {
-		for _, blow := range []float64{1, 1e3, 1e6} {
+		for _, blow := range []float64{1, 1e3, 1e6, math.MaxFloat32} {
 			b, err := newBench(c, dt, true, 15)
 			if err != nil {
 				return err
@@ -20,7 +22,7 @@ func Finite(c Case) error {
 			for _, p := range b.p.Trainable() {
 				v := p.Get()
 				for i := range v {
-					v[i] *= blow
+					v[i] = max(-math.MaxFloat32, min(v[i]*blow, math.MaxFloat32))
 				}
 				if err := p.Set(v); err != nil {
 					return err

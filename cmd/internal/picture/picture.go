@@ -13,6 +13,7 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/palette"
 	"gonum.org/v1/plot/palette/moreland"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -34,8 +35,8 @@ func alpha(c color.NRGBA, a uint8) color.Color {
 const maxPoints = 4000
 
 // save draws a grid of plots (nil for an empty place) to a file, under a
-// temporary name first.
-func save(path, caption string, grid [][]*plot.Plot, w, h font.Length) (err error) {
+// temporary name first, with a colour bar at the right unless bar is nil.
+func save(path, caption string, grid [][]*plot.Plot, bar *plot.Plot, w, h font.Length) (err error) {
 	format := strings.TrimPrefix(strings.ToLower(filepath.Ext(path)), ".")
 	c, err := draw.NewFormattedCanvas(w, h, format)
 	if err != nil {
@@ -52,6 +53,13 @@ func save(path, caption string, grid [][]*plot.Plot, w, h font.Length) (err erro
 		page.SetColor(color.White)
 		page.Fill(page.Rectangle.Path())
 		page.FillText(style, vg.Point{X: w / 2, Y: h - 3*vg.Millimeter}, caption)
+	}
+	if bar != nil {
+		strip := draw.Crop(page, w-2.2*vg.Centimeter, -3*vg.Millimeter, 0, 0)
+		page.SetColor(color.White)
+		page.Fill(page.Rectangle.Path())
+		page = draw.Crop(page, 0, -2.2*vg.Centimeter, 0, 0)
+		bar.Draw(draw.Crop(strip, 0, 0, 13.5*vg.Millimeter, -8*vg.Millimeter))
 	}
 	canvases := plot.Align(grid, tiles, page)
 	for i := range grid {
@@ -194,7 +202,16 @@ func Density(path string, logProb func(points []float64) ([]float64, error), dat
 	m := plotter.NewHeatMap(h, cm.Palette(255))
 	m.Min, m.Max, m.Rasterized = 0, top, true
 	right.Add(m)
-	return save(path, "", [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
+	return save(path, "", [][]*plot.Plot{{left, right}}, colourBar(cm, "density"), 28*vg.Centimeter, 12.5*vg.Centimeter)
+}
+
+// colourBar is a plot that shows what the colours of cm mean.
+func colourBar(cm palette.ColorMap, label string) *plot.Plot {
+	p := newPlot("", "", label)
+	p.HideX()
+	p.X.Padding = 0
+	p.Add(&plotter.ColorBar{ColorMap: cm, Vertical: true, Colors: 255})
+	return p
 }
 
 // Samples draws data and samples of two columns side by side.
@@ -214,7 +231,7 @@ func Samples(path string, data, samples []float64, columns [2]string) error {
 			return err
 		}
 	}
-	return save(path, "", [][]*plot.Plot{{left, right}}, 26*vg.Centimeter, 12.5*vg.Centimeter)
+	return save(path, "", [][]*plot.Plot{{left, right}}, nil, 26*vg.Centimeter, 12.5*vg.Centimeter)
 }
 
 // maxColumns is how many columns a corner plot shows at most.
@@ -251,7 +268,7 @@ func Corner(path string, data, samples []float64, columns []string) error {
 		caption += fmt.Sprintf(": %d of %d columns", n, d)
 	}
 	side := font.Length(max(n, 2)) * 5.2 * vg.Centimeter
-	return save(path, caption, grid, side, side)
+	return save(path, caption, grid, nil, side, side)
 }
 
 func cornerPanel(data, samples []float64, columns []string, i, j int) (*plot.Plot, error) {
@@ -376,5 +393,5 @@ func Loss(path string, series []Series) error {
 	p.Y.Min, p.Y.Max = lo-m, hi+m
 	p.Legend.Top = true
 	p.Add(plotter.NewGrid())
-	return save(path, "", [][]*plot.Plot{{p}}, 20*vg.Centimeter, 11*vg.Centimeter)
+	return save(path, "", [][]*plot.Plot{{p}}, nil, 20*vg.Centimeter, 11*vg.Centimeter)
 }
