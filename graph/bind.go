@@ -17,6 +17,7 @@ type program[T float] struct {
 	inputs   []*value // with rows
 	assigns  []binding[T]
 	scratch  int
+	refs     []ref[T] // of values without rows, by number
 	reducing bool
 
 	mu       sync.RWMutex
@@ -69,6 +70,12 @@ func (x ref[T]) get(r *run[T]) []T {
 func bind[T float](p *plan) *program[T] {
 	pr := &program[T]{plan: p, panels: shardRows / kernel.PanelRows[T](), prologue: make([]T, p.prologue)}
 	pr.stages = make([]stage[T], p.stages)
+	pr.refs = make([]ref[T], len(p.values))
+	for _, v := range p.values {
+		if !v.body {
+			pr.refs[v.id] = pr.locate(v)
+		}
+	}
 	for _, v := range p.values {
 		switch {
 		case v.leaf != nil && v.body:
@@ -113,26 +120,30 @@ func (pr *program[T]) bindAssigns() {
 	for _, a := range pr.plan.g.assigns {
 		b := binding[T]{from: pr.ref(of[a.from.node]), p: a.to, grad: a.grad}
 		if a.grad {
-			b.to = memory[T](a.to.grad)
+			b.to = memory[T](a.to.gradients)
 		} else {
-			b.to = memory[T](a.to.value)
+			b.to = memory[T](a.to.elements)
 		}
 		pr.assigns = append(pr.assigns, b)
 	}
 }
 
-// ref locates a value without rows.
-func (pr *program[T]) ref(v *value) ref[T] {
+// ref is where a value without rows is.
+func (pr *program[T]) ref(v *value) ref[T] { return pr.refs[v.id] }
+
+func (pr *program[T]) locate(v *value) ref[T] {
 	n := v.d.r * v.d.c
 	switch {
 	case v.leaf != nil && v.leaf.kind == paramInput:
-		return ref[T]{fixed: memory[T](v.leaf.param.value)}
+		return ref[T]{fixed: memory[T](v.leaf.param.elements)}
 	case v.leaf != nil:
 		c := make([]T, n)
 		for i, x := range v.leaf.value {
 			c[i] = T(x)
 		}
 		return ref[T]{fixed: c}
+	case v.into != nil:
+		return ref[T]{fixed: memory[T](v.into.gradients)}
 	case v.stage == 0 && !v.reduce:
 		return ref[T]{fixed: pr.prologue[v.off : v.off+n]}
 	}

@@ -12,19 +12,11 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 	case unary:
 		return pr.bindUnary(v, k)
 	case binary:
-		return pr.bindElementwise(v, func(dst []T, a [][]T) { binaryLine(k.kind, dst, a[0], a[1]) })
+		return pr.bindBinary(v, k.kind)
 	case where:
-		return pr.bindElementwise(v, func(dst []T, a [][]T) {
-			for i := range dst {
-				if a[0][i] != 0 {
-					dst[i] = a[1][i]
-				} else {
-					dst[i] = a[2][i]
-				}
-			}
-		})
+		return pr.bindWhere(v)
 	case expand:
-		return pr.bindElementwise(v, func(dst []T, a [][]T) { copy(dst, a[0]) })
+		return pr.bindExpand(v)
 	case zeros:
 		return func(w *worker[T]) {
 			t := w.tile(v)
@@ -41,9 +33,9 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach)
 		}
 	case spline:
-		return func(w *worker[T]) { bodySpline(w, v, k) }
+		return pr.bindSpline(v, k)
 	case splineGrad:
-		return func(w *worker[T]) { bodySplineGrad(w, v, k) }
+		return pr.bindSplineGrad(v, k)
 	}
 	return pr.bindShape(v)
 }
@@ -75,14 +67,18 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 			gt, xt := w.tile(g), w.tile(x)
 			w.zeroTail(gt, g.d.c)
 			w.zeroTail(xt, x.d.c)
-			kernel.Outer(kernel.Matrix[T]{Data: w.sum(v), Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch)
+			kernel.Outer(kernel.Matrix[T]{Data: w.sum(v), Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch, !w.first)
 		}
 	case sumRows:
 		x := v.in[0]
 		return func(w *worker[T]) {
 			xt := w.tile(x)
 			w.zeroTail(xt, x.d.c)
-			kernel.SumRows(w.sum(v), xt, w.panels, x.d.c)
+			sum := w.sum(v)
+			if w.first {
+				clear(sum)
+			}
+			kernel.SumRows(sum, xt, w.panels, x.d.c)
 		}
 	}
 	panic(fmt.Sprintf("graph: no sum over rows of %v", v.k))

@@ -6,214 +6,130 @@ import (
 
 // bindUnary applies a function to whole panels.
 func (pr *program[T]) bindUnary(v *value, k unary) func(*worker[T]) {
-	f := unaryLine[T](k)
+	a, b := T(k.a), T(k.b)
 	x := v.in[0]
 	n := v.d.c * kernel.PanelRows[T]()
 	return func(w *worker[T]) {
 		out, in := w.tile(v), w.tile(x)
 		if out.Stride == n && in.Stride == n {
-			f(out.Data[:w.panels*n], in.Data[:w.panels*n])
+			kernel.Apply(k.kind, out.Data[:w.panels*n], in.Data[:w.panels*n], a, b)
 			return
 		}
 		for p := range w.panels {
-			f(out.Panel(p, v.d.c), in.Panel(p, v.d.c))
+			kernel.Apply(k.kind, out.Panel(p, v.d.c), in.Panel(p, v.d.c), a, b)
 		}
 	}
 }
 
-func unaryLine[T float](k unary) func(dst, src []T) {
-	a, b := T(k.a), T(k.b)
-	switch k.kind {
-	case uExp:
-		return kernel.Exp[T]
-	case uLog:
-		return kernel.Log[T]
-	case uLog1p:
-		return kernel.Log1p[T]
-	case uExpm1:
-		return kernel.Expm1[T]
-	case uTanh:
-		return kernel.Tanh[T]
-	case uSigmoid:
-		return kernel.Sigmoid[T]
-	case uSoftplus:
-		return kernel.Softplus[T]
-	case uErf:
-		return kernel.Erf[T]
-	case uSin:
-		return kernel.Sin[T]
-	case uCos:
-		return kernel.Cos[T]
-	case uSquare:
-		return func(dst, src []T) {
-			for i, x := range src {
-				dst[i] = x * x
-			}
-		}
-	case uReLU:
-		return func(dst, src []T) {
-			for i, x := range src {
-				dst[i] = max(x, 0)
-			}
-		}
-	case uStep:
-		return func(dst, src []T) {
-			for i, x := range src {
-				if x > 0 {
-					dst[i] = 1
-				} else {
-					dst[i] = 0
-				}
-			}
-		}
-	case uAffine:
-		return func(dst, src []T) {
-			for i, x := range src {
-				dst[i] = a*x + b
-			}
-		}
-	case uClamp:
-		return func(dst, src []T) {
-			for i, x := range src {
-				dst[i] = min(max(x, a), b)
-			}
-		}
-	case uInside:
-		return func(dst, src []T) {
-			for i, x := range src {
-				if x > a && x < b {
-					dst[i] = 1
-				} else {
-					dst[i] = 0
-				}
-			}
-		}
-	case uStop:
-		return func(dst, src []T) { copy(dst, src) }
-	case uRecip:
-		return func(dst, src []T) {
-			for i, x := range src {
-				dst[i] = 1 / x
-			}
-		}
-	}
-	return func(dst, src []T) {
-		for i, x := range src {
-			dst[i] = T(k.f(float64(x)))
-		}
-	}
-}
-
-func binaryLine[T float](k binaryKind, dst, a, b []T) {
-	a, b = a[:len(dst)], b[:len(dst)]
-	switch k {
-	case bAdd:
-		for i := range dst {
-			dst[i] = a[i] + b[i]
-		}
-	case bSub:
-		for i := range dst {
-			dst[i] = a[i] - b[i]
-		}
-	case bMul:
-		for i := range dst {
-			dst[i] = a[i] * b[i]
-		}
-	case bDiv:
-		for i := range dst {
-			dst[i] = a[i] / b[i]
-		}
-	case bMax:
-		for i := range dst {
-			dst[i] = max(a[i], b[i])
-		}
-	case bMin:
-		for i := range dst {
-			dst[i] = min(a[i], b[i])
-		}
-	case bLess:
-		for i := range dst {
-			if a[i] < b[i] {
-				dst[i] = 1
-			} else {
-				dst[i] = 0
-			}
-		}
-	}
-}
-
-func addTo[T float](dst, src []T) { binaryLine(bAdd, dst, dst, src) }
-
-// bindElementwise broadcasts up to three arguments against the result, feature
-// by feature, or panel by panel where all have its shape.
-func (pr *program[T]) bindElementwise(v *value, f func(dst []T, args [][]T)) func(*worker[T]) {
-	n := kernel.PanelRows[T]()
+// bindBinary applies an operation panel by panel, broadcasting single columns
+// and values without rows.
+func (pr *program[T]) bindBinary(v *value, kind binaryKind) func(*worker[T]) {
 	cols := v.d.c
-	whole := true
-	refs := make([]ref[T], len(v.in))
-	for i, a := range v.in {
-		if !a.body {
-			refs[i] = pr.ref(a)
-		}
-		whole = whole && a.body && a.d.c == cols
-	}
-	in := v.in
-	if whole {
+	n := cols * kernel.PanelRows[T]()
+	x, y := v.in[0], v.in[1]
+	if x.body && y.body && x.d.c == cols && y.d.c == cols {
 		return func(w *worker[T]) {
-			var tiles [3]kernel.Tile[T]
-			var args [3][]T
-			out := w.tile(v)
-			for i, a := range in {
-				tiles[i] = w.tile(a)
+			out, a, b := w.tile(v), w.tile(x), w.tile(y)
+			if out.Stride == n && a.Stride == n && b.Stride == n {
+				kernel.Pairs(kind, out.Data[:w.panels*n], a.Data, b.Data)
+				return
 			}
 			for p := range w.panels {
-				for i := range in {
-					args[i] = tiles[i].Panel(p, cols)
-				}
-				f(out.Panel(p, cols), w.args(args))
+				kernel.Pairs(kind, out.Panel(p, cols), a.Panel(p, cols), b.Panel(p, cols))
+			}
+		}
+	}
+	ax, ay := pr.argument(v, x), pr.argument(v, y)
+	return func(w *worker[T]) {
+		out := w.tile(v)
+		for p := range w.panels {
+			kernel.Lines(kind, out.Panel(p, cols), ax.line(w, p), ay.line(w, p), cols)
+		}
+	}
+}
+
+// argument is how an argument of an elementwise operation is broadcast.
+type argument[T float] struct {
+	a    *value
+	flat ref[T]
+	same bool
+}
+
+func (pr *program[T]) argument(v, a *value) argument[T] {
+	x := argument[T]{a: a, same: a.d.c == 1 && v.d.c != 1}
+	if !a.body {
+		x.flat = pr.ref(a)
+	}
+	return x
+}
+
+func (x argument[T]) line(w *worker[T], panel int) kernel.Line[T] {
+	if !x.a.body {
+		return kernel.Line[T]{Data: x.flat.get(w.r), Number: true, Same: x.same}
+	}
+	return kernel.Line[T]{Data: w.tile(x.a).Panel(panel, x.a.d.c), Same: x.same}
+}
+
+// bindWhere picks elements; arguments that are broadcast are spread out line by
+// line first.
+func (pr *program[T]) bindWhere(v *value) func(*worker[T]) {
+	n, cols := kernel.PanelRows[T](), v.d.c
+	var args [3]argument[T]
+	whole := true
+	for i, a := range v.in {
+		args[i] = pr.argument(v, a)
+		whole = whole && a.body && a.d.c == cols
+	}
+	if whole {
+		return func(w *worker[T]) {
+			out, c, x, y := w.tile(v), w.tile(v.in[0]), w.tile(v.in[1]), w.tile(v.in[2])
+			for p := range w.panels {
+				kernel.Where(out.Panel(p, cols), c.Panel(p, cols), x.Panel(p, cols), y.Panel(p, cols))
 			}
 		}
 	}
 	return func(w *worker[T]) {
-		var tiles [3]kernel.Tile[T]
-		var flat [3][]T
-		var args [3][]T
 		out := w.tile(v)
-		for i, a := range in {
-			if a.body {
-				tiles[i] = w.tile(a)
-			} else {
-				flat[i] = refs[i].get(w.r)
-			}
-		}
 		for p := range w.panels {
-			for c := range cols {
-				for i, a := range in {
-					at := c
-					if a.d.c == 1 {
-						at = 0
-					}
-					if a.body {
-						args[i] = tiles[i].Data[p*tiles[i].Stride+at*n:][:n]
-						continue
-					}
-					fill(w.line[i], flat[i][at])
-					args[i] = w.line[i]
-				}
-				f(out.Data[p*out.Stride+c*n:][:n], w.args(args))
+			var l [3]kernel.Line[T]
+			for i := range l {
+				l[i] = args[i].line(w, p)
+			}
+			for f := range cols {
+				kernel.Where(out.Panel(p, cols)[f*n:][:n], w.spread(0, l[0], f), w.spread(1, l[1], f), w.spread(2, l[2], f))
 			}
 		}
 	}
 }
 
-// args keeps the slice of arguments in the worker, off the heap.
-func (w *worker[T]) args(a [3][]T) [][]T {
-	w.argv = a
-	return w.argv[:]
-}
-
-func fill[T float](dst []T, v T) {
-	for i := range dst {
-		dst[i] = v
+// bindExpand repeats a column or a row.
+func (pr *program[T]) bindExpand(v *value) func(*worker[T]) {
+	n, cols := kernel.PanelRows[T](), v.d.c
+	x := pr.argument(v, v.in[0])
+	return func(w *worker[T]) {
+		out := w.tile(v)
+		for p := range w.panels {
+			l := x.line(w, p)
+			for f := range cols {
+				copy(out.Panel(p, cols)[f*n:][:n], w.spread(0, l, f))
+			}
+		}
 	}
 }
+
+// spread is the line of feature f, a number repeated in the worker's line i.
+func (w *worker[T]) spread(i int, l kernel.Line[T], f int) []T {
+	if l.Same {
+		f = 0
+	}
+	n := kernel.PanelRows[T]()
+	if !l.Number {
+		return l.Data[f*n:][:n]
+	}
+	for r := range w.line[i] {
+		w.line[i][r] = l.Data[f]
+	}
+	return w.line[i]
+}
+
+func addTo[T float](dst, src []T) { kernel.Pairs(kernel.Add, dst, dst, src) }

@@ -57,28 +57,17 @@ func (pr *program[T]) bindShape(v *value) func(*worker[T]) {
 			}
 		})
 	case sumGroups:
-		return each(func(out []T, w *worker[T], p int) {
-			x := arg(w, 0, p)
-			for j := range in[0].d.c {
-				if j%k.k == 0 {
-					copy(out[j/k.k*n:][:n], x[j*n:])
-				} else {
-					addTo(out[j/k.k*n:][:n], x[j*n:(j+1)*n])
-				}
-			}
-		})
+		return each(func(out []T, w *worker[T], p int) { foldGroups(out, arg(w, 0, p), k.k, v.d.c, false) })
 	case maxGroups:
-		return each(func(out []T, w *worker[T], p int) {
-			x := arg(w, 0, p)
-			for j := range in[0].d.c {
-				if j%k.k == 0 {
-					copy(out[j/k.k*n:][:n], x[j*n:])
-				} else {
-					o := out[j/k.k*n:][:n]
-					binaryLine(bMax, o, o, x[j*n:(j+1)*n])
-				}
-			}
-		})
+		return each(func(out []T, w *worker[T], p int) { foldGroups(out, arg(w, 0, p), k.k, v.d.c, true) })
 	}
 	panic(fmt.Sprintf("graph: no kernel for %v on rows", v.k))
+}
+
+// foldGroups folds each k lines of x into one line of out.
+func foldGroups[T float](out, x []T, k, groups int, top bool) {
+	n := kernel.PanelRows[T]()
+	for j := range groups {
+		kernel.FoldLines(out[j*n:], x[j*k*n:], k, top)
+	}
 }

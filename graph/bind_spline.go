@@ -4,36 +4,56 @@ import (
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
 
-func bodySpline[T float](w *worker[T], v *value, k spline) {
+func splineKernel[T float](s Spline) *kernel.Spline[T] {
+	return kernel.NewSpline[T](s.Bins, s.Bound, s.MinWidth, s.MinHeight, s.MinSlope, s.SlopeShift, s.ExpSlope)
+}
+
+// bindSpline maps column by column, by vectors where there is assembly.
+func (pr *program[T]) bindSpline(v *value, k spline) func(*worker[T]) {
 	n := kernel.PanelRows[T]()
 	x, h := v.in[0], v.in[1]
 	np, d := k.s.Params(), x.d.c
-	for p := range w.panels {
-		out, xs, hs := w.tile(v).Panel(p, v.d.c), w.tile(x).Panel(p, d), w.tile(h).Panel(p, h.d.c)
-		for j := range d {
-			for r := range n {
-				a := hs[j*np*n+r:]
-				y, l := k.s.eval(&w.knots, float64(xs[j*n+r]), k.inverse, func(m int) float64 { return float64(a[m*n]) })
-				out[j*n+r], out[(d+j)*n+r] = T(y), T(l)
+	s := splineKernel[T](k.s)
+	pr.scratch = max(pr.scratch, kernel.SplineScratch[T](k.s.Bins))
+	return func(w *worker[T]) {
+		for p := range w.panels {
+			out, xs, hs := w.tile(v).Panel(p, v.d.c), w.tile(x).Panel(p, d), w.tile(h).Panel(p, h.d.c)
+			for j := range d {
+				y, l, a := out[j*n:][:n], out[(d+j)*n:][:n], hs[j*np*n:][:np*n]
+				if s.Value(y, l, xs[j*n:][:n], a, k.inverse, w.scratch) {
+					continue
+				}
+				for r := range n {
+					at := a[r:]
+					yr, lr := k.s.eval(&w.knots, float64(xs[j*n+r]), k.inverse, func(m int) float64 { return float64(at[m*n]) })
+					y[r], l[r] = T(yr), T(lr)
+				}
 			}
 		}
 	}
 }
 
-func bodySplineGrad[T float](w *worker[T], v *value, k splineGrad) {
+func (pr *program[T]) bindSplineGrad(v *value, k splineGrad) func(*worker[T]) {
 	n := kernel.PanelRows[T]()
 	x, h, g := v.in[0], v.in[1], v.in[2]
 	np, d := k.s.Params(), x.d.c
-	for p := range w.panels {
-		out, xs, hs := w.tile(v).Panel(p, v.d.c), w.tile(x).Panel(p, d), w.tile(h).Panel(p, h.d.c)
-		gs := w.tile(g).Panel(p, g.d.c)
-		for j := range d {
-			for r := range n {
-				a := hs[j*np*n+r:]
-				o := out[(d+j*np)*n+r:]
-				gx := k.s.grad(&w.knots, float64(xs[j*n+r]), float64(gs[j*n+r]), float64(gs[(d+j)*n+r]), k.inverse,
-					func(m int) float64 { return float64(a[m*n]) }, func(m int, v float64) { o[m*n] = T(v) })
-				out[j*n+r] = T(gx)
+	s := splineKernel[T](k.s)
+	pr.scratch = max(pr.scratch, kernel.SplineScratch[T](k.s.Bins))
+	return func(w *worker[T]) {
+		for p := range w.panels {
+			out, xs, hs := w.tile(v).Panel(p, v.d.c), w.tile(x).Panel(p, d), w.tile(h).Panel(p, h.d.c)
+			gs := w.tile(g).Panel(p, g.d.c)
+			for j := range d {
+				gx, gh, a := out[j*n:][:n], out[(d+j*np)*n:][:np*n], hs[j*np*n:][:np*n]
+				gy, gl := gs[j*n:][:n], gs[(d+j)*n:][:n]
+				if !k.inverse && s.Grad(gx, gh, xs[j*n:][:n], a, gy, gl, w.scratch) {
+					continue
+				}
+				for r := range n {
+					at, to := a[r:], gh[r:]
+					gx[r] = T(k.s.grad(&w.knots, float64(xs[j*n+r]), float64(gy[r]), float64(gl[r]), k.inverse,
+						func(m int) float64 { return float64(at[m*n]) }, func(m int, v float64) { to[m*n] = T(v) }))
+				}
 			}
 		}
 	}

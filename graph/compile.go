@@ -47,6 +47,8 @@ type value struct {
 	start int    // of a view: the first of them
 	off   int    // in columns of the tile, or elements of a flat arena
 	keep  bool   // outlives its stage: one tile for each shard
+	sumAt int    // of a sum: its place in the arenas beside the first
+	into  *Param // of a sum: the parameter whose gradient it is
 }
 
 func (v *value) name() string {
@@ -66,8 +68,7 @@ type plan struct {
 	keepCols int // columns kept for each shard
 	prologue int // elements of values without rows that depend on parameters alone
 	epilogue int // elements of those that depend on sums over rows
-	sums     int // elements of the sums themselves, for each further lane
-	sumOff   map[*value]int
+	sums     int // elements of the sums in an arena beside the first
 }
 
 // passes is the compiler's table of contents.

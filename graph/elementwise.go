@@ -3,33 +3,36 @@ package graph
 import (
 	"fmt"
 	"math"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
 
-type unaryKind int
+type unaryKind = kernel.UnaryOp
 
+// The functions of package kernel, under the names that this package uses.
 const (
-	uExp unaryKind = iota
-	uLog
-	uLog1p
-	uExpm1
-	uTanh
-	uSigmoid
-	uSoftplus
-	uErf
-	uSin
-	uCos
-	uSqrt
-	uSquare
-	uRecip
-	uAbs
-	uSign
-	uReLU
-	uStep
-	uAffine
-	uClamp
-	uInside
-	uFloor
-	uStop
+	uExp      = kernel.Exp
+	uLog      = kernel.Log
+	uLog1p    = kernel.Log1p
+	uExpm1    = kernel.Expm1
+	uTanh     = kernel.Tanh
+	uSigmoid  = kernel.Sigmoid
+	uSoftplus = kernel.Softplus
+	uErf      = kernel.Erf
+	uSin      = kernel.Sin
+	uCos      = kernel.Cos
+	uSqrt     = kernel.Sqrt
+	uSquare   = kernel.Square
+	uRecip    = kernel.Recip
+	uAbs      = kernel.Abs
+	uSign     = kernel.Sign
+	uReLU     = kernel.ReLU
+	uStep     = kernel.Step
+	uAffine   = kernel.Affine
+	uClamp    = kernel.Clamp
+	uInside   = kernel.Inside
+	uFloor    = kernel.Floor
+	uStop     = kernel.Copy
 )
 
 var unaryNames = [...]string{"exp", "log", "log1p", "expm1", "tanh", "sigmoid", "softplus", "erf", "sin", "cos",
@@ -94,73 +97,7 @@ func (u unary) diff(xs []Expr, y, g Expr) []Expr {
 }
 
 // f is the function itself, for one number in float64.
-func (u unary) f(x float64) float64 {
-	switch u.kind {
-	case uExp:
-		return math.Exp(x)
-	case uLog:
-		return math.Log(x)
-	case uLog1p:
-		return math.Log1p(x)
-	case uExpm1:
-		return math.Expm1(x)
-	case uTanh:
-		return math.Tanh(x)
-	case uSigmoid:
-		return sigmoid(x)
-	case uSoftplus:
-		return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
-	case uErf:
-		return math.Erf(x)
-	case uSin:
-		return math.Sin(x)
-	case uCos:
-		return math.Cos(x)
-	case uSqrt:
-		return math.Sqrt(x)
-	case uSquare:
-		return x * x
-	case uRecip:
-		return 1 / x
-	case uAbs:
-		return math.Abs(x)
-	case uSign:
-		switch {
-		case x > 0:
-			return 1
-		case x < 0:
-			return -1
-		}
-		return x
-	case uReLU:
-		return math.Max(x, 0)
-	case uStep:
-		if x > 0 {
-			return 1
-		}
-		return 0
-	case uAffine:
-		return u.a*x + u.b
-	case uClamp:
-		return math.Min(math.Max(x, u.a), u.b)
-	case uInside:
-		if x > u.a && x < u.b {
-			return 1
-		}
-		return 0
-	case uFloor:
-		return math.Floor(x)
-	}
-	return x
-}
-
-func sigmoid(x float64) float64 {
-	if x >= 0 {
-		return 1 / (1 + math.Exp(-x))
-	}
-	e := math.Exp(x)
-	return e / (1 + e)
-}
+func (u unary) f(x float64) float64 { return u.kind.Of(x, u.a, u.b) }
 
 func (u unary) differentiable() bool {
 	switch u.kind {
@@ -170,16 +107,16 @@ func (u unary) differentiable() bool {
 	return true
 }
 
-type binaryKind int
+type binaryKind = kernel.BinaryOp
 
 const (
-	bAdd binaryKind = iota
-	bSub
-	bMul
-	bDiv
-	bMax
-	bMin
-	bLess
+	bAdd  = kernel.Add
+	bSub  = kernel.Sub
+	bMul  = kernel.Mul
+	bDiv  = kernel.Div
+	bMax  = kernel.Max
+	bMin  = kernel.Min
+	bLess = kernel.Less
 )
 
 var binaryNames = [...]string{"add", "sub", "mul", "div", "max", "min", "less"}
@@ -246,26 +183,7 @@ func (b binary) diff(xs []Expr, y, g Expr) []Expr {
 	return []Expr{dp.reduceLike(p), dq.reduceLike(q)}
 }
 
-func (b binary) f(x, y float64) float64 {
-	switch b.kind {
-	case bAdd:
-		return x + y
-	case bSub:
-		return x - y
-	case bMul:
-		return x * y
-	case bDiv:
-		return x / y
-	case bMax:
-		return math.Max(x, y)
-	case bMin:
-		return math.Min(x, y)
-	}
-	if x < y {
-		return 1
-	}
-	return 0
-}
+func (b binary) f(x, y float64) float64 { return b.kind.Of(x, y) }
 
 // where picks p where c is not zero, q elsewhere. What is not picked has
 // gradient zero even where it is not finite.

@@ -59,6 +59,8 @@ type Param struct {
 	value      *tensor.Dense
 	grad       *tensor.Dense
 	noDecay    bool
+	elements   Elements // memory of value and grad
+	gradients  Elements
 }
 
 var _ gorgonia.ValueGrad = (*Param)(nil)
@@ -117,7 +119,8 @@ func (p *Params) add(name string, rows, cols int, init Init, trainable bool) *Pa
 	}
 	n := q.rows * q.cols
 	q.noDecay = q.rows == 1
-	q.value, q.grad = newDense(s.dtype, q.rows, q.cols), newDense(s.dtype, q.rows, q.cols)
+	q.elements, q.gradients = NewElements(s.dtype, n), NewElements(s.dtype, n)
+	q.value, q.grad = q.elements.dense(q.rows, q.cols), q.gradients.dense(q.rows, q.cols)
 	if init != nil {
 		buf := make([]float64, n)
 		init(s.rng, q.rows, q.cols, buf)
@@ -128,11 +131,14 @@ func (p *Params) add(name string, rows, cols int, init Init, trainable bool) *Pa
 	return q
 }
 
-func newDense(dt DType, r, c int) *tensor.Dense {
-	if dt == Float64 {
-		return tensor.New(tensor.WithShape(r, c), tensor.WithBacking(make([]float64, r*c)))
+func newDense(dt DType, r, c int) *tensor.Dense { return NewElements(dt, r*c).dense(r, c) }
+
+// dense is a tensor of the elements' own memory.
+func (e Elements) dense(r, c int) *tensor.Dense {
+	if e.F32 != nil {
+		return tensor.New(tensor.WithShape(r, c), tensor.WithBacking(e.F32))
 	}
-	return tensor.New(tensor.WithShape(r, c), tensor.WithBacking(make([]float32, r*c)))
+	return tensor.New(tensor.WithShape(r, c), tensor.WithBacking(e.F64))
 }
 
 // All returns every parameter in order of creation.
@@ -178,12 +184,8 @@ func (p *Params) Clip() {
 }
 
 func (p *Param) clip() {
-	switch d := p.value.Data().(type) {
-	case []float64:
-		clip(d)
-	case []float32:
-		clip(d)
-	}
+	clip(p.elements.F64)
+	clip(p.elements.F32)
 }
 
 func clip[T float](d []T) {
@@ -216,37 +218,23 @@ func (p *Param) Value() gorgonia.Value { return p.value }
 func (p *Param) Grad() (gorgonia.Value, error) { return p.grad, nil }
 
 // Float32 returns the value and gradient memory of a float32 parameter.
-func (p *Param) Float32() (value, grad []float32) {
-	value, _ = p.value.Data().([]float32)
-	grad, _ = p.grad.Data().([]float32)
-	return value, grad
-}
+func (p *Param) Float32() (value, grad []float32) { return p.elements.F32, p.gradients.F32 }
 
 // Float64 returns the value and gradient memory of a float64 parameter.
-func (p *Param) Float64() (value, grad []float64) {
-	value, _ = p.value.Data().([]float64)
-	grad, _ = p.grad.Data().([]float64)
-	return value, grad
-}
+func (p *Param) Float64() (value, grad []float64) { return p.elements.F64, p.gradients.F64 }
 
 // Get returns a copy of the value, row by row.
-func (p *Param) Get() []float64 { return toFloat64(p.value) }
+func (p *Param) Get() []float64 { return p.elements.float64s() }
 
 // GetGrad returns a copy of the gradient, row by row.
-func (p *Param) GetGrad() []float64 { return toFloat64(p.grad) }
+func (p *Param) GetGrad() []float64 { return p.gradients.float64s() }
 
-func toFloat64(t *tensor.Dense) []float64 {
-	switch d := t.Data().(type) {
-	case []float64:
-		return append([]float64(nil), d...)
-	case []float32:
-		out := make([]float64, len(d))
-		for i, v := range d {
-			out[i] = float64(v)
-		}
-		return out
+func (e Elements) float64s() []float64 {
+	out := append([]float64(nil), e.F64...)
+	for _, v := range e.F32 {
+		out = append(out, float64(v))
 	}
-	return nil
+	return out
 }
 
 // Set copies values, row by row, into the parameter, those of a trainable one
@@ -255,13 +243,9 @@ func (p *Param) Set(values []float64) error {
 	if len(values) != p.rows*p.cols {
 		return fmt.Errorf("graph: parameter %s: %d values for (%d, %d)", p.name, len(values), p.rows, p.cols)
 	}
-	switch d := p.value.Data().(type) {
-	case []float64:
-		copy(d, values)
-	case []float32:
-		for i, v := range values {
-			d[i] = float32(v)
-		}
+	copy(p.elements.F64, values)
+	for i := range p.elements.F32 {
+		p.elements.F32[i] = float32(values[i])
 	}
 	if p.trainable {
 		p.clip()
@@ -270,8 +254,12 @@ func (p *Param) Set(values []float64) error {
 	return nil
 }
 
-func memory[T float](t *tensor.Dense) []T {
-	d, _ := t.Data().([]T)
+// memory is the elements as a slice of T, their type.
+func memory[T float](e Elements) []T {
+	if d, ok := any(e.F32).([]T); ok {
+		return d
+	}
+	d, _ := any(e.F64).([]T)
 	return d
 }
 

@@ -20,7 +20,6 @@ func place_(p *plan) {
 			}
 		}
 	}
-	p.sumOff = map[*value]int{}
 	for _, v := range p.values {
 		switch n := v.d.r * v.d.c; {
 		case v.body && v.root.keep && !v.isView():
@@ -28,8 +27,12 @@ func place_(p *plan) {
 			p.keepCols += v.d.c
 		case v.body || v.k == nil:
 		case v.reduce:
-			p.sumOff[v] = p.sums
+			v.sumAt = p.sums
 			p.sums += n
+			if v.grad != nil { // adds up where the gradient is wanted
+				v.into = v.grad
+				break
+			}
 			v.off = p.epilogue
 			p.epilogue += n
 		case v.stage == 0:

@@ -75,7 +75,9 @@ func (r *Run) Diagnose(n int) string { return r.r.diagnose(n, r.Seed, r.Step, r.
 type run[T float] struct {
 	pr       *program[T]
 	epilogue []T
-	lanes    [][]T // sums of lanes 1, 2, …; lane 0 adds in the epilogue arena
+	arenas   [][]T // sums beside those that add up in place
+	pairs    bool  // two shards follow each other in an arena
+	adding   []chunk[T]
 	kept     []T
 	keptStep int
 	workers  []*worker[T]
@@ -99,8 +101,8 @@ type worker[T float] struct {
 	body    []T
 	scratch []T
 	line    [3][]T
-	argv    [3][]T
-	lane    int
+	arena   int  // where this worker's sums go
+	first   bool // of the shards that are added up there
 	shard   int
 	n       int // rows of the shard
 	panels  int
@@ -108,8 +110,20 @@ type worker[T float] struct {
 }
 
 // lanes is how many sums run side by side. Lane l takes shards l, l+lanes, … in
-// order, and lanes are added in order: neither depends on the number of cores.
+// order, and the sum is (lane 0 + lane 1) + (lane 2 + lane 3): it does not depend
+// on the number of cores. Where each lane has one shard and there are no more
+// than two cores, lanes 0 and 1 share an arena, and lanes 2 and 3: the second
+// adds to the first, which comes to the same.
 const lanes = 4
+
+// chunk is a piece of a sum, to be added up by one worker.
+type chunk[T float] struct {
+	total []T
+	off   int // in the other arenas
+}
+
+// chunkSize is how many elements are worth a task of their own.
+const chunkSize = 1 << 14
 
 func (pr *program[T]) newRun() runner {
 	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16)}
@@ -178,11 +192,12 @@ func (r *run[T]) prepare(rows int) error {
 	r.rows, r.shards = rows, (rows+shardRows-1)/shardRows
 	if r.epilogue == nil {
 		r.epilogue = make([]T, p.epilogue+1)
-		if r.pr.reducing {
-			r.lanes = make([][]T, lanes-1)
-			for i := range r.lanes {
-				r.lanes[i] = make([]T, p.sums)
-			}
+	}
+	cores := runtime.GOMAXPROCS(0)
+	if r.pr.reducing {
+		r.pairs = cores <= 2 && r.shards > 2 && r.shards <= lanes
+		for len(r.arenas) < r.sharers()-1 {
+			r.arenas = append(r.arenas, make([]T, p.sums))
 		}
 	}
 	r.keptStep = p.keepCols * r.pr.panels * kernel.PanelRows[T]()
@@ -191,9 +206,9 @@ func (r *run[T]) prepare(rows int) error {
 	}
 	tasks := r.shards
 	if r.pr.reducing {
-		tasks = min(tasks, lanes)
+		tasks = r.sharers()
 	}
-	for len(r.workers) < max(1, min(runtime.GOMAXPROCS(0), tasks)) {
+	for len(r.workers) < max(1, min(cores, tasks)) {
 		n := kernel.PanelRows[T]()
 		r.workers = append(r.workers, &worker[T]{r: r, body: make([]T, p.bodyCols*r.pr.panels*n),
 			scratch: make([]T, r.pr.scratch), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}})
@@ -267,45 +282,87 @@ func (r *run[T]) stages() error {
 		if !s.needs {
 			continue
 		}
-		for _, v := range s.sums {
-			n := v.d.r * v.d.c
-			clear(r.epilogue[v.off : v.off+n])
-			for _, l := range r.lanes[:min(lanes, max(r.shards, 1))-1] {
-				clear(l[r.pr.plan.sumOff[v]:][:n])
-			}
-		}
 		r.now = s
 		tasks := r.shards
 		if len(s.sums) > 0 {
-			tasks = min(tasks, lanes)
+			if tasks = r.sharers(); r.shards == 0 {
+				r.clearSums(s)
+			}
 		}
 		r.job.do(r, tasks, len(r.workers))
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		for _, v := range s.sums {
-			n := v.d.r * v.d.c
-			total := r.epilogue[v.off : v.off+n]
-			for _, l := range r.lanes[:min(lanes, max(r.shards, 1))-1] {
-				addTo(total, l[r.pr.plan.sumOff[v]:][:n])
-			}
+		if len(s.sums) > 0 {
+			r.addArenas(s)
 		}
 	}
 	return nil
 }
 
-// task runs one shard of a stage or, if the stage makes sums, one lane.
+// sharers is the number of arenas that sums are added up in.
+func (r *run[T]) sharers() int {
+	if r.pairs {
+		return 2
+	}
+	return min(lanes, r.shards)
+}
+
+// clearSums is what no rows add up to.
+func (r *run[T]) clearSums(s *stage[T]) {
+	for _, v := range s.sums {
+		clear(r.pr.ref(v).get(r))
+	}
+}
+
+// addArenas adds the arenas up, in chunks that the workers share.
+func (r *run[T]) addArenas(s *stage[T]) {
+	if r.sharers() < 2 {
+		return
+	}
+	r.adding = r.adding[:0]
+	for _, v := range s.sums {
+		total, off := r.pr.ref(v).get(r), v.sumAt
+		for at := 0; at < len(total); at += chunkSize {
+			r.adding = append(r.adding, chunk[T]{total[at:min(at+chunkSize, len(total))], off + at})
+		}
+	}
+	r.job.do((*adder[T])(r), len(r.adding), len(r.workers))
+}
+
+// adder is a run whose tasks add up chunks.
+type adder[T float] run[T]
+
+func (r *adder[T]) task(i, _ int) {
+	c := r.adding[i]
+	lane := func(l int) []T { return r.arenas[l-1][c.off:][:len(c.total)] }
+	addTo(c.total, lane(1))
+	switch (*run[T])(r).sharers() {
+	case 3:
+		addTo(c.total, lane(2))
+	case 4:
+		addTo(lane(2), lane(3))
+		addTo(c.total, lane(2))
+	}
+}
+
+// task runs one shard of a stage or, if the stage makes sums, those of an arena.
 func (r *run[T]) task(i, slot int) {
 	w := r.workers[slot]
-	w.lane = i
-	step := r.shards
+	w.arena = i
+	begin, end, step := i, i+1, 1
 	if len(r.now.sums) > 0 {
-		step = lanes
+		if r.pairs {
+			begin, end = 2*i, min(2*i+2, r.shards)
+		} else {
+			end, step = r.shards, lanes
+		}
 	}
-	for s := i; s < r.shards; s += step {
+	for s := begin; s < end; s += step {
 		if r.ctx.Err() != nil {
 			return
 		}
+		w.first = s == begin
 		w.shard = s
 		w.n = min(shardRows, r.rows-s*shardRows)
 		n := kernel.PanelRows[T]()
@@ -322,7 +379,9 @@ func (r *run[T]) task(i, slot int) {
 func (r *run[T]) assign() {
 	changed := false
 	for _, b := range r.pr.assigns {
-		copy(b.to, b.from.get(r))
+		if from := b.from.get(r); &from[0] != &b.to[0] {
+			copy(b.to, from)
+		}
 		changed = changed || !b.grad
 	}
 	if changed {
@@ -341,13 +400,12 @@ func (w *worker[T]) tile(v *value) kernel.Tile[T] {
 	return kernel.Tile[T]{Data: w.body[at:], Stride: root.d.c * n}
 }
 
-// sum is where the lane adds up the value.
+// sum is where the worker adds up the value.
 func (w *worker[T]) sum(v *value) []T {
-	n := v.d.r * v.d.c
-	if w.lane == 0 {
-		return w.r.epilogue[v.off : v.off+n]
+	if w.arena == 0 {
+		return w.r.pr.ref(v).get(w.r)
 	}
-	return w.r.lanes[w.lane-1][w.r.pr.plan.sumOff[v]:][:n]
+	return w.r.arenas[w.arena-1][v.sumAt:][:v.d.r*v.d.c]
 }
 
 // zeroTail clears the rows of the last panel that are no data, so that sums over

@@ -3,6 +3,8 @@ package graph
 import (
 	"fmt"
 	"math"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
 
 // Spline is the monotone rational-quadratic spline of Durkan et al. (2019),
@@ -134,7 +136,7 @@ func (s Spline) slopeGrad(raw float64) float64 {
 	if s.ExpSlope {
 		return math.Exp(raw)
 	}
-	return sigmoid(raw + s.SlopeShift)
+	return kernel.SigmoidOf(raw + s.SlopeShift)
 }
 
 // find fills the knots from the parameters and finds the bin that holds v, on

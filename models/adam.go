@@ -2,14 +2,16 @@ package models
 
 import (
 	"fmt"
-	"math"
 
 	"gorgonia.org/gorgonia"
+
+	"github.com/gorgeflow/gorge/graph"
 )
 
 // Adam is the optimiser of Kingma & Ba (2015), arXiv:1412.6980, with the
 // decoupled weight decay of Loshchilov & Hutter (2019), arXiv:1711.05101, in one
-// pass over the parameters and without allocation. It implements
+// pass over the parameters, on all cores and without allocation. Moments are of
+// the parameters' type. It implements
 // gorgonia.Solver; the zero value of a field is its default.
 type Adam struct {
 	LearnRate    float64 // default 1e-3
@@ -19,9 +21,22 @@ type Adam struct {
 	WeightDecay float64
 
 	step int
-	m, v [][]float64
+	m, v []graph.Elements
 	clip float64 // what gradients are multiplied by
+
+	pieces   []piece
+	rule     graph.AdamRule
+	parallel graph.Parallel
 }
+
+// piece is a part of a parameter that one core updates.
+type piece struct {
+	p, g, m, v graph.Elements
+	decays     bool
+}
+
+// pieceSize is how many elements are worth a task of their own.
+const pieceSize = 1 << 14
 
 var _ gorgonia.Solver = (*Adam)(nil)
 
@@ -48,50 +63,79 @@ func (a *Adam) defaults() {
 func (a *Adam) Step(model []gorgonia.ValueGrad) error {
 	a.defaults()
 	if a.m == nil {
-		a.m, a.v = make([][]float64, len(model)), make([][]float64, len(model))
+		a.m, a.v = make([]graph.Elements, len(model)), make([]graph.Elements, len(model))
 	}
 	if len(model) != len(a.m) {
 		return fmt.Errorf("models: adam: %d parameters, %d before", len(model), len(a.m))
 	}
+	if a.pieces == nil {
+		if err := a.cut(model); err != nil {
+			return err
+		}
+	}
 	a.step++
-	c1, c2 := 1-math.Pow(a.Beta1, float64(a.step)), 1-math.Pow(a.Beta2, float64(a.step))
+	a.rule = graph.AdamRule{Clip: a.clip, Beta1: a.Beta1, Beta2: a.Beta2, Step: a.step, Epsilon: a.Epsilon, Rate: a.LearnRate}
+	a.parallel.Do(len(a.pieces))
+	return nil
+}
+
+// cut makes the pieces, and moments where there are none yet.
+func (a *Adam) cut(model []gorgonia.ValueGrad) error {
+	var pieces []piece
 	for i, vg := range model {
-		g, err := vg.Grad()
+		grad, err := vg.Grad()
 		if err != nil {
 			return fmt.Errorf("models: adam: %w", err)
 		}
-		decay := a.WeightDecay
-		if d, ok := vg.(interface{ Decays() bool }); ok && !d.Decays() {
-			decay = 0
+		p, err := elements(vg.Value())
+		if err != nil {
+			return fmt.Errorf("models: adam: parameter %d: %w", i, err)
 		}
-		value := vg.Value()
-		n := value.Size()
-		if a.m[i] == nil {
-			a.m[i], a.v[i] = make([]float64, n), make([]float64, n)
+		g, err := elements(grad)
+		if err != nil || (p.F32 == nil) != (g.F32 == nil) || g.Len() != p.Len() {
+			return fmt.Errorf("models: adam: gradient of parameter %d is %T of %d, its value %T of %d", i, grad.Data(), g.Len(), vg.Value().Data(), p.Len())
 		}
-		if len(a.m[i]) != n {
-			return fmt.Errorf("models: adam: parameter %d has %d elements, %d before", i, n, len(a.m[i]))
+		if a.m[i].Len() == 0 {
+			dt := graph.Float32
+			if p.F64 != nil {
+				dt = graph.Float64
+			}
+			a.m[i], a.v[i] = graph.NewElements(dt, p.Len()), graph.NewElements(dt, p.Len())
 		}
-		switch p := value.Data().(type) {
-		case []float32:
-			adamStep(p, g.Data().([]float32), a.m[i], a.v[i], a, c1, c2, decay)
-		case []float64:
-			adamStep(p, g.Data().([]float64), a.m[i], a.v[i], a, c1, c2, decay)
-		default:
-			return fmt.Errorf("models: adam: parameter %d is %T", i, value.Data())
+		if a.m[i].Len() != p.Len() {
+			return fmt.Errorf("models: adam: parameter %d has %d elements, %d before", i, p.Len(), a.m[i].Len())
 		}
+		decays := true
+		if d, ok := vg.(interface{ Decays() bool }); ok {
+			decays = d.Decays()
+		}
+		for at := 0; at < p.Len(); at += pieceSize {
+			to := min(at+pieceSize, p.Len())
+			pieces = append(pieces, piece{p.Slice(at, to), g.Slice(at, to), a.m[i].Slice(at, to), a.v[i].Slice(at, to), decays})
+		}
+	}
+	a.pieces = pieces
+	a.parallel.Task = func(i int) {
+		q, r := &a.pieces[i], a.rule
+		if q.decays {
+			r.Decay = a.WeightDecay
+		}
+		r.Apply(q.p, q.g, q.m, q.v)
 	}
 	return nil
 }
 
-func adamStep[T float32 | float64](p, g []T, m, v []float64, a *Adam, c1, c2, decay float64) {
-	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	b1, b2, lr, eps, clip := a.Beta1, a.Beta2, a.LearnRate, a.Epsilon, a.clip
-	r1, r2 := 1/c1, 1/c2
-	for i, gi := range g {
-		x := float64(gi) * clip
-		m[i] = b1*m[i] + (1-b1)*x
-		v[i] = b2*v[i] + (1-b2)*x*x
-		p[i] -= T(lr * (m[i]*r1/(math.Sqrt(v[i]*r2)+eps) + decay*float64(p[i])))
+// restore takes moments over, nil ones for "before the first step".
+func (a *Adam) restore(m, v []graph.Elements, step int) {
+	a.m, a.v, a.step, a.pieces = m, v, step, nil
+}
+
+func elements(v gorgonia.Value) (graph.Elements, error) {
+	switch d := v.Data().(type) {
+	case []float32:
+		return graph.Elements{F32: d}, nil
+	case []float64:
+		return graph.Elements{F64: d}, nil
 	}
+	return graph.Elements{}, fmt.Errorf("%T: want a matrix of float32 or float64", v.Data())
 }

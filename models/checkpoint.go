@@ -70,21 +70,15 @@ func (f *fit) save(path string) error {
 func addMemory(file *store.File, prefix string, s *memory, all []*graph.Param) {
 	for i, p := range all {
 		r, c := p.Shape()
-		t := store.Tensor{Name: prefix + p.Name(), Shape: []int{r, c}}
-		if len(s.f32[i]) > 0 {
-			t.F32 = s.f32[i]
-		} else {
-			t.F64 = s.f64[i]
-		}
-		file.Tensors = append(file.Tensors, t)
+		file.Tensors = append(file.Tensors, store.Tensor{Name: prefix + p.Name(), Shape: []int{r, c}, F32: s.values[i].F32, F64: s.values[i].F64})
 	}
 }
 
-func addMoments(file *store.File, prefix string, m, v [][]float64) {
+func addMoments(file *store.File, prefix string, m, v []graph.Elements) {
 	for i := range m {
 		file.Tensors = append(file.Tensors,
-			store.Tensor{Name: fmt.Sprintf("%sm%d", prefix, i), Shape: []int{len(m[i])}, F64: m[i]},
-			store.Tensor{Name: fmt.Sprintf("%sv%d", prefix, i), Shape: []int{len(v[i])}, F64: v[i]})
+			store.Tensor{Name: fmt.Sprintf("%sm%d", prefix, i), Shape: []int{m[i].Len()}, F32: m[i].F32, F64: m[i].F64},
+			store.Tensor{Name: fmt.Sprintf("%sv%d", prefix, i), Shape: []int{v[i].Len()}, F32: v[i].F32, F64: v[i].F64})
 	}
 }
 
@@ -132,12 +126,15 @@ func (f *fit) load(path string) error {
 			return fail("%w", err)
 		}
 	}
-	if f.adam.m, f.adam.v, err = getMoments(file, "adam/", f.params); err != nil {
+	m, v, err := getMoments(file, "adam/", f.params)
+	if err != nil {
 		return fail("%w", err)
 	}
-	if f.s, f.adam.step, err = getProgress(file, "progress/"); err != nil {
+	step := 0
+	if f.s, step, err = getProgress(file, "progress/"); err != nil {
 		return fail("%w", err)
 	}
+	f.adam.restore(m, v, step)
 	f.s.Done = file.Metadata["done"]
 	f.keepSnapshot()
 	if file.Tensor("snapshot-progress/counters") != nil {
@@ -164,26 +161,28 @@ func (f *fit) loadSnapshot(file *store.File, fail func(string, ...any) error) er
 func getMemory(file *store.File, prefix string, s *memory, all []*graph.Param) error {
 	for i, p := range all {
 		t := file.Tensor(prefix + p.Name())
-		if t == nil || len(t.F32) != len(s.f32[i]) || len(t.F64) != len(s.f64[i]) {
+		if t == nil || len(t.F32) != len(s.values[i].F32) || len(t.F64) != len(s.values[i].F64) {
 			return fmt.Errorf("tensor %q is missing or has another size", prefix+p.Name())
 		}
-		copy(s.f32[i], t.F32)
-		copy(s.f64[i], t.F64)
+		s.values[i].Copy(graph.Elements{F32: t.F32, F64: t.F64})
 	}
 	return nil
 }
 
-func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v [][]float64, err error) {
+func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []graph.Elements, err error) {
 	if file.Tensor(prefix+"m0") == nil {
 		return nil, nil, nil // before the first step
 	}
 	for i, p := range params {
-		r, c := p.Shape()
+		value, _ := p.Elements()
 		a, b := file.Tensor(fmt.Sprintf("%sm%d", prefix, i)), file.Tensor(fmt.Sprintf("%sv%d", prefix, i))
-		if a == nil || b == nil || len(a.F64) != r*c || len(b.F64) != r*c {
+		fits := func(t *store.Tensor) bool {
+			return t != nil && len(t.F32) == len(value.F32) && len(t.F64) == len(value.F64)
+		}
+		if !fits(a) || !fits(b) {
 			return nil, nil, fmt.Errorf("moments %d are missing or have another size", i)
 		}
-		m, v = append(m, a.F64), append(v, b.F64)
+		m, v = append(m, graph.Elements{F32: a.F32, F64: a.F64}), append(v, graph.Elements{F32: b.F32, F64: b.F64})
 	}
 	return m, v, nil
 }

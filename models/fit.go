@@ -39,6 +39,8 @@ type fit struct {
 	params       []*graph.Param // trainable
 	grads        []gorgonia.ValueGrad
 	adam         *Adam
+	norms        []float64 // of the pieces of the gradients
+	normTask     graph.Parallel
 	weights      []float64
 	order        []int
 	index        []int

@@ -91,7 +91,11 @@ func (f *fit) step() (loss, norm, rate float64, n int, err error) {
 		err = fmt.Errorf("models: fit: solver: %w", err)
 		return
 	}
-	f.m.params.Clip()
+	if f.adam != nil {
+		f.m.params.Changed() // Adam keeps the limit itself
+	} else {
+		f.m.params.Clip()
+	}
 	if f.ema != nil {
 		f.ema.average(f.m.params.All(), f.opts.EMA)
 	}
@@ -106,30 +110,35 @@ func (f *fit) step() (loss, norm, rate float64, n int, err error) {
 	return
 }
 
+// gradNorm is the norm of all gradients: sums of pieces, added in order.
 func (f *fit) gradNorm() float64 {
+	if f.norms == nil {
+		var pieces []graph.Elements
+		for _, p := range f.params {
+			_, g := p.Elements()
+			for at := 0; at < g.Len(); at += pieceSize {
+				pieces = append(pieces, g.Slice(at, min(at+pieceSize, g.Len())))
+			}
+		}
+		f.norms = make([]float64, len(pieces))
+		f.normTask.Task = func(i int) { f.norms[i] = pieces[i].SumSquares() }
+	}
+	f.normTask.Do(len(f.norms))
 	ss := 0.0
-	for _, p := range f.params {
-		_, g := p.Float32()
-		for _, v := range g {
-			ss += float64(v) * float64(v)
-		}
-		_, g64 := p.Float64()
-		for _, v := range g64 {
-			ss += v * v
-		}
+	for _, v := range f.norms {
+		ss += v
 	}
 	return math.Sqrt(ss)
 }
 
 func (f *fit) scaleGrads(a float64) {
 	for _, p := range f.params {
-		_, g := p.Float32()
-		for i := range g {
-			g[i] *= float32(a)
+		_, g := p.Elements()
+		for i := range g.F32 {
+			g.F32[i] *= float32(a)
 		}
-		_, g64 := p.Float64()
-		for i := range g64 {
-			g64[i] *= a
+		for i := range g.F64 {
+			g.F64[i] *= a
 		}
 	}
 }

@@ -4,37 +4,39 @@ import "github.com/gorgeflow/gorge/graph"
 
 // memory is a copy of parameters and, if asked for, of Adam's moments.
 type memory struct {
-	f32  [][]float32
-	f64  [][]float64
-	m, v [][]float64
-	step int
+	values []graph.Elements
+	m, v   []graph.Elements
+	step   int
 }
 
 func newMemory(params []*graph.Param) *memory {
 	s := &memory{}
 	for _, p := range params {
-		a, _ := p.Float32()
-		b, _ := p.Float64()
-		s.f32, s.f64 = append(s.f32, make([]float32, len(a))), append(s.f64, make([]float64, len(b)))
+		e, _ := p.Elements()
+		s.values = append(s.values, like(e))
 	}
 	return s
 }
 
+// like returns zeros of the type and length of e.
+func like(e graph.Elements) graph.Elements {
+	if e.F64 != nil {
+		return graph.NewElements(graph.Float64, e.Len())
+	}
+	return graph.NewElements(graph.Float32, e.Len())
+}
+
 func (s *memory) take(params []*graph.Param) {
 	for i, p := range params {
-		a, _ := p.Float32()
-		b, _ := p.Float64()
-		copy(s.f32[i], a)
-		copy(s.f64[i], b)
+		e, _ := p.Elements()
+		s.values[i].Copy(e)
 	}
 }
 
 func (s *memory) put(params []*graph.Param) {
 	for i, p := range params {
-		a, _ := p.Float32()
-		b, _ := p.Float64()
-		copy(a, s.f32[i])
-		copy(b, s.f64[i])
+		e, _ := p.Elements()
+		e.Copy(s.values[i])
 	}
 	if len(params) > 0 {
 		params[0].Touch()
@@ -44,39 +46,36 @@ func (s *memory) put(params []*graph.Param) {
 // average moves the copy towards the parameters; what is no weight is copied.
 func (s *memory) average(params []*graph.Param, decay float64) {
 	for i, p := range params {
-		d := decay
-		if !p.IsTrainable() {
-			d = 0
-		}
-		a, _ := p.Float32()
-		for j, v := range a {
-			s.f32[i][j] = float32(d*float64(s.f32[i][j]) + (1-d)*float64(v))
-		}
-		b, _ := p.Float64()
-		for j, v := range b {
-			s.f64[i][j] = d*s.f64[i][j] + (1-d)*v
+		e, _ := p.Elements()
+		if p.IsTrainable() {
+			s.values[i].Average(e, 1-decay)
+		} else {
+			s.values[i].Copy(e)
 		}
 	}
 }
 
 func (s *memory) takeAdam(a *Adam) {
-	if s.m == nil && a.m != nil {
-		s.m, s.v = make([][]float64, len(a.m)), make([][]float64, len(a.v))
+	if s.m == nil {
+		for i := range a.m {
+			s.m, s.v = append(s.m, like(a.m[i])), append(s.v, like(a.v[i]))
+		}
 	}
 	for i := range a.m {
-		s.m[i], s.v[i] = append(s.m[i][:0], a.m[i]...), append(s.v[i][:0], a.v[i]...)
+		s.m[i].Copy(a.m[i])
+		s.v[i].Copy(a.v[i])
 	}
 	s.step = a.step
 }
 
 func (s *memory) putAdam(a *Adam) {
-	a.step = s.step
 	if s.m == nil { // before the first step
-		a.m, a.v = nil, nil
+		a.restore(nil, nil, s.step)
 		return
 	}
 	for i := range s.m {
-		copy(a.m[i], s.m[i])
-		copy(a.v[i], s.v[i])
+		a.m[i].Copy(s.m[i])
+		a.v[i].Copy(s.v[i])
 	}
+	a.step = s.step
 }

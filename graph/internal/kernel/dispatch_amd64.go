@@ -18,7 +18,7 @@ const maxTile = 12
 
 type productFunc[T Float] func(k int, a *T, lda int, b *T, c *T, bias *T, mode int)
 
-type outerFunc[T Float] func(np int, a *T, astep int, xt *T, c *T, ldc int)
+type outerFunc[T Float] func(np int, a *T, astep int, xt *T, c *T, ldc int, add int)
 
 var (
 	nn32    = [maxTile + 1]productFunc[float32]{nil, nn32x1, nn32x2, nn32x3, nn32x4, nn32x5, nn32x6, nn32x7, nn32x8, nn32x9, nn32x10, nn32x11, nn32x12}
@@ -34,11 +34,6 @@ func as[T, U any](s []T) []U { return *(*[]U)(unsafe.Pointer(&s)) }
 func tileAs[T, U Float](t Tile[T]) Tile[U] { return Tile[U]{as[T, U](t.Data), t.Stride} }
 
 func matrixAs[T, U Float](m Matrix[T]) Matrix[U] { return Matrix[U]{as[T, U](m.Data), m.Stride} }
-
-func single[T Float]() bool {
-	var z T
-	return unsafe.Sizeof(z) == 4
-}
 
 func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T) bool {
 	if !useAVX512 {
@@ -64,14 +59,14 @@ func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach
 	return true
 }
 
-func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T) bool {
+func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) bool {
 	if !useAVX512 {
 		return false
 	}
 	if single[T]() {
-		tiledOuter(&outer32, matrixAs[T, float32](dw), tileAs[T, float32](g), tileAs[T, float32](x), panels, m, k, reach, as[T, float32](scratch))
+		tiledOuter(&outer32, matrixAs[T, float32](dw), tileAs[T, float32](g), tileAs[T, float32](x), panels, m, k, reach, as[T, float32](scratch), add)
 	} else {
-		tiledOuter(&outer64, matrixAs[T, float64](dw), tileAs[T, float64](g), tileAs[T, float64](x), panels, m, k, reach, as[T, float64](scratch))
+		tiledOuter(&outer64, matrixAs[T, float64](dw), tileAs[T, float64](g), tileAs[T, float64](x), panels, m, k, reach, as[T, float64](scratch), add)
 	}
 	return true
 }
@@ -86,8 +81,8 @@ func at[T Float](s []T, i int) *T {
 }
 
 // tiledLinear computes up to twelve features at a time. Under a staircase, the
-// inputs that all of them see come first, then each feature's own remainder: in
-// order of the inputs, as without tiles.
+// inputs that all of them see come first, then what fewer and fewer of them see:
+// in order of the inputs, as without tiles.
 func tiledLinear[T Float](nn *[maxTile + 1]productFunc[T], y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T) {
 	n := PanelRows[T]()
 	start, bias := 0, (*T)(nil)
@@ -101,9 +96,13 @@ func tiledLinear[T Float](nn *[maxTile + 1]productFunc[T], y, x Tile[T], panels 
 			out := y.Data[p*y.Stride+j*n:][:mr*n]
 			xp := x.Data[p*x.Stride:]
 			nn[mr](common, at(w.Data, j*w.Stride), w.Stride, at(xp, 0), &out[0], bias, start)
-			for i := range mr {
-				if rest := limit(reach, j+i, k) - common; rest > 0 {
-					nn[1](rest, &w.Data[(j+i)*w.Stride+common], w.Stride, &xp[common*n], &out[i*n], nil, 2)
+			// What only the later units of the block see, as far as the next step of
+			// the staircase at a time.
+			for i, done := 1, common; i < mr; i++ {
+				end := limit(reach, j+i, k)
+				if end > done {
+					nn[mr-i](end-done, &w.Data[(j+i)*w.Stride+done], w.Stride, &xp[done*n], &out[i*n], nil, 2)
+					done = end
 				}
 			}
 		}
@@ -151,7 +150,7 @@ func tiledLinearT[T Float](tn *[maxTile + 1]productFunc[T], y, g Tile[T], panels
 // tiledOuter transposes x to blocks of n features by rows and adds tiles of
 // twelve units by n inputs. Tiles on the staircase or beyond the last input go
 // through a small buffer, of which only what is wanted is added.
-func tiledOuter[T Float](outer *[maxTile + 1]outerFunc[T], dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T) {
+func tiledOuter[T Float](outer *[maxTile + 1]outerFunc[T], dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
 	if panels == 0 || m == 0 || k == 0 {
 		return
 	}
@@ -168,35 +167,32 @@ func tiledOuter[T Float](outer *[maxTile + 1]outerFunc[T], dw Matrix[T], g, x Ti
 		for kb := 0; kb < most; kb += n {
 			xt := &scratch[kb*rows]
 			if kb+n <= least {
-				outer[mr](panels, gp, g.Stride, xt, &dw.Data[j*dw.Stride+kb], dw.Stride)
+				outer[mr](panels, gp, g.Stride, xt, &dw.Data[j*dw.Stride+kb], dw.Stride, flag(add))
 				continue
 			}
-			clear(edge[:mr*n])
-			outer[mr](panels, gp, g.Stride, xt, &edge[0], n)
+			outer[mr](panels, gp, g.Stride, xt, &edge[0], n, 0)
 			for i := range mr {
 				end := min(limit(reach, j+i, k), kb+n)
-				for c := kb; c < end; c++ {
-					dw.Data[(j+i)*dw.Stride+c] += edge[i*n+c-kb]
+				if end <= kb {
+					continue
+				}
+				row := dw.Data[(j+i)*dw.Stride:][kb:end]
+				if !add {
+					copy(row, edge[i*n:])
+					continue
+				}
+				for c := range row {
+					row[c] += edge[i*n+c]
 				}
 			}
 		}
 	}
 }
 
-// transpose writes features from … from+count of all rows as rows of n, zeros
-// behind the last feature.
-func transpose[T Float](dst []T, x Tile[T], panels, from, count int) {
-	n := PanelRows[T]()
-	for p := range panels {
-		d := dst[p*n*n:][:n*n]
-		if count < n {
-			clear(d)
-		}
-		for f := range count {
-			src := x.Data[p*x.Stride+(from+f)*n:][:n]
-			for r, v := range src {
-				d[r*n+f] = v
-			}
-		}
+func flipBlock[T Float](dst, src *T) {
+	if single[T]() {
+		flip32((*float32)(unsafe.Pointer(dst)), (*float32)(unsafe.Pointer(src)))
+	} else {
+		flip64((*float64)(unsafe.Pointer(dst)), (*float64)(unsafe.Pointer(src)))
 	}
 }

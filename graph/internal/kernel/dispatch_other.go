@@ -12,6 +12,28 @@ func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach
 	return false
 }
 
-func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T) bool {
+func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) bool {
 	return false
 }
+
+func fastUnary[T Float](op UnaryOp, dst, src []T, a, b T) bool { return false }
+
+func fastPairs[T Float](op BinaryOp, dst, x, y []T) bool { return false }
+
+func fastLines[T Float](op BinaryOp, dst []T, x, y Line[T], features int) bool { return false }
+
+func fastWhere[T Float](dst, c, x, y []T) bool { return false }
+
+func fastFold[T Float](dst, src []T, count int, top bool) bool { return false }
+
+func fastSpline[T Float](s *Spline[T], y, l, x, h []T, inverse bool, scratch []T) bool { return false }
+
+func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl, scratch []T) bool { return false }
+
+func fastAdam[T Float](p, g, m, v []T, c *[11]T) bool { return false }
+
+func fastAverage[T Float](a, b []T, w T) bool { return false }
+
+func fastSumSquares[T Float](x []T) (float64, bool) { return 0, false }
+
+func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool { return false }

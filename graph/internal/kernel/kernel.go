@@ -25,6 +25,12 @@ func PanelRows[T Float]() int {
 	return 128 / int(unsafe.Sizeof(z))
 }
 
+// single reports whether T is float32.
+func single[T Float]() bool {
+	var z T
+	return unsafe.Sizeof(z) == 4
+}
+
 // Tile is a run of panels that hold the same features of consecutive rows.
 type Tile[T Float] struct {
 	Data   []T
@@ -71,11 +77,12 @@ func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []i
 //
 //	dw[j][i] += Σ_rows g[j] x[i],  i < reach[j]
 //
-// Entries at or beyond reach[j] are not touched. Scratch holds at least
+// Without add, what dw held is replaced. Entries at or beyond reach[j] are not
+// touched. Scratch holds at least
 // [OuterScratch] elements.
-func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T) {
-	if !fastOuter(dw, g, x, panels, m, k, reach, scratch) {
-		refOuter(dw, g, x, panels, m, k, reach)
+func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
+	if !fastOuter(dw, g, x, panels, m, k, reach, scratch, add) {
+		refOuter(dw, g, x, panels, m, k, reach, add)
 	}
 }
 
@@ -87,5 +94,7 @@ func OuterScratch[T Float](panels, k int) int {
 
 // SumRows adds the sum over all rows of the tile of each of n features to acc.
 func SumRows[T Float](acc []T, x Tile[T], panels, n int) {
-	refSumRows(acc, x, panels, n)
+	if !fastSumRows(acc, x, panels, n) {
+		refSumRows(acc, x, panels, n)
+	}
 }

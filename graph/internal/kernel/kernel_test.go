@@ -106,8 +106,8 @@ func testProducts[T Float](t *testing.T, sizes [][2]int) {
 				}
 				copy(b, a)
 				scratch := out(OuterScratch[T](panels, k))
-				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch)
-				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach)
+				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
+				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach, s%2 == 0)
 				near(t, "outer "+what, a, b, panels*n)
 				for i, intact := range guards {
 					if !intact() {
@@ -186,6 +186,6 @@ func BenchmarkKernel(b *testing.B) {
 		}
 		run("linear", func() { Linear(g, x, panels, w, m, k, nil, nil) })
 		run("linearT", func() { LinearT(x, g, panels, w, m, k, nil) })
-		run("outer", func() { Outer(dw, g, x, panels, m, k, nil, scratch) })
+		run("outer", func() { Outer(dw, g, x, panels, m, k, nil, scratch, true) })
 	}
 }

@@ -43,8 +43,13 @@ func refLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach 
 	}
 }
 
-func refOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32) {
+func refOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, add bool) {
 	n := PanelRows[T]()
+	if !add {
+		for j := range m {
+			clear(dw.Data[j*dw.Stride:][:limit(reach, j, k)])
+		}
+	}
 	for p := range panels {
 		for j := range m {
 			gj := g.Data[p*g.Stride+j*n:][:n]

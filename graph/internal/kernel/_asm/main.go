@@ -1,7 +1,8 @@
-// Command asm writes the AVX-512 matrix products of package kernel.
+// Command asm writes the AVX-512 kernels of package kernel.
 package main
 
 import (
+	"flag"
 	"fmt"
 
 	. "github.com/mmcloughlin/avo/build"
@@ -19,18 +20,38 @@ type element struct {
 	add          func(x, y, z Op)
 }
 
+var elements = []element{
+	{"32", "float32", 4, func(m, z Op) { VMOVUPS(m, z) }, func(m, z Op) { VBROADCASTSS(m, z) },
+		func(x, y, z Op) { VFMADD231PS(x, y, z) }, func(x, y, z Op) { VADDPS(x, y, z) }},
+	{"64", "float64", 8, func(m, z Op) { VMOVUPD(m, z) }, func(m, z Op) { VBROADCASTSD(m, z) },
+		func(x, y, z Op) { VFMADD231PD(x, y, z) }, func(x, y, z Op) { VADDPD(x, y, z) }},
+}
+
 func main() {
+	what := flag.String("kernels", "product", "product, vector or spline")
+	flag.Parse()
 	ConstraintExpr("amd64,!noasm")
-	for _, e := range []element{
-		{"32", "float32", 4, func(m, z Op) { VMOVUPS(m, z) }, func(m, z Op) { VBROADCASTSS(m, z) },
-			func(x, y, z Op) { VFMADD231PS(x, y, z) }, func(x, y, z Op) { VADDPS(x, y, z) }},
-		{"64", "float64", 8, func(m, z Op) { VMOVUPD(m, z) }, func(m, z Op) { VBROADCASTSD(m, z) },
-			func(x, y, z Op) { VFMADD231PD(x, y, z) }, func(x, y, z Op) { VADDPD(x, y, z) }},
-	} {
-		for mr := 1; mr <= 12; mr++ {
-			product(e, mr, false)
-			product(e, mr, true)
-			outer(e, mr)
+	for _, e := range elements {
+		switch *what {
+		case "product":
+			for mr := 1; mr <= 12; mr++ {
+				product(e, mr, false)
+				product(e, mr, true)
+				outer(e, mr)
+			}
+		case "vector":
+			elementwise(e)
+		case "rows":
+			sumRows(e)
+			flip(e)
+			addLists(e)
+			adam(e)
+			average(e)
+			sumSquares(e)
+		case "spline":
+			splineValue(e, false)
+			splineValue(e, true)
+			splineGrad(e)
 		}
 	}
 	Generate()
@@ -154,12 +175,12 @@ func product(e element, mr int, trans bool) {
 }
 
 // outer adds mr rows by two vectors of columns of a weight gradient,
-// c[i] += Σ_r g[i][r] xt[r], over the rows r of np panels. Panels of g are gstep
+// c[i] = Σ_r g[i][r] xt[r] or, with add, += over the rows r of np panels. Panels of g are gstep
 // elements apart; xt has two vectors for each row, without gaps. The tile stays
 // in registers throughout.
 func outer(e element, mr int) {
 	TEXT(fmt.Sprintf("outer%sx%d", e.name, mr), NOSPLIT,
-		fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc int)", e.goType))
+		fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int)", e.goType))
 	Pragma("noescape")
 	np := Load(Param("np"), GP64())
 	g := Load(Param("a"), GP64())
@@ -203,9 +224,18 @@ func outer(e element, mr int) {
 	ADDQ(gstep, g)
 	DECQ(np)
 	JNZ(LabelRef("panel"))
+	add := Load(Param("add"), GP64())
+	TESTQ(add, add)
+	JZ(LabelRef("store"))
+	held := GP64()
+	MOVQ(c, held)
 	for i := range mr {
-		e.add(Mem{Base: c}, acc[i][0], acc[i][0])
-		e.add(Mem{Base: c, Disp: 64}, acc[i][1], acc[i][1])
+		e.add(Mem{Base: held}, acc[i][0], acc[i][0])
+		e.add(Mem{Base: held, Disp: 64}, acc[i][1], acc[i][1])
+		ADDQ(ldc, held)
+	}
+	Label("store")
+	for i := range mr {
 		e.load(acc[i][0], Mem{Base: c})
 		e.load(acc[i][1], Mem{Base: c, Disp: 64})
 		ADDQ(ldc, c)

@@ -1,0 +1,53 @@
+package kernel
+
+import "math"
+
+// AdamNumbers are the coefficients of one step of Adam, the same for all
+// parameters but for the decay.
+type AdamNumbers struct {
+	Clip         float64 // what gradients are multiplied by
+	Beta1, Beta2 float64
+	Fix1, Fix2   float64 // 1/(1-β₁ᵗ) and 1/(1-β₂ᵗ)
+	Epsilon      float64
+	Rate, Decay  float64
+	Limit        float64 // of a parameter's absolute value
+}
+
+// Adam makes one step on the parameters p with gradients g and moments m, v.
+func Adam[T Float](p, g, m, v []T, a AdamNumbers) {
+	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
+	c := [11]T{T(a.Clip), T(a.Beta1), T(1 - a.Beta1), T(a.Beta2), T(1 - a.Beta2), T(a.Fix1), T(a.Fix2), T(a.Epsilon), T(a.Rate), T(a.Rate * a.Decay), T(a.Limit)}
+	if fastAdam(p, g, m, v, &c) {
+		return
+	}
+	for i := range p {
+		x := g[i] * c[0]
+		m[i] = c[1]*m[i] + c[2]*x
+		v[i] = c[3]*v[i] + c[4]*(x*x)
+		step := m[i] * c[5] / (T(math.Sqrt(float64(v[i]*c[6]))) + c[7])
+		p[i] = min(max(p[i]-c[9]*p[i]-c[8]*step, -c[10]), c[10])
+	}
+}
+
+// Average moves a towards b by the share w.
+func Average[T Float](a, b []T, w T) {
+	b = b[:len(a)]
+	if fastAverage(a, b, w) {
+		return
+	}
+	for i := range a {
+		a[i] += w * (b[i] - a[i])
+	}
+}
+
+// SumSquares is Σ x², added up in float64.
+func SumSquares[T Float](x []T) float64 {
+	if s, ok := fastSumSquares(x); ok {
+		return s
+	}
+	s := 0.0
+	for _, v := range x {
+		s += float64(v) * float64(v)
+	}
+	return s
+}

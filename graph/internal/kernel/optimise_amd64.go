@@ -1,0 +1,84 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+//go:generate sh -c "cd _asm && go run . -kernels rows -out ../rows_amd64.s -stubs ../rows_amd64.go -pkg kernel"
+
+func fastAdam[T Float](p, g, m, v []T, c *[11]T) bool {
+	if !useAVX512 {
+		return false
+	}
+	switch {
+	case len(p) == 0:
+	case single[T]():
+		adam32(&as[T, float32](p)[0], &as[T, float32](g)[0], &as[T, float32](m)[0], &as[T, float32](v)[0], len(p), &as[T, float32](c[:])[0])
+	default:
+		adam64(&as[T, float64](p)[0], &as[T, float64](g)[0], &as[T, float64](m)[0], &as[T, float64](v)[0], len(p), &as[T, float64](c[:])[0])
+	}
+	return true
+}
+
+func fastAverage[T Float](a, b []T, w T) bool {
+	if !useAVX512 {
+		return false
+	}
+	switch {
+	case len(a) == 0:
+	case single[T]():
+		average32(&as[T, float32](a)[0], &as[T, float32](b)[0], len(a), float32(w))
+	default:
+		average64(&as[T, float64](a)[0], &as[T, float64](b)[0], len(a), float64(w))
+	}
+	return true
+}
+
+func fastSumSquares[T Float](x []T) (float64, bool) {
+	if !useAVX512 || len(x) == 0 {
+		return 0, useAVX512
+	}
+	if single[T]() {
+		return sumsq32(&as[T, float32](x)[0], len(x)), true
+	}
+	return sumsq64(&as[T, float64](x)[0], len(x)), true
+}
+
+func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool {
+	if !useAVX512 {
+		return false
+	}
+	switch {
+	case n == 0 || panels == 0:
+	case single[T]():
+		sumrows32(&as[T, float32](acc)[0], &as[T, float32](x.Data)[0], panels, 4*x.Stride, n)
+	default:
+		sumrows64(&as[T, float64](acc)[0], &as[T, float64](x.Data)[0], panels, 8*x.Stride, n)
+	}
+	return true
+}
+
+// transpose writes features from … from+count of all rows as rows of n, zeros
+// behind the last feature, block by block of a vector's lanes each way.
+func transpose[T Float](dst []T, x Tile[T], panels, from, count int) {
+	n := PanelRows[T]()
+	half := n / 2
+	for p := range panels {
+		d := dst[p*n*n:][:n*n]
+		src := x.Data[p*x.Stride+from*n:][:count*n]
+		for f := 0; f < n; f += half {
+			if f+half <= count {
+				for r := 0; r < n; r += half {
+					flipBlock(&d[r*n+f], &src[f*n+r])
+				}
+				continue
+			}
+			for r := range n {
+				clear(d[r*n+f:][:half])
+			}
+			for c := f; c < count; c++ {
+				for r, v := range src[c*n:][:n] {
+					d[r*n+c] = v
+				}
+			}
+		}
+	}
+}

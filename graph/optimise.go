@@ -1,0 +1,105 @@
+package graph
+
+import (
+	"runtime"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
+)
+
+// AdamRule is one step of Adam (Kingma & Ba 2015, arXiv:1412.6980) with
+// decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101). Parameters
+// are kept within [ParamLimit].
+type AdamRule struct {
+	Clip         float64 // what gradients are multiplied by
+	Beta1, Beta2 float64
+	Step         int // from 1
+	Epsilon      float64
+	Rate         float64
+	Decay        float64 // of matrices; vectors do not decay
+}
+
+// Apply updates the parameters p by their gradients g and moments m, v, all of
+// the same length, in one pass.
+func (a AdamRule) Apply(p, g, m, v Elements) {
+	n := kernel.AdamNumbers{Clip: a.Clip, Beta1: a.Beta1, Beta2: a.Beta2, Fix1: 1 / (1 - power(a.Beta1, a.Step)), Fix2: 1 / (1 - power(a.Beta2, a.Step)),
+		Epsilon: a.Epsilon, Rate: a.Rate, Decay: a.Decay, Limit: ParamLimit}
+	if p.F32 != nil {
+		kernel.Adam(p.F32, g.F32, m.F32, v.F32, n)
+	} else {
+		kernel.Adam(p.F64, g.F64, m.F64, v.F64, n)
+	}
+}
+
+func power(b float64, n int) float64 {
+	p := 1.0
+	for ; n > 0; n >>= 1 {
+		if n&1 != 0 {
+			p *= b
+		}
+		b *= b
+	}
+	return p
+}
+
+// Elements is a list of numbers of either element type: one of the two is set.
+type Elements struct {
+	F32 []float32
+	F64 []float64
+}
+
+// NewElements returns n zeros of a type.
+func NewElements(dt DType, n int) Elements {
+	if dt == Float64 {
+		return Elements{F64: make([]float64, n)}
+	}
+	return Elements{F32: make([]float32, n)}
+}
+
+// Len returns the number of elements.
+func (e Elements) Len() int { return len(e.F32) + len(e.F64) }
+
+// Slice returns elements from … to.
+func (e Elements) Slice(from, to int) Elements {
+	if e.F32 != nil {
+		return Elements{F32: e.F32[from:to]}
+	}
+	return Elements{F64: e.F64[from:to]}
+}
+
+// Copy copies the elements of o, which is of the same type and length.
+func (e Elements) Copy(o Elements) {
+	copy(e.F32, o.F32)
+	copy(e.F64, o.F64)
+}
+
+// Average moves e towards o by the share w.
+func (e Elements) Average(o Elements, w float64) {
+	if e.F32 != nil {
+		kernel.Average(e.F32, o.F32, float32(w))
+	} else {
+		kernel.Average(e.F64, o.F64, w)
+	}
+}
+
+// SumSquares is Σ e², added up in float64.
+func (e Elements) SumSquares() float64 {
+	if e.F32 != nil {
+		return kernel.SumSquares(e.F32)
+	}
+	return kernel.SumSquares(e.F64)
+}
+
+// Parallel runs tasks 0 … n-1 on the cores that programs run on, and waits. It
+// allocates nothing if p lives across calls.
+type Parallel struct {
+	Task func(i int)
+	job  job
+}
+
+// Do runs n tasks.
+func (p *Parallel) Do(n int) { p.job.do(p, n, runtime.GOMAXPROCS(0)) }
+
+func (p *Parallel) task(i, _ int) { p.Task(i) }
+
+// Elements returns the live value and gradient.
+func (p *Param) Elements() (value, grad Elements) { return p.elements, p.gradients }
