@@ -20,6 +20,9 @@ type program[T float] struct {
 	refs     []ref[T] // of values without rows, by number
 	reducing bool
 
+	narrowOnce sync.Once
+	narrow     *narrow[T]
+
 	mu       sync.RWMutex
 	prologue []T
 	version  uint64

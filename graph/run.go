@@ -90,6 +90,7 @@ type run[T float] struct {
 	step     uint64
 	first    uint64
 	job      job
+	lane     *lane[T]
 	check    func(v *value, w *worker[T]) bool
 	ctx      context.Context
 	now      *stage[T]
@@ -241,6 +242,15 @@ func (r *run[T]) run(ctx context.Context, rows int, seed, step, first uint64) er
 	}
 	r.seed, r.step, r.first, r.ctx = seed, step, first, ctx
 	r.pr.refresh(r)
+	if rows > 0 && rows <= narrowRows {
+		r.pr.narrowOnce.Do(func() { r.pr.narrow = r.pr.bindNarrow() })
+		if n := r.pr.narrow; n != nil && len(r.pr.assigns) == 0 {
+			r.pr.mu.RLock()
+			r.runNarrow(n)
+			r.pr.mu.RUnlock()
+			return ctx.Err()
+		}
+	}
 	r.pr.mu.RLock()
 	err := r.stages()
 	r.pr.mu.RUnlock()

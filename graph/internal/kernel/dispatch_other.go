@@ -37,3 +37,7 @@ func fastAverage[T Float](a, b []T, w T) bool { return false }
 func fastSumSquares[T Float](x []T) (float64, bool) { return 0, false }
 
 func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool { return false }
+
+func hasColumn() bool { return false }
+
+func fastColumn[T Float](y, x []T, p *Packed[T]) bool { return false }

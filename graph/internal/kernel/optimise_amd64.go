@@ -82,3 +82,36 @@ func transpose[T Float](dst []T, x Tile[T], panels, from, count int) {
 		}
 	}
 }
+
+type columnFunc[T Float] func(k int, x, wt *T, ld int, y, bias *T)
+
+var (
+	column32 = [9]columnFunc[float32]{nil, column32x1, column32x2, column32x3, column32x4, column32x5, column32x6, column32x7, column32x8}
+	column64 = [9]columnFunc[float64]{nil, column64x1, column64x2, column64x3, column64x4, column64x5, column64x6, column64x7, column64x8}
+)
+
+func hasColumn() bool { return useAVX512 }
+
+func fastColumn[T Float](y, x []T, p *Packed[T]) bool {
+	if !useAVX512 {
+		return false
+	}
+	if p.m == 0 {
+		return true
+	}
+	lanes := PanelRows[T]() / 2
+	_, _ = y[p.stride-1], x[:p.k]
+	for at := 0; at < p.stride; at += 8 * lanes {
+		vecs := min(8, (p.stride-at)/lanes)
+		k := limit(p.reach, min(at+vecs*lanes, p.m)-1, p.k)
+		if single[T]() {
+			column32[vecs](k, vecAt[T, float32](x, 0), vecAt[T, float32](p.wt, at), 4*p.stride, vecAt[T, float32](y, at), vecAt[T, float32](p.bias, at))
+		} else {
+			column64[vecs](k, vecAt[T, float64](x, 0), vecAt[T, float64](p.wt, at), 8*p.stride, vecAt[T, float64](y, at), vecAt[T, float64](p.bias, at))
+		}
+	}
+	return true
+}
+
+// vecAt is a pointer to element i, or to the slice's start where it is empty.
+func vecAt[T, U Float](s []T, i int) *U { return at(as[T, U](s), i) }

@@ -23,6 +23,30 @@ func average32(a *float32, b *float32, n int, w float32)
 func sumsq32(x *float32, n int) float64
 
 //go:noescape
+func column32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func column32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func column32x3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func column32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func column32x5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func column32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func column32x7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func column32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sumrows64(acc *float64, x *float64, np int, stride int, n int)
 
 //go:noescape
@@ -39,3 +63,27 @@ func average64(a *float64, b *float64, n int, w float64)
 
 //go:noescape
 func sumsq64(x *float64, n int) float64
+
+//go:noescape
+func column64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func column64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func column64x3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func column64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func column64x5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func column64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func column64x7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func column64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)

@@ -391,6 +391,298 @@ end:
 DATA c64_0<>+0(SB)/8, $(0.0)
 GLOBL c64_0<>(SB), RODATA|NOPTR, $8
 
+// func column32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x1(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z1
+	VFMADD231PS  (DX), Z1, Z0
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VZEROUPPER
+	RET
+
+// func column32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x2(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z2
+	VFMADD231PS  (DX), Z2, Z0
+	VFMADD231PS  64(DX), Z2, Z1
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VZEROUPPER
+	RET
+
+// func column32x3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x3(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z3
+	VFMADD231PS  (DX), Z3, Z0
+	VFMADD231PS  64(DX), Z3, Z1
+	VFMADD231PS  128(DX), Z3, Z2
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VZEROUPPER
+	RET
+
+// func column32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x4(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  (DX), Z4, Z0
+	VFMADD231PS  64(DX), Z4, Z1
+	VFMADD231PS  128(DX), Z4, Z2
+	VFMADD231PS  192(DX), Z4, Z3
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VZEROUPPER
+	RET
+
+// func column32x5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x5(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  (DX), Z5, Z0
+	VFMADD231PS  64(DX), Z5, Z1
+	VFMADD231PS  128(DX), Z5, Z2
+	VFMADD231PS  192(DX), Z5, Z3
+	VFMADD231PS  256(DX), Z5, Z4
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VZEROUPPER
+	RET
+
+// func column32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x6(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (DX), Z6, Z0
+	VFMADD231PS  64(DX), Z6, Z1
+	VFMADD231PS  128(DX), Z6, Z2
+	VFMADD231PS  192(DX), Z6, Z3
+	VFMADD231PS  256(DX), Z6, Z4
+	VFMADD231PS  320(DX), Z6, Z5
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VZEROUPPER
+	RET
+
+// func column32x7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x7(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  (DX), Z7, Z0
+	VFMADD231PS  64(DX), Z7, Z1
+	VFMADD231PS  128(DX), Z7, Z2
+	VFMADD231PS  192(DX), Z7, Z3
+	VFMADD231PS  256(DX), Z7, Z4
+	VFMADD231PS  320(DX), Z7, Z5
+	VFMADD231PS  384(DX), Z7, Z6
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VZEROUPPER
+	RET
+
+// func column32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F
+TEXT ·column32x8(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	VMOVUPS 448(DI), Z7
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSS (CX), Z8
+	VFMADD231PS  (DX), Z8, Z0
+	VFMADD231PS  64(DX), Z8, Z1
+	VFMADD231PS  128(DX), Z8, Z2
+	VFMADD231PS  192(DX), Z8, Z3
+	VFMADD231PS  256(DX), Z8, Z4
+	VFMADD231PS  320(DX), Z8, Z5
+	VFMADD231PS  384(DX), Z8, Z6
+	VFMADD231PS  448(DX), Z8, Z7
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z4, 256(SI)
+	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z6, 384(SI)
+	VMOVUPS Z7, 448(SI)
+	VZEROUPPER
+	RET
+
 // func sumrows64(acc *float64, x *float64, np int, stride int, n int)
 // Requires: AVX, AVX512F
 TEXT ·sumrows64(SB), NOSPLIT, $0-40
@@ -699,5 +991,297 @@ end:
 	VSHUFPD       $0x01, X0, X0, X1
 	VADDSD        X1, X0, X0
 	MOVSD         X0, ret+16(FP)
+	VZEROUPPER
+	RET
+
+// func column64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x1(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z1
+	VFMADD231PD  (DX), Z1, Z0
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VZEROUPPER
+	RET
+
+// func column64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x2(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z2
+	VFMADD231PD  (DX), Z2, Z0
+	VFMADD231PD  64(DX), Z2, Z1
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VZEROUPPER
+	RET
+
+// func column64x3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x3(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z3
+	VFMADD231PD  (DX), Z3, Z0
+	VFMADD231PD  64(DX), Z3, Z1
+	VFMADD231PD  128(DX), Z3, Z2
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, 128(SI)
+	VZEROUPPER
+	RET
+
+// func column64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x4(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z4
+	VFMADD231PD  (DX), Z4, Z0
+	VFMADD231PD  64(DX), Z4, Z1
+	VFMADD231PD  128(DX), Z4, Z2
+	VFMADD231PD  192(DX), Z4, Z3
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, 128(SI)
+	VMOVUPD Z3, 192(SI)
+	VZEROUPPER
+	RET
+
+// func column64x5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x5(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	VMOVUPD 256(DI), Z4
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z5
+	VFMADD231PD  (DX), Z5, Z0
+	VFMADD231PD  64(DX), Z5, Z1
+	VFMADD231PD  128(DX), Z5, Z2
+	VFMADD231PD  192(DX), Z5, Z3
+	VFMADD231PD  256(DX), Z5, Z4
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, 128(SI)
+	VMOVUPD Z3, 192(SI)
+	VMOVUPD Z4, 256(SI)
+	VZEROUPPER
+	RET
+
+// func column64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x6(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	VMOVUPD 256(DI), Z4
+	VMOVUPD 320(DI), Z5
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z6
+	VFMADD231PD  (DX), Z6, Z0
+	VFMADD231PD  64(DX), Z6, Z1
+	VFMADD231PD  128(DX), Z6, Z2
+	VFMADD231PD  192(DX), Z6, Z3
+	VFMADD231PD  256(DX), Z6, Z4
+	VFMADD231PD  320(DX), Z6, Z5
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, 128(SI)
+	VMOVUPD Z3, 192(SI)
+	VMOVUPD Z4, 256(SI)
+	VMOVUPD Z5, 320(SI)
+	VZEROUPPER
+	RET
+
+// func column64x7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x7(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	VMOVUPD 256(DI), Z4
+	VMOVUPD 320(DI), Z5
+	VMOVUPD 384(DI), Z6
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z7
+	VFMADD231PD  (DX), Z7, Z0
+	VFMADD231PD  64(DX), Z7, Z1
+	VFMADD231PD  128(DX), Z7, Z2
+	VFMADD231PD  192(DX), Z7, Z3
+	VFMADD231PD  256(DX), Z7, Z4
+	VFMADD231PD  320(DX), Z7, Z5
+	VFMADD231PD  384(DX), Z7, Z6
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, 128(SI)
+	VMOVUPD Z3, 192(SI)
+	VMOVUPD Z4, 256(SI)
+	VMOVUPD Z5, 320(SI)
+	VMOVUPD Z6, 384(SI)
+	VZEROUPPER
+	RET
+
+// func column64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F
+TEXT ·column64x8(SB), NOSPLIT, $0-48
+	MOVQ    k+0(FP), AX
+	MOVQ    x+8(FP), CX
+	MOVQ    wt+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    y+32(FP), SI
+	MOVQ    bias+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	VMOVUPD 256(DI), Z4
+	VMOVUPD 320(DI), Z5
+	VMOVUPD 384(DI), Z6
+	VMOVUPD 448(DI), Z7
+	TESTQ   AX, AX
+	JZ      store
+
+loop:
+	VBROADCASTSD (CX), Z8
+	VFMADD231PD  (DX), Z8, Z0
+	VFMADD231PD  64(DX), Z8, Z1
+	VFMADD231PD  128(DX), Z8, Z2
+	VFMADD231PD  192(DX), Z8, Z3
+	VFMADD231PD  256(DX), Z8, Z4
+	VFMADD231PD  320(DX), Z8, Z5
+	VFMADD231PD  384(DX), Z8, Z6
+	VFMADD231PD  448(DX), Z8, Z7
+	ADDQ         $0x08, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (SI)
+	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z2, 128(SI)
+	VMOVUPD Z3, 192(SI)
+	VMOVUPD Z4, 256(SI)
+	VMOVUPD Z5, 320(SI)
+	VMOVUPD Z6, 384(SI)
+	VMOVUPD Z7, 448(SI)
 	VZEROUPPER
 	RET

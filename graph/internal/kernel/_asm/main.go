@@ -48,6 +48,9 @@ func main() {
 			adam(e)
 			average(e)
 			sumSquares(e)
+			for nv := 1; nv <= 8; nv++ {
+				column(e, nv)
+			}
 		case "spline":
 			splineValue(e, false)
 			splineValue(e, true)

@@ -275,3 +275,34 @@ func sumSquares(e element) {
 	VZEROUPPER()
 	RET()
 }
+
+// column computes nv vectors of outputs for one row, y = bias + Σ_i x[i] wt[i],
+// with the rows of wt ld bytes apart. The sum runs in order of i, one
+// multiplication and addition at a time, as in the products over panels.
+func column(e element, nv int) {
+	TEXT(fmt.Sprintf("column%sx%d", e.name, nv), NOSPLIT, fmt.Sprintf("func(k int, x, wt *%[1]s, ld int, y, bias *%[1]s)", e.goType))
+	Pragma("noescape")
+	k, x, wt := Load(Param("k"), GP64()), Load(Param("x"), GP64()), Load(Param("wt"), GP64())
+	ld, y, bias := Load(Param("ld"), GP64()), Load(Param("y"), GP64()), Load(Param("bias"), GP64())
+	acc := make([]vec, nv)
+	for i := range acc {
+		acc[i] = e.loadVec(Mem{Base: bias, Disp: 64 * i})
+	}
+	TESTQ(k, k)
+	JZ(LabelRef("store"))
+	Label("loop")
+	v := e.spread(Mem{Base: x})
+	for i := range acc {
+		e.fma(Mem{Base: wt, Disp: 64 * i}, v.r, acc[i].r)
+	}
+	ADDQ(Imm(uint64(e.size)), x)
+	ADDQ(ld, wt)
+	DECQ(k)
+	JNZ(LabelRef("loop"))
+	Label("store")
+	for i := range acc {
+		acc[i].store(Mem{Base: y, Disp: 64 * i})
+	}
+	VZEROUPPER()
+	RET()
+}
