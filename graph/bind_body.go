@@ -25,12 +25,19 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 			}
 		}
 	case linear:
-		return pr.bindLinear(v, k)
+		return pr.bindLinear(v, k, nil)
+	case clampedLinear:
+		return pr.bindLinear(v, k.linear, &[2]T{T(k.lo), T(k.hi)})
+	case gatedLinearT:
+		wt, d, limits := pr.ref(v.in[1]), v.in[1].d, &[2]T{T(k.lo), T(k.hi)}
+		return func(w *worker[T]) {
+			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, w.tile(v.in[2]), limits)
+		}
 	case linearT:
 		wt := pr.ref(v.in[1])
 		d := v.in[1].d
 		return func(w *worker[T]) {
-			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach)
+			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, kernel.Tile[T]{}, nil)
 		}
 	case spline:
 		return pr.bindSpline(v, k)
@@ -40,7 +47,7 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 	return pr.bindShape(v)
 }
 
-func (pr *program[T]) bindLinear(v *value, k linear) func(*worker[T]) {
+func (pr *program[T]) bindLinear(v *value, k linear, limits *[2]T) func(*worker[T]) {
 	wt := pr.ref(v.in[1])
 	d := v.in[1].d
 	var b ref[T]
@@ -53,7 +60,7 @@ func (pr *program[T]) bindLinear(v *value, k linear) func(*worker[T]) {
 		if bias {
 			bv = b.get(w.r)
 		}
-		kernel.Linear(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, bv)
+		kernel.Linear(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, bv, limits)
 	}
 }
 
@@ -62,7 +69,7 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 	switch k := v.k.(type) {
 	case outer:
 		g, x := v.in[0], v.in[1]
-		pr.scratch = max(pr.scratch, kernel.OuterScratch[T](pr.panels, x.d.c))
+		pr.scratch = max(pr.scratch, kernel.OuterScratch[T](pr.panels))
 		return func(w *worker[T]) {
 			gt, xt := w.tile(g), w.tile(x)
 			w.zeroTail(gt, g.d.c)

@@ -78,6 +78,7 @@ var passes = []struct {
 }{
 	{"lower", lower},       // gorgonia nodes to values, arguments first, pruned to what is wanted
 	{"classify", classify}, // with rows or without; stages between sums over rows
+	{"fuse", fuse},         // clamps and their derivatives go into the products before them
 	{"views", views},       // runs of columns become pointers
 	{"place", place_},      // buffers by liveness
 }

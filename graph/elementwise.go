@@ -91,7 +91,7 @@ func (u unary) diff(xs []Expr, y, g Expr) []Expr {
 	case uAffine:
 		d = g.Scale(u.a)
 	case uClamp:
-		d = g.Mul(x.apply1(unary{kind: uInside, a: u.a, b: u.b}))
+		d = g.Mul(y.apply1(unary{kind: uInside, a: u.a, b: u.b})) // where x is inside, y is
 	}
 	return []Expr{d}
 }

@@ -186,18 +186,32 @@ func (pr *program[T]) narrowStep(n *narrow[T], v *value) func(*lane[T]) {
 		return func(l *lane[T]) { copy(l.values(v), l.spread(in[0], flat[0], cols, l.a)) }
 	case zeros:
 		return func(l *lane[T]) { clear(l.values(v)) }
-	case linear:
-		d := in[1].d
-		p := narrowPack[T]{to: kernel.NewPacked[T](d.r, d.c, k.reach), weights: flat[1], stride: d.c, bias: len(in) == 3, b: flat[2]}
-		n.packs = append(n.packs, p)
+	case clampedLinear:
+		product := pr.narrowLinear(n, v, k.linear)
+		lo, hi := T(k.lo), T(k.hi)
 		return func(l *lane[T]) {
-			kernel.Column(l.a, l.values(in[0]), p.to)
-			copy(l.values(v), l.a)
+			product(l)
+			kernel.Apply(uClamp, l.values(v), l.values(v), lo, hi)
 		}
+	case linear:
+		return pr.narrowLinear(n, v, k)
 	case spline:
 		return pr.narrowSpline(v, k)
 	}
 	return narrowShape[T](v)
+}
+
+func (pr *program[T]) narrowLinear(n *narrow[T], v *value, k linear) func(*lane[T]) {
+	x, d := v.in[0], v.in[1].d
+	p := narrowPack[T]{to: kernel.NewPacked[T](d.r, d.c, k.reach), weights: pr.ref(v.in[1]), stride: d.c}
+	if len(v.in) == 3 {
+		p.bias, p.b = true, pr.ref(v.in[2])
+	}
+	n.packs = append(n.packs, p)
+	return func(l *lane[T]) {
+		kernel.Column(l.a, l.values(x), p.to)
+		copy(l.values(v), l.a)
+	}
 }
 
 // narrowSpline lays columns out as rows of one line, piece by piece.

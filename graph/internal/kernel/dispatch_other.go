@@ -4,11 +4,11 @@ package kernel
 
 var useAVX512 = false
 
-func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T) bool {
+func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) bool {
 	return false
 }
 
-func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32) bool {
+func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) bool {
 	return false
 }
 

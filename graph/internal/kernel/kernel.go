@@ -55,10 +55,15 @@ type Matrix[T Float] struct {
 // W is m×k. A nil reach means k throughout; otherwise it must not decrease and
 // entries of W at or beyond reach[j] are never read. A nil b is zero. The sum
 // runs over i in order, whatever the number of panels, so that a row's result
-// does not depend on the rows beside it.
-func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T) {
-	if !fastLinear(y, x, panels, w, m, k, reach, b) {
+// does not depend on the rows beside it. With limits, y is clamped to them.
+func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
+	if !fastLinear(y, x, panels, w, m, k, reach, b, limits) {
 		refLinear(y, x, panels, w, m, k, reach, b)
+		if limits != nil {
+			for p := range panels {
+				refUnary(Clamp, y.Panel(p, m), y.Panel(p, m), limits[0], limits[1])
+			}
+		}
 	}
 }
 
@@ -66,9 +71,24 @@ func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []in
 // in its input:
 //
 //	y[i] = Σ_{j: reach[j]>i} W[j][i] g[j],  i < k
-func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32) {
-	if !fastLinearT(y, g, panels, w, m, k, reach) {
-		refLinearT(y, g, panels, w, m, k, reach)
+//
+// With limits, y[i] is zero where of[i] does not lie strictly between them: the
+// gradient through a clamp whose result was of.
+func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
+	if fastLinearT(y, g, panels, w, m, k, reach, of, limits) {
+		return
+	}
+	refLinearT(y, g, panels, w, m, k, reach)
+	if limits == nil {
+		return
+	}
+	for p := range panels {
+		out := y.Panel(p, k)
+		for i, v := range of.Panel(p, k) {
+			if !(v > limits[0] && v < limits[1]) {
+				out[i] = 0
+			}
+		}
 	}
 }
 
@@ -86,10 +106,10 @@ func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32,
 	}
 }
 
-// OuterScratch returns how much scratch [Outer] needs for k inputs.
-func OuterScratch[T Float](panels, k int) int {
+// OuterScratch returns how much scratch [Outer] needs.
+func OuterScratch[T Float](panels int) int {
 	n := PanelRows[T]()
-	return (k+n)*panels*n + 12*n // transposed inputs, and one tile at an edge
+	return (panels*n + 12) * n // a transposed block of inputs, and one tile at an edge
 }
 
 // SumRows adds the sum over all rows of the tile of each of n features to acc.

@@ -92,20 +92,34 @@ func testProducts[T Float](t *testing.T, sizes [][2]int) {
 				yk := func() Tile[T] { return Tile[T]{out(panels * (k + 2) * n), (k + 2) * n} }
 				for _, b := range [][]T{nil, bias} {
 					got, want := ym(), ym()
-					Linear(got, x, panels, w, m, k, reach, b)
+					Linear(got, x, panels, w, m, k, reach, b, nil)
 					refLinear(want, x, panels, w, m, k, reach, b)
 					near(t, "linear "+what, got.Data, want.Data, k)
+					Linear(got, x, panels, w, m, k, reach, b, &[2]T{-0.5, 1})
+					for p := range panels {
+						refUnary(Clamp, want.Panel(p, m), want.Panel(p, m), -0.5, 1)
+					}
+					near(t, "clamped linear "+what, got.Data, want.Data, k)
 				}
 				got, want := yk(), yk()
-				LinearT(got, g, panels, w, m, k, reach)
+				LinearT(got, g, panels, w, m, k, reach, Tile[T]{}, nil)
 				refLinearT(want, g, panels, w, m, k, reach)
 				near(t, "linearT "+what, got.Data, want.Data, m)
+				LinearT(got, g, panels, w, m, k, reach, x, &[2]T{-0.5, 1})
+				for p := range panels {
+					for i, v := range x.Panel(p, k) {
+						if !(v > -0.5 && v < 1) {
+							want.Panel(p, k)[i] = 0
+						}
+					}
+				}
+				near(t, "gated linearT "+what, got.Data, want.Data, m)
 				a, b := out(max(m*ldw, 1)), out(max(m*ldw, 1))
 				for i := range a {
 					a[i] = T(i % 5)
 				}
 				copy(b, a)
-				scratch := out(OuterScratch[T](panels, k))
+				scratch := out(OuterScratch[T](panels))
 				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
 				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach, s%2 == 0)
 				near(t, "outer "+what, a, b, panels*n)
@@ -150,14 +164,14 @@ func TestRowsAreIndependent(t *testing.T) {
 		x.Data[3*x.Stride+f*n+5] = x.Data[f*n]
 	}
 	y := Tile[float32]{make([]float32, panels*m*n), m * n}
-	Linear(y, x, panels, w, m, k, nil, nil)
+	Linear(y, x, panels, w, m, k, nil, nil, nil)
 	for j := range m {
 		if a, b := y.Data[j*n], y.Data[3*y.Stride+j*n+5]; a != b {
 			t.Fatalf("unit %d: %v and %v", j, a, b)
 		}
 	}
 	alone := Tile[float32]{make([]float32, m*n), m * n}
-	Linear(alone, x, 1, w, m, k, nil, nil)
+	Linear(alone, x, 1, w, m, k, nil, nil, nil)
 	for i, v := range alone.Data {
 		if v != y.Data[i] {
 			t.Fatalf("element %d: %v alone, %v in company", i, v, y.Data[i])
@@ -174,7 +188,7 @@ func BenchmarkKernel(b *testing.B) {
 		x := Tile[float32]{buffer[float32](rng, panels*k*n), k * n}
 		g := Tile[float32]{buffer[float32](rng, panels*m*n), m * n}
 		dw := Matrix[float32]{make([]float32, m*k), k}
-		scratch := make([]float32, OuterScratch[float32](panels, k))
+		scratch := make([]float32, OuterScratch[float32](panels))
 		flops := 2 * float64(m*k*panels*n)
 		run := func(name string, f func()) {
 			b.Run(fmt.Sprintf("%s/m=%d/k=%d/rows=%d", name, m, k, panels*n), func(b *testing.B) {
@@ -184,8 +198,8 @@ func BenchmarkKernel(b *testing.B) {
 				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
-		run("linear", func() { Linear(g, x, panels, w, m, k, nil, nil) })
-		run("linearT", func() { LinearT(x, g, panels, w, m, k, nil) })
+		run("linear", func() { Linear(g, x, panels, w, m, k, nil, nil, nil) })
+		run("linearT", func() { LinearT(x, g, panels, w, m, k, nil, Tile[float32]{}, nil) })
 		run("outer", func() { Outer(dw, g, x, panels, m, k, nil, scratch, true) })
 	}
 }

@@ -39,6 +39,9 @@ func main() {
 				product(e, mr, true)
 				outer(e, mr)
 			}
+			for k := 1; k <= 8; k++ {
+				dots(e, k)
+			}
 		case "vector":
 			elementwise(e)
 		case "rows":
@@ -66,14 +69,16 @@ const panelBytes = 128
 // product computes mr features of a panel, c[i] = start[i] + Σ_p A[i][p] b[p],
 // with A row-major (nn) or its transpose (tn), each element of A broadcast.
 // Mode 0 starts at zero, 1 at the bias of each feature, 2 at what c holds. Each
-// sum runs in order of p in one register, so that it does not depend on mr.
+// sum runs in order of p in one register, so that it does not depend on mr. With
+// limits, results of nn are clamped to them, and those of tn are zero where the
+// element of the panel of does not lie between them.
 func product(e element, mr int, trans bool) {
 	name := "nn"
 	if trans {
 		name = "tn"
 	}
 	TEXT(fmt.Sprintf("%s%sx%d", name, e.name, mr), NOSPLIT,
-		fmt.Sprintf("func(k int, a *%[1]s, lda int, b *%[1]s, c *%[1]s, bias *%[1]s, mode int)", e.goType))
+		fmt.Sprintf("func(k int, a *%[1]s, lda int, b *%[1]s, c *%[1]s, bias *%[1]s, mode int, limits, of *%[1]s)", e.goType))
 	Pragma("noescape")
 	k := Load(Param("k"), GP64())
 	a := Load(Param("a"), GP64())
@@ -169,6 +174,30 @@ func product(e element, mr int, trans bool) {
 	DECQ(k)
 	JMP(LabelRef("tail"))
 	Label("store")
+	limits := Load(Param("limits"), GP64())
+	TESTQ(limits, limits)
+	JZ(LabelRef("plain"))
+	lo, hi := e.spread(Mem{Base: limits}), e.spread(Mem{Base: limits, Disp: e.size})
+	if trans {
+		of := Load(Param("of"), GP64())
+		for i := range mr {
+			for half, z := range acc[i] {
+				y := e.loadVec(Mem{Base: of, Disp: i*panelBytes + 64*half})
+				above, within := y.compare(greater, lo), y.compare(less, hi)
+				KANDW(above, within, within)
+				vec{e, z}.only(within).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
+			}
+		}
+	} else {
+		for i := range mr {
+			for half, z := range acc[i] {
+				hi.min(lo.max(vec{e, z})).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
+			}
+		}
+	}
+	VZEROUPPER()
+	RET()
+	Label("plain")
 	for i := range mr {
 		e.load(acc[i][0], Mem{Base: c, Disp: i * panelBytes})
 		e.load(acc[i][1], Mem{Base: c, Disp: i*panelBytes + 64})
@@ -204,6 +233,14 @@ func outer(e element, mr int) {
 		VPXORQ(x, x, x)
 		VPXORQ(y, y, y)
 		acc = append(acc, [2]VecVirtual{x, y})
+	}
+	// The tile of c is wanted at the end.
+	ahead := GP64()
+	MOVQ(c, ahead)
+	for range mr {
+		PREFETCHT0(Mem{Base: ahead})
+		PREFETCHT0(Mem{Base: ahead, Disp: 64})
+		ADDQ(ldc, ahead)
 	}
 	rows := GP64()
 	Label("panel")
@@ -242,6 +279,47 @@ func outer(e element, mr int) {
 		e.load(acc[i][0], Mem{Base: c})
 		e.load(acc[i][1], Mem{Base: c, Disp: 64})
 		ADDQ(ldc, c)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// dots is outer for k inputs, few: one unit at a time, rows across the lanes.
+func dots(e element, k int) {
+	TEXT(fmt.Sprintf("dots%sx%d", e.name, k), NOSPLIT,
+		fmt.Sprintf("func(np int, a *%[1]s, astep int, x *%[1]s, xstep int, c *%[1]s)", e.goType))
+	Pragma("noescape")
+	np, a, x := Load(Param("np"), GP64()), Load(Param("a"), GP64()), Load(Param("x"), GP64())
+	astep, xstep := Load(Param("astep"), GP64()), Load(Param("xstep"), GP64())
+	shift := uint64(2)
+	if e.size == 8 {
+		shift = 3
+	}
+	SHLQ(Imm(shift), astep)
+	SHLQ(Imm(shift), xstep)
+	acc := make([]vec, k)
+	for i := range acc {
+		acc[i] = e.zero()
+	}
+	Label("panel")
+	for half := 0; half < panelBytes; half += 64 {
+		u := e.loadVec(Mem{Base: a, Disp: half})
+		for i := range acc {
+			e.fma(Mem{Base: x, Disp: i*panelBytes + half}, u.r, acc[i].r)
+		}
+	}
+	ADDQ(astep, a)
+	ADDQ(xstep, x)
+	DECQ(np)
+	JNZ(LabelRef("panel"))
+	c := Load(Param("c"), GP64())
+	for i := range acc {
+		t := acc[i].total()
+		if e.size == 4 {
+			VMOVSS(t, Mem{Base: c, Disp: i * e.size})
+		} else {
+			VMOVSD(t, Mem{Base: c, Disp: i * e.size})
+		}
 	}
 	VZEROUPPER()
 	RET()
