@@ -20,6 +20,8 @@ type program[T float] struct {
 	refs     []ref[T] // of values without rows, by number
 	reducing bool
 
+	flatScratch int // elements that steps without rows want
+
 	narrowOnce sync.Once
 	narrow     *narrow[T]
 
@@ -151,27 +153,6 @@ func (pr *program[T]) locate(v *value) ref[T] {
 		return ref[T]{fixed: pr.prologue[v.off : v.off+n]}
 	}
 	return ref[T]{off: v.off, n: n}
-}
-
-func (pr *program[T]) bindFlat(v *value) func(r *run[T]) {
-	out := pr.ref(v)
-	args := make([]ref[T], len(v.in))
-	for i, a := range v.in {
-		args[i] = pr.ref(a)
-	}
-	// Shapes are fixed; the slices are looked up anew in each run.
-	in := make([]mat[T], len(v.in))
-	for i, a := range v.in {
-		in[i] = mat[T]{r: a.d.r, c: a.d.c}
-	}
-	k, d := v.k, v.d
-	return func(r *run[T]) {
-		buf := r.mats[:len(in)]
-		for i, a := range args {
-			buf[i] = mat[T]{in[i].r, in[i].c, a.get(r)}
-		}
-		evalFlat(k, mat[T]{d.r, d.c, out.get(r)}, buf)
-	}
 }
 
 // bindInput loads an input in every stage that reads it.

@@ -307,3 +307,46 @@ func TestAssign(t *testing.T) {
 	}
 	require.False(t, math.IsNaN(total.Get()[0]))
 }
+
+// One to four rows come out to the same bits as among many: the narrow form of a
+// program does what the wide one does.
+func TestNarrow(t *testing.T) {
+	for _, dt := range []DType{Float32, Float64} {
+		p := NewParams(dt, 3)
+		w1, b1, w2 := p.New("w1", 40, 5, FanIn(1)), p.New("b1", 1, 40, Gaussian(0.1)), p.New("w2", 23*4, 40, FanIn(1))
+		reach := make(Reach, 40)
+		for j := range reach {
+			reach[j] = int32(j * 6 / 40)
+		}
+		g := New(p, Eval)
+		x := g.Rows("x", 5)
+		h := x.MaskedLinear(g.Use(w1), g.Use(b1), reach).Clamp(0, 1e6)
+		s := Spline{Bins: 8, Bound: 3, MinWidth: 1e-3, MinHeight: 1e-3, MinSlope: 1e-3}
+		in := x.Columns([]int{4, 0, 2, 1})
+		y, l := in.Spline(h.Linear(g.Use(w2), Expr{}), s)
+		z := y.Tanh().Add(x.Slice(0, 1)).Mul(g.Use(b1).Slice(0, 4)).Sub(in.Less(y).Where(in, y.Exp()))
+		g.Output("z", z)
+		g.Output("l", l.SumCols().Sub(y.Square().SumCols().Expand(l.SumCols())))
+		prog, err := g.Compile()
+		require.NoError(t, err)
+		const rows = 100
+		data := numbers(5*rows, 5)
+		run := func(lo, hi int) (z, l []float64) {
+			r := prog.NewRun()
+			z, l = make([]float64, 4*(hi-lo)), make([]float64, hi-lo)
+			require.NoError(t, r.Bind("x", Rows{Float64: data[5*lo:]}))
+			require.NoError(t, r.Into("z", Rows{Float64: z}))
+			require.NoError(t, r.Into("l", Rows{Float64: l}))
+			require.NoError(t, r.Do(context.Background(), hi-lo))
+			return z, l
+		}
+		wantZ, wantL := run(0, rows)
+		for n := 1; n <= narrowRows+1; n++ {
+			for lo := 0; lo+n <= rows; lo += n {
+				z, l := run(lo, lo+n)
+				require.Equal(t, wantZ[4*lo:4*(lo+n)], z)
+				require.Equal(t, wantL[lo:lo+n], l)
+			}
+		}
+	}
+}

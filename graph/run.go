@@ -84,6 +84,7 @@ type run[T float] struct {
 	inputs   []Rows
 	outputs  []Rows
 	mats     []mat[T]
+	flat     []T // scratch of steps without rows
 	rows     int
 	shards   int
 	seed     uint64
@@ -127,7 +128,7 @@ type chunk[T float] struct {
 const chunkSize = 1 << 14
 
 func (pr *program[T]) newRun() runner {
-	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16)}
+	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16), flat: make([]T, pr.flatScratch)}
 }
 
 func (r *run[T]) bind(name string, rows Rows) error {

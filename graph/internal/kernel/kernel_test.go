@@ -203,3 +203,80 @@ func BenchmarkKernel(b *testing.B) {
 		run("outer", func() { Outer(dw, g, x, panels, m, k, nil, scratch, true) })
 	}
 }
+
+func testTimes[T Float](t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	for _, s := range [][3]int{{0, 3, 4}, {3, 0, 4}, {3, 4, 0}, {1, 1, 1}, {2, 3, 5}, {7, 16, 16}, {5, 9, 17}, {43, 43, 43}, {3, 70, 129}, {2, 5, 300}} {
+		m, k, n := s[0], s[1], s[2]
+		a, b := buffer[T](rng, m*k), buffer[T](rng, k*n)
+		want := make([]T, m*n)
+		for r := range m {
+			for i := range k {
+				for j := range n {
+					want[r*n+j] += a[r*k+i] * b[i*n+j]
+				}
+			}
+		}
+		got, intact := output[T](m * n)
+		Times(got, a, k, 1, b, m, k, n)
+		near(t, fmt.Sprint("times ", s), got, want, k)
+		at := make([]T, m*k)
+		for r := range m {
+			for i := range k {
+				at[i*m+r] = a[r*k+i]
+			}
+		}
+		Times(got, at, 1, m, b, m, k, n)
+		near(t, fmt.Sprint("transposed times ", s), got, want, k)
+		if !intact() {
+			t.Fatalf("times %v: written beyond its ends", s)
+		}
+	}
+}
+
+func TestTimes(t *testing.T) {
+	t.Run("float32", testTimes[float32])
+	t.Run("float64", testTimes[float64])
+}
+
+// A single row comes out of Column to the same bits as of Linear, whatever its
+// staircase.
+func testColumn[T Float](t *testing.T) {
+	if !HasColumn() {
+		t.Skip("no assembly here")
+	}
+	rng := rand.New(rand.NewPCG(11, 12))
+	n := PanelRows[T]()
+	for _, size := range [][2]int{{1, 1}, {3, 2}, {16, 5}, {17, 16}, {70, 33}, {128, 64}, {129, 70}, {300, 131}} {
+		m, k := size[0], size[1]
+		for s, reach := range staircases(rng, m, k) {
+			w, b := Matrix[T]{buffer[T](rng, m*k), k}, buffer[T](rng, m)
+			x := Tile[T]{buffer[T](rng, k*n), k * n}
+			y := Tile[T]{make([]T, m*n), m * n}
+			Linear(y, x, 1, w, m, k, reach, b, nil)
+			p := NewPacked[T](m, k, reach)
+			p.Fill(w, b)
+			one, intact := output[T](p.Width())
+			row := make([]T, k)
+			for r := range n {
+				for i := range k {
+					row[i] = x.Data[i*n+r]
+				}
+				Column(one, row, p)
+				for j := range m {
+					if one[j] != y.Data[j*n+r] {
+						t.Fatalf("m=%d k=%d staircase=%d row %d: unit %d is %v, %v in a panel", m, k, s, r, j, one[j], y.Data[j*n+r])
+					}
+				}
+			}
+			if !intact() {
+				t.Fatalf("m=%d k=%d: written beyond its ends", m, k)
+			}
+		}
+	}
+}
+
+func TestColumn(t *testing.T) {
+	t.Run("float32", testColumn[float32])
+	t.Run("float64", testColumn[float64])
+}

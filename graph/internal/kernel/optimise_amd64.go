@@ -115,3 +115,29 @@ func fastColumn[T Float](y, x []T, p *Packed[T]) bool {
 
 // vecAt is a pointer to element i, or to the slice's start where it is empty.
 func vecAt[T, U Float](s []T, i int) *U { return at(as[T, U](s), i) }
+
+type timesFunc[T Float] func(k int, a *T, astep int, b *T, ld int, y *T, tail int)
+
+var (
+	times32 = [9]timesFunc[float32]{nil, rowtimes32x1, rowtimes32x2, rowtimes32x3, rowtimes32x4, rowtimes32x5, rowtimes32x6, rowtimes32x7, rowtimes32x8}
+	times64 = [9]timesFunc[float64]{nil, rowtimes64x1, rowtimes64x2, rowtimes64x3, rowtimes64x4, rowtimes64x5, rowtimes64x6, rowtimes64x7, rowtimes64x8}
+)
+
+func fastTimes[T Float](y, a []T, row, step int, b []T, m, k, n int) bool {
+	if !useAVX512 {
+		return false
+	}
+	lanes := PanelRows[T]() / 2
+	for r := range m {
+		for at := 0; at < n; at += 8 * lanes {
+			vecs := min(8, (n-at+lanes-1)/lanes)
+			tail := 1<<min(lanes, n-at-(vecs-1)*lanes) - 1
+			if single[T]() {
+				times32[vecs](k, vecAt[T, float32](a, r*row), 4*step, vecAt[T, float32](b, at), 4*n, vecAt[T, float32](y, r*n+at), tail)
+			} else {
+				times64[vecs](k, vecAt[T, float64](a, r*row), 8*step, vecAt[T, float64](b, at), 8*n, vecAt[T, float64](y, r*n+at), tail)
+			}
+		}
+	}
+	return true
+}

@@ -26,25 +26,49 @@ func sumsq32(x *float32, n int) float64
 func column32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
+func rowtimes32x1(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
 func column32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func rowtimes32x2(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
 
 //go:noescape
 func column32x3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
+func rowtimes32x3(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
 func column32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func rowtimes32x4(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
 
 //go:noescape
 func column32x5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
+func rowtimes32x5(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
 func column32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func rowtimes32x6(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
 
 //go:noescape
 func column32x7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
+func rowtimes32x7(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
 func column32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
+func rowtimes32x8(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
 
 //go:noescape
 func sumrows64(acc *float64, x *float64, np int, stride int, n int)
@@ -68,22 +92,46 @@ func sumsq64(x *float64, n int) float64
 func column64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
+func rowtimes64x1(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
 func column64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func rowtimes64x2(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
 
 //go:noescape
 func column64x3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
+func rowtimes64x3(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
 func column64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func rowtimes64x4(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
 
 //go:noescape
 func column64x5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
+func rowtimes64x5(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
 func column64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func rowtimes64x6(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
 
 //go:noescape
 func column64x7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
+func rowtimes64x7(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
 func column64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func rowtimes64x8(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)

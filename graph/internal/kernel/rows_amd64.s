@@ -417,6 +417,35 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes32x1(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x1(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z1
+	VMOVUPS.Z    (BX), K1, Z2
+	VFMADD231PS  Z2, Z1, Z0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, K1, (DI)
+	VZEROUPPER
+	RET
+
 // func column32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 // Requires: AVX, AVX512F
 TEXT ·column32x2(SB), NOSPLIT, $0-48
@@ -443,6 +472,38 @@ loop:
 store:
 	VMOVUPS Z0, (SI)
 	VMOVUPS Z1, 64(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes32x2(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z2
+	VFMADD231PS  (BX), Z2, Z0
+	VMOVUPS.Z    64(BX), K1, Z3
+	VFMADD231PS  Z3, Z2, Z1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, K1, 64(DI)
 	VZEROUPPER
 	RET
 
@@ -478,6 +539,41 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes32x3(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x3(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z3
+	VFMADD231PS  (BX), Z3, Z0
+	VFMADD231PS  64(BX), Z3, Z1
+	VMOVUPS.Z    128(BX), K1, Z4
+	VFMADD231PS  Z4, Z3, Z2
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, K1, 128(DI)
+	VZEROUPPER
+	RET
+
 // func column32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 // Requires: AVX, AVX512F
 TEXT ·column32x4(SB), NOSPLIT, $0-48
@@ -510,6 +606,44 @@ store:
 	VMOVUPS Z1, 64(SI)
 	VMOVUPS Z2, 128(SI)
 	VMOVUPS Z3, 192(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes32x4(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x4(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z4
+	VFMADD231PS  (BX), Z4, Z0
+	VFMADD231PS  64(BX), Z4, Z1
+	VFMADD231PS  128(BX), Z4, Z2
+	VMOVUPS.Z    192(BX), K1, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, K1, 192(DI)
 	VZEROUPPER
 	RET
 
@@ -551,6 +685,47 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes32x5(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x5(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z5
+	VFMADD231PS  (BX), Z5, Z0
+	VFMADD231PS  64(BX), Z5, Z1
+	VFMADD231PS  128(BX), Z5, Z2
+	VFMADD231PS  192(BX), Z5, Z3
+	VMOVUPS.Z    256(BX), K1, Z6
+	VFMADD231PS  Z6, Z5, Z4
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, K1, 256(DI)
+	VZEROUPPER
+	RET
+
 // func column32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 // Requires: AVX, AVX512F
 TEXT ·column32x6(SB), NOSPLIT, $0-48
@@ -589,6 +764,50 @@ store:
 	VMOVUPS Z3, 192(SI)
 	VMOVUPS Z4, 256(SI)
 	VMOVUPS Z5, 320(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes32x6(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x6(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	VBROADCASTSS c32_0<>+0(SB), Z5
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z6
+	VFMADD231PS  (BX), Z6, Z0
+	VFMADD231PS  64(BX), Z6, Z1
+	VFMADD231PS  128(BX), Z6, Z2
+	VFMADD231PS  192(BX), Z6, Z3
+	VFMADD231PS  256(BX), Z6, Z4
+	VMOVUPS.Z    320(BX), K1, Z7
+	VFMADD231PS  Z7, Z6, Z5
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, K1, 320(DI)
 	VZEROUPPER
 	RET
 
@@ -636,6 +855,53 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes32x7(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x7(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	VBROADCASTSS c32_0<>+0(SB), Z5
+	VBROADCASTSS c32_0<>+0(SB), Z6
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z7
+	VFMADD231PS  (BX), Z7, Z0
+	VFMADD231PS  64(BX), Z7, Z1
+	VFMADD231PS  128(BX), Z7, Z2
+	VFMADD231PS  192(BX), Z7, Z3
+	VFMADD231PS  256(BX), Z7, Z4
+	VFMADD231PS  320(BX), Z7, Z5
+	VMOVUPS.Z    384(BX), K1, Z8
+	VFMADD231PS  Z8, Z7, Z6
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, K1, 384(DI)
+	VZEROUPPER
+	RET
+
 // func column32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 // Requires: AVX, AVX512F
 TEXT ·column32x8(SB), NOSPLIT, $0-48
@@ -680,6 +946,56 @@ store:
 	VMOVUPS Z5, 320(SI)
 	VMOVUPS Z6, 384(SI)
 	VMOVUPS Z7, 448(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes32x8(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes32x8(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	VBROADCASTSS c32_0<>+0(SB), Z5
+	VBROADCASTSS c32_0<>+0(SB), Z6
+	VBROADCASTSS c32_0<>+0(SB), Z7
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSS (CX), Z8
+	VFMADD231PS  (BX), Z8, Z0
+	VFMADD231PS  64(BX), Z8, Z1
+	VFMADD231PS  128(BX), Z8, Z2
+	VFMADD231PS  192(BX), Z8, Z3
+	VFMADD231PS  256(BX), Z8, Z4
+	VFMADD231PS  320(BX), Z8, Z5
+	VFMADD231PS  384(BX), Z8, Z6
+	VMOVUPS.Z    448(BX), K1, Z9
+	VFMADD231PS  Z9, Z8, Z7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, K1, 448(DI)
 	VZEROUPPER
 	RET
 
@@ -1020,6 +1336,35 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes64x1(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x1(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z1
+	VMOVUPD.Z    (BX), K1, Z2
+	VFMADD231PD  Z2, Z1, Z0
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, K1, (DI)
+	VZEROUPPER
+	RET
+
 // func column64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 // Requires: AVX, AVX512F
 TEXT ·column64x2(SB), NOSPLIT, $0-48
@@ -1046,6 +1391,38 @@ loop:
 store:
 	VMOVUPD Z0, (SI)
 	VMOVUPD Z1, 64(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes64x2(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x2(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z2
+	VFMADD231PD  (BX), Z2, Z0
+	VMOVUPD.Z    64(BX), K1, Z3
+	VFMADD231PD  Z3, Z2, Z1
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, K1, 64(DI)
 	VZEROUPPER
 	RET
 
@@ -1081,6 +1458,41 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes64x3(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x3(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z3
+	VFMADD231PD  (BX), Z3, Z0
+	VFMADD231PD  64(BX), Z3, Z1
+	VMOVUPD.Z    128(BX), K1, Z4
+	VFMADD231PD  Z4, Z3, Z2
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, K1, 128(DI)
+	VZEROUPPER
+	RET
+
 // func column64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 // Requires: AVX, AVX512F
 TEXT ·column64x4(SB), NOSPLIT, $0-48
@@ -1113,6 +1525,44 @@ store:
 	VMOVUPD Z1, 64(SI)
 	VMOVUPD Z2, 128(SI)
 	VMOVUPD Z3, 192(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes64x4(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x4(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z4
+	VFMADD231PD  (BX), Z4, Z0
+	VFMADD231PD  64(BX), Z4, Z1
+	VFMADD231PD  128(BX), Z4, Z2
+	VMOVUPD.Z    192(BX), K1, Z5
+	VFMADD231PD  Z5, Z4, Z3
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, K1, 192(DI)
 	VZEROUPPER
 	RET
 
@@ -1154,6 +1604,47 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes64x5(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x5(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z5
+	VFMADD231PD  (BX), Z5, Z0
+	VFMADD231PD  64(BX), Z5, Z1
+	VFMADD231PD  128(BX), Z5, Z2
+	VFMADD231PD  192(BX), Z5, Z3
+	VMOVUPD.Z    256(BX), K1, Z6
+	VFMADD231PD  Z6, Z5, Z4
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, K1, 256(DI)
+	VZEROUPPER
+	RET
+
 // func column64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 // Requires: AVX, AVX512F
 TEXT ·column64x6(SB), NOSPLIT, $0-48
@@ -1192,6 +1683,50 @@ store:
 	VMOVUPD Z3, 192(SI)
 	VMOVUPD Z4, 256(SI)
 	VMOVUPD Z5, 320(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes64x6(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x6(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	VBROADCASTSD c64_0<>+0(SB), Z5
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z6
+	VFMADD231PD  (BX), Z6, Z0
+	VFMADD231PD  64(BX), Z6, Z1
+	VFMADD231PD  128(BX), Z6, Z2
+	VFMADD231PD  192(BX), Z6, Z3
+	VFMADD231PD  256(BX), Z6, Z4
+	VMOVUPD.Z    320(BX), K1, Z7
+	VFMADD231PD  Z7, Z6, Z5
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, 256(DI)
+	VMOVUPD Z5, K1, 320(DI)
 	VZEROUPPER
 	RET
 
@@ -1239,6 +1774,53 @@ store:
 	VZEROUPPER
 	RET
 
+// func rowtimes64x7(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x7(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	VBROADCASTSD c64_0<>+0(SB), Z5
+	VBROADCASTSD c64_0<>+0(SB), Z6
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z7
+	VFMADD231PD  (BX), Z7, Z0
+	VFMADD231PD  64(BX), Z7, Z1
+	VFMADD231PD  128(BX), Z7, Z2
+	VFMADD231PD  192(BX), Z7, Z3
+	VFMADD231PD  256(BX), Z7, Z4
+	VFMADD231PD  320(BX), Z7, Z5
+	VMOVUPD.Z    384(BX), K1, Z8
+	VFMADD231PD  Z8, Z7, Z6
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, 256(DI)
+	VMOVUPD Z5, 320(DI)
+	VMOVUPD Z6, K1, 384(DI)
+	VZEROUPPER
+	RET
+
 // func column64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 // Requires: AVX, AVX512F
 TEXT ·column64x8(SB), NOSPLIT, $0-48
@@ -1283,5 +1865,55 @@ store:
 	VMOVUPD Z5, 320(SI)
 	VMOVUPD Z6, 384(SI)
 	VMOVUPD Z7, 448(SI)
+	VZEROUPPER
+	RET
+
+// func rowtimes64x8(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+// Requires: AVX, AVX512F
+TEXT ·rowtimes64x8(SB), NOSPLIT, $0-56
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         astep+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         ld+32(FP), SI
+	MOVQ         y+40(FP), DI
+	MOVQ         tail+48(FP), R8
+	KMOVW        R8, K1
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	VBROADCASTSD c64_0<>+0(SB), Z5
+	VBROADCASTSD c64_0<>+0(SB), Z6
+	VBROADCASTSD c64_0<>+0(SB), Z7
+	TESTQ        AX, AX
+	JZ           store
+
+loop:
+	VBROADCASTSD (CX), Z8
+	VFMADD231PD  (BX), Z8, Z0
+	VFMADD231PD  64(BX), Z8, Z1
+	VFMADD231PD  128(BX), Z8, Z2
+	VFMADD231PD  192(BX), Z8, Z3
+	VFMADD231PD  256(BX), Z8, Z4
+	VFMADD231PD  320(BX), Z8, Z5
+	VFMADD231PD  384(BX), Z8, Z6
+	VMOVUPD.Z    448(BX), K1, Z9
+	VFMADD231PD  Z9, Z8, Z7
+	ADDQ         DX, CX
+	ADDQ         SI, BX
+	DECQ         AX
+	JNZ          loop
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, 256(DI)
+	VMOVUPD Z5, 320(DI)
+	VMOVUPD Z6, 384(DI)
+	VMOVUPD Z7, K1, 448(DI)
 	VZEROUPPER
 	RET

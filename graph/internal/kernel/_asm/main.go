@@ -53,6 +53,7 @@ func main() {
 			sumSquares(e)
 			for nv := 1; nv <= 8; nv++ {
 				column(e, nv)
+				rowTimes(e, nv)
 			}
 		case "spline":
 			splineValue(e, false)

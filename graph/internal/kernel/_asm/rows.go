@@ -306,3 +306,44 @@ func column(e element, nv int) {
 	VZEROUPPER()
 	RET()
 }
+
+// rowTimes computes nv vectors of one row of a matrix product, y = Σ_i a[i] b[i],
+// with the numbers of a astep bytes apart and the rows of b ld bytes. Of the last
+// vector, the lanes of tail count.
+func rowTimes(e element, nv int) {
+	TEXT(fmt.Sprintf("rowtimes%sx%d", e.name, nv), NOSPLIT, fmt.Sprintf("func(k int, a *%[1]s, astep int, b *%[1]s, ld int, y *%[1]s, tail int)", e.goType))
+	Pragma("noescape")
+	k, a, step := Load(Param("k"), GP64()), Load(Param("a"), GP64()), Load(Param("astep"), GP64())
+	b, ld, y := Load(Param("b"), GP64()), Load(Param("ld"), GP64()), Load(Param("y"), GP64())
+	tail, mask := Load(Param("tail"), GP64()), K()
+	KMOVW(tail.(GPVirtual).As32(), mask)
+	acc := make([]vec, nv)
+	for i := range acc {
+		acc[i] = e.zero()
+	}
+	TESTQ(k, k)
+	JZ(LabelRef("store"))
+	Label("loop")
+	v := e.spread(Mem{Base: a})
+	for i := range acc {
+		if i == nv-1 {
+			e.fma(e.loadTail(Mem{Base: b, Disp: 64 * i}, mask).r, v.r, acc[i].r)
+		} else {
+			e.fma(Mem{Base: b, Disp: 64 * i}, v.r, acc[i].r)
+		}
+	}
+	ADDQ(step, a)
+	ADDQ(ld, b)
+	DECQ(k)
+	JNZ(LabelRef("loop"))
+	Label("store")
+	for i := range acc {
+		if i == nv-1 {
+			acc[i].storeTail(Mem{Base: y, Disp: 64 * i}, mask)
+		} else {
+			acc[i].store(Mem{Base: y, Disp: 64 * i})
+		}
+	}
+	VZEROUPPER()
+	RET()
+}
