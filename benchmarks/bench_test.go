@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/gorgeflow/gorge/graph"
 	"github.com/gorgeflow/gorge/models"
 )
 
@@ -21,7 +22,7 @@ type size struct {
 var grid = []size{
 	{"realnvp", 6, 10, 128, -1}, {"realnvp", 43, 10, 512, -1},
 	{"maf", 6, 5, 100, -1}, {"maf", 43, 5, 512, -1}, {"maf", 63, 10, 512, -1},
-	{"nsf", 6, 10, 256, 2}, {"nsf", 43, 10, 64, 2},
+	{"nsf-c", 6, 10, 256, 2}, {"nsf-c", 43, 10, 64, 2},
 	{"nsf-ar", 6, 10, 256, 2}, {"nsf-ar", 43, 10, 64, 2},
 }
 
@@ -29,11 +30,14 @@ func (s size) name(batch string) string {
 	return fmt.Sprintf("model=%s/dim=%d/layers=%d/hidden=%d/%s", s.model, s.dim, s.layers, s.hidden, batch)
 }
 
-func (s size) build(b *testing.B) *models.Model {
+func (s size) build(b *testing.B, dtype string) *models.Model {
 	b.Helper()
-	spec := models.Spec{Model: s.model, Dim: s.dim, Layers: s.layers, Hidden: []int{s.hidden, s.hidden}, Blocks: s.blocks, Tails: -1}
-	if s.model == "realnvp" || s.model == "maf" {
+	spec := models.Spec{Model: s.model, Dim: s.dim, Layers: s.layers, Hidden: []int{s.hidden, s.hidden}, Blocks: s.blocks, Tails: -1, DType: dtype}
+	switch s.model {
+	case "realnvp", "maf":
 		spec.Mixing = "none"
+	case "nsf-c":
+		spec.Model = "nsf"
 	}
 	m, err := models.New(spec)
 	if err != nil {
@@ -51,47 +55,96 @@ func normal(rows, cols int) *mat.Dense {
 	return mat.NewDense(rows, cols, v)
 }
 
-// BenchmarkTrainStep times optimiser steps of 512 rows, all in all.
-func BenchmarkTrainStep(b *testing.B) {
+// flops is what the matrix products of one row take, for the log-density and, in
+// training, its gradients.
+func flops(b *testing.B, m *models.Model, train bool) float64 {
+	b.Helper()
+	mode := graph.Eval
+	if train {
+		mode = graph.Train
+	}
+	g := graph.New(m.Params(), mode)
+	lp := m.Flow().LogProb(g.Rows("x", m.Spec().Dim), graph.Expr{})
+	g.Output("logprob", lp)
+	if train {
+		g.Minimize(lp.SumRows().Neg())
+	}
+	p, err := g.Compile()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return p.Flops()
+}
+
+func report(b *testing.B, rows int, flopsPerRow float64) {
+	perSecond := float64(rows) * float64(b.N) / b.Elapsed().Seconds()
+	b.ReportMetric(perSecond, "rows/s")
+	if flopsPerRow > 0 {
+		b.ReportMetric(perSecond*flopsPerRow/1e9, "GFLOP/s")
+	}
+}
+
+// BenchmarkTrainStep times optimiser steps of 512 rows, all in all: gathering
+// rows, the loss and its gradients, clipping, Adam.
+func BenchmarkTrainStep(b *testing.B) { trainSteps(b, "float32") }
+
+// BenchmarkTrainStep64 is BenchmarkTrainStep in float64.
+func BenchmarkTrainStep64(b *testing.B) { trainSteps(b, "float64") }
+
+func trainSteps(b *testing.B, dtype string) {
+	const warm = 3
 	for _, s := range grid {
 		b.Run(s.name("batch=512"), func(b *testing.B) {
-			m, x := s.build(b), normal(4096, s.dim)
+			m, x := s.build(b, dtype), normal(4096, s.dim)
+			f := flops(b, m, true)
 			b.ReportAllocs()
-			b.ResetTimer()
-			_, err := m.Fit(context.Background(), models.Data{X: x}, models.FitOptions{Steps: b.N, Batch: 512, ValidFraction: -1, LearnRate: 1e-5})
+			_, err := m.Fit(context.Background(), models.Data{X: x}, models.FitOptions{Steps: b.N + warm, Batch: 512, ValidFraction: -1, LearnRate: 1e-5,
+				Progress: func(p models.Progress) {
+					if p.Step == warm {
+						b.ResetTimer()
+					}
+				}})
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.ReportMetric(512*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+			report(b, 512, f)
 		})
 	}
 }
 
 // BenchmarkLogProb times scoring.
 func BenchmarkLogProb(b *testing.B) {
-	each(b, func(m *models.Model, x *mat.Dense, n int) error { _, err := m.LogProb(x, nil); return err })
+	each(b, true, func(m *models.Model, x *mat.Dense, out []float64) error { return m.LogProbTo(out, x, nil) })
 }
 
 // BenchmarkSample times sampling.
 func BenchmarkSample(b *testing.B) {
-	each(b, func(m *models.Model, _ *mat.Dense, n int) error {
+	each(b, false, func(m *models.Model, x *mat.Dense, _ []float64) error {
+		n, _ := x.Dims()
 		_, err := m.Sample(n, nil, models.SampleOptions{})
 		return err
 	})
 }
 
-func each(b *testing.B, f func(m *models.Model, x *mat.Dense, n int) error) {
+func each(b *testing.B, products bool, f func(m *models.Model, x *mat.Dense, out []float64) error) {
 	for _, s := range grid {
 		for _, n := range []int{1, 100, 10000} {
 			b.Run(s.name(fmt.Sprintf("rows=%d", n)), func(b *testing.B) {
-				m, x := s.build(b), normal(n, s.dim)
+				m, x, out := s.build(b, "float32"), normal(n, s.dim), make([]float64, n)
+				perRow := 0.0
+				if products {
+					perRow = flops(b, m, false)
+				}
+				if err := f(m, x, out); err != nil {
+					b.Fatal(err)
+				}
 				b.ReportAllocs()
 				for b.Loop() {
-					if err := f(m, x, n); err != nil {
+					if err := f(m, x, out); err != nil {
 						b.Fatal(err)
 					}
 				}
-				b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+				report(b, n, perRow)
 			})
 		}
 	}

@@ -206,3 +206,33 @@ func (pr *program[T]) dump() string {
 	}
 	return b.String()
 }
+
+func (pr *program[T]) flops() float64 {
+	total := 0.0
+	for _, v := range pr.plan.values {
+		if !v.body && !v.reduce {
+			continue
+		}
+		var reach Reach
+		m, k := 0, 0
+		switch op := v.k.(type) {
+		case linear:
+			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+		case clampedLinear:
+			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+		case linearT:
+			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+		case gatedLinearT:
+			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+		case outer:
+			reach, m, k = op.reach, v.d.r, v.d.c
+		}
+		if reach == nil {
+			total += 2 * float64(m*k)
+		}
+		for _, n := range reach {
+			total += 2 * float64(n)
+		}
+	}
+	return total
+}

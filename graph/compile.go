@@ -23,6 +23,7 @@ var _ gorgonia.VM = (*Program)(nil)
 type machine interface {
 	newRun() runner
 	dump() string
+	flops() float64
 }
 
 // value is one node of a program on its way through the passes.
@@ -110,3 +111,7 @@ func (g *Graph) Compile() (*Program, error) {
 
 // Dump prints the program, one line for each value: stage, storage, operation.
 func (p *Program) Dump() string { return p.machine.dump() }
+
+// Flops returns the floating-point operations that the matrix products of one row
+// take, a multiplication and an addition for each weight that is not masked.
+func (p *Program) Flops() float64 { return p.machine.flops() }

@@ -109,14 +109,6 @@ func finite(task string, x mat.Matrix, cols []Column) error {
 func (m *Model) stream(e *engine, x, c mat.Matrix, rows int, seed, first uint64, outs []string, widths []int, done func(lo, hi int, out [2][]float64)) error {
 	s := e.get(m)
 	defer e.pool.Put(s)
-	if err := s.run.Bind("x", graph.Rows{Float64: s.x}); err != nil {
-		return err
-	}
-	if m.spec.Context > 0 {
-		if err := s.run.Bind("context", graph.Rows{Float64: s.c}); err != nil {
-			return err
-		}
-	}
 	for i, o := range outs {
 		if err := s.run.Into(o, graph.Rows{Float64: s.buffer(i, widths[i])}); err != nil {
 			return err
@@ -124,17 +116,34 @@ func (m *Model) stream(e *engine, x, c mat.Matrix, rows int, seed, first uint64,
 	}
 	for lo := 0; lo < rows; lo += chunk {
 		hi := min(lo+chunk, rows)
-		if x != nil {
-			standardise(s.x, x, lo, hi, m.schema.Columns)
-		}
-		if c != nil {
-			standardise(s.c, c, lo, hi, m.schema.Context)
+		if err := m.load(s, x, c, lo, hi); err != nil {
+			return err
 		}
 		s.run.Seed, s.run.FirstRow = seed, first+uint64(lo)
-		if err := s.run.Do(context.Background(), hi-lo); err != nil {
+		if err := s.run.Do(background, hi-lo); err != nil {
 			return err
 		}
 		done(lo, hi, s.out)
 	}
 	return nil
 }
+
+// load standardises rows lo … hi and binds them.
+func (m *Model) load(s *state, x, c mat.Matrix, lo, hi int) error {
+	if x != nil {
+		standardise(s.x, x, lo, hi, m.schema.Columns)
+	}
+	if c != nil {
+		standardise(s.c, c, lo, hi, m.schema.Context)
+	}
+	if err := s.run.Bind("x", graph.Rows{Float64: s.x}); err != nil {
+		return err
+	}
+	if m.spec.Context > 0 {
+		return s.run.Bind("context", graph.Rows{Float64: s.c})
+	}
+	return nil
+}
+
+// background is the context of what is not cancelled.
+var background = context.Background()

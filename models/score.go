@@ -13,23 +13,50 @@ import (
 // is nil.
 func (m *Model) LogProb(x, context mat.Matrix) ([]float64, error) {
 	rows, _ := x.Dims()
-	if err := m.check("log prob", x, context, rows); err != nil {
-		return nil, err
-	}
-	e, err := m.engine("log prob", func(g *graph.Graph, x, c graph.Expr) {
-		g.Output("logprob", m.flow.LogProb(x, c))
-	})
-	if err != nil {
-		return nil, err
-	}
 	out := make([]float64, rows)
+	if err := m.LogProbTo(out, x, context); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// LogProbTo is [Model.LogProb] into memory of the caller's, one element for each
+// row. Once warm it allocates nothing if x is a *mat.Dense.
+func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
+	rows, _ := x.Dims()
+	if len(out) != rows {
+		return fmt.Errorf("models: log prob: room for %d results of %d rows", len(out), rows)
+	}
+	if err := m.check("log prob", x, context, rows); err != nil {
+		return err
+	}
+	e, err := m.engine("log prob", m.buildLogProb)
+	if err != nil {
+		return err
+	}
+	s := e.get(m)
+	defer e.pool.Put(s)
 	shift := m.schema.logScale()
-	err = m.stream(e, x, context, rows, 0, 0, []string{"logprob"}, []int{1}, func(lo, hi int, b [2][]float64) {
-		for i, v := range b[0][:hi-lo] {
-			out[lo+i] = v - shift
+	for lo := 0; lo < rows; lo += chunk {
+		hi := min(lo+chunk, rows)
+		if err := m.load(s, x, context, lo, hi); err != nil {
+			return err
 		}
-	})
-	return out, err
+		if err := s.run.Into("logprob", graph.Rows{Float64: out[lo:hi]}); err != nil {
+			return err
+		}
+		if err := s.run.Do(background, hi-lo); err != nil {
+			return err
+		}
+		for i := lo; i < hi; i++ {
+			out[i] -= shift
+		}
+	}
+	return nil
+}
+
+func (m *Model) buildLogProb(g *graph.Graph, x, c graph.Expr) {
+	g.Output("logprob", m.flow.LogProb(x, c))
 }
 
 // Inverse returns the latents u = T⁻¹(x) of each row.

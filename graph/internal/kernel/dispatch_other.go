@@ -43,3 +43,5 @@ func hasColumn() bool { return false }
 func fastColumn[T Float](y, x []T, p *Packed[T]) bool { return false }
 
 func fastTimes[T Float](y, a []T, row, step int, b []T, m, k, n int) bool { return false }
+
+func fastPeak[T Float](n int) int { return 0 }

@@ -180,6 +180,13 @@ func TestRowsAreIndependent(t *testing.T) {
 }
 
 func BenchmarkKernel(b *testing.B) {
+	b.Run("peak", func(b *testing.B) {
+		round := 0
+		for b.Loop() {
+			round = fastPeak[float32](1000)
+		}
+		b.ReportMetric(1000*float64(round)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+	})
 	for _, c := range [][3]int{{128, 128, 4}, {512, 512, 4}, {256, 3, 4}} {
 		m, k, panels := c[0], c[1], c[2]
 		n := PanelRows[float32]()

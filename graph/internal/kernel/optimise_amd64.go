@@ -141,3 +141,17 @@ func fastTimes[T Float](y, a []T, row, step int, b []T, m, k, n int) bool {
 	}
 	return true
 }
+
+// fastPeak runs n rounds of the loop that measures the peak, and returns how many
+// floating-point operations a round has; 0 if there is no assembly.
+func fastPeak[T Float](n int) int {
+	if !useAVX512 {
+		return 0
+	}
+	if single[T]() {
+		peak32(n)
+	} else {
+		peak64(n)
+	}
+	return 24 * PanelRows[T]()
+}

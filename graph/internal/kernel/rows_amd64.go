@@ -23,6 +23,9 @@ func average32(a *float32, b *float32, n int, w float32)
 func sumsq32(x *float32, n int) float64
 
 //go:noescape
+func peak32(n int)
+
+//go:noescape
 func column32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
@@ -87,6 +90,9 @@ func average64(a *float64, b *float64, n int, w float64)
 
 //go:noescape
 func sumsq64(x *float64, n int) float64
+
+//go:noescape
+func peak64(n int)
 
 //go:noescape
 func column64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)

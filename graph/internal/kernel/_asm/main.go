@@ -51,6 +51,7 @@ func main() {
 			adam(e)
 			average(e)
 			sumSquares(e)
+			peak(e)
 			for nv := 1; nv <= 8; nv++ {
 				column(e, nv)
 				rowTimes(e, nv)

@@ -347,3 +347,23 @@ func rowTimes(e element, nv int) {
 	VZEROUPPER()
 	RET()
 }
+
+// peak makes n rounds of 24 multiplications and additions on registers alone.
+func peak(e element) {
+	TEXT("peak"+e.name, NOSPLIT, "func(n int)")
+	Pragma("noescape")
+	n := Load(Param("n"), GP64())
+	x := e.all(0)
+	acc := make([]vec, 24)
+	for i := range acc {
+		acc[i] = e.all(1)
+	}
+	Label("loop")
+	for i := range acc {
+		e.fma(x.r, x.r, acc[i].r)
+	}
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
