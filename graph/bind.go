@@ -181,8 +181,12 @@ func (pr *program[T]) bindInput(v *value) {
 
 func (pr *program[T]) dump() string {
 	var b strings.Builder
-	p := pr.plan
-	fmt.Fprintf(&b, "stages %d, tile %d columns, kept %d columns, prologue %d, epilogue %d\n", p.stages, p.bodyCols, p.keepCols, p.prologue, p.epilogue)
+	pr.plan.dump(&b)
+	return b.String()
+}
+
+func (p *plan) dump(b *strings.Builder) {
+	fmt.Fprintf(b, "stages %d, tile %d columns, kept %d columns, prologue %d, epilogue %d\n", p.stages, p.bodyCols, p.keepCols, p.prologue, p.epilogue)
 	for _, v := range p.values {
 		kind := "flat"
 		switch {
@@ -195,44 +199,49 @@ func (pr *program[T]) dump() string {
 		case v.reduce:
 			kind = "sum"
 		}
-		fmt.Fprintf(&b, "%5d  stage %d  %s @%d  %v  %s(", v.id, v.stage, kind, v.off, v.d, v.name())
+		fmt.Fprintf(b, "%5d  stage %d  %s @%d  %v  %s(", v.id, v.stage, kind, v.off, v.d, v.name())
 		for i, a := range v.in {
 			if i > 0 {
 				b.WriteString(", ")
 			}
-			fmt.Fprint(&b, a.id)
+			fmt.Fprint(b, a.id)
 		}
-		fmt.Fprintf(&b, ")  %s\n", v.scope)
+		fmt.Fprintf(b, ")  %s\n", v.scope)
 	}
-	return b.String()
 }
 
 func (pr *program[T]) flops() float64 {
 	total := 0.0
 	for _, v := range pr.plan.values {
-		if !v.body && !v.reduce {
-			continue
+		if v.body || v.reduce {
+			total += v.flops()
 		}
-		var reach Reach
-		m, k := 0, 0
-		switch op := v.k.(type) {
-		case linear:
-			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
-		case clampedLinear:
-			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
-		case linearT:
-			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
-		case gatedLinearT:
-			reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
-		case outer:
-			reach, m, k = op.reach, v.d.r, v.d.c
-		}
-		if reach == nil {
-			total += 2 * float64(m*k)
-		}
-		for _, n := range reach {
-			total += 2 * float64(n)
-		}
+	}
+	return total
+}
+
+// flops is what a matrix product takes for each row.
+func (v *value) flops() float64 {
+	var reach Reach
+	m, k := 0, 0
+	switch op := v.k.(type) {
+	case linear:
+		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+	case clampedLinear:
+		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+	case linearT:
+		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+	case gatedLinearT:
+		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+	case outer:
+		reach, m, k = op.reach, v.d.r, v.d.c
+	}
+	if reach == nil {
+		return 2 * float64(m*k)
+	}
+	total := 0.0
+	for _, n := range reach {
+		total += 2 * float64(n)
 	}
 	return total
 }

@@ -86,7 +86,10 @@ var passes = []struct {
 
 // Compile makes a program of the graph's outputs, gradients and assignments. The
 // first mistake made while building is returned here.
-func (g *Graph) Compile() (*Program, error) {
+func (g *Graph) Compile() (*Program, error) { return g.compile(func(string, *plan) {}) }
+
+// compile tells after of each pass.
+func (g *Graph) compile(after func(name string, p *plan)) (*Program, error) {
 	if err := g.params.Err(); err != nil {
 		return nil, err
 	}
@@ -99,6 +102,7 @@ func (g *Graph) Compile() (*Program, error) {
 	p := &plan{g: g}
 	for _, pass := range passes {
 		pass.run(p)
+		after(pass.name, p)
 	}
 	out := &Program{g: g}
 	if g.params.DType() == Float64 {

@@ -350,3 +350,44 @@ func TestNarrow(t *testing.T) {
 		}
 	}
 }
+
+// A profile has every step, with the products' operations counted.
+func TestProfile(t *testing.T) {
+	_, prog := network(t, Float32)
+	r := prog.NewRun()
+	bindAll(t, r, 300)
+	p, err := r.Profile(context.Background(), 300, 2)
+	require.NoError(t, err)
+	flops := 0.0
+	stages := map[string]bool{}
+	for _, s := range p {
+		flops += s.Flops
+		stages[s.Stage] = true
+		require.Positive(t, s.Calls)
+	}
+	require.InEpsilon(t, 2*300*prog.Flops(), flops, 1e-12)
+	require.True(t, stages["body"])
+	require.Contains(t, p.String(), "layer 0")
+	require.Contains(t, p.String(), "linear")
+	require.Contains(t, p.String(), "program_test.go:")
+	want := r.Number("loss")
+	require.NoError(t, r.Do(context.Background(), 300))
+	require.Equal(t, want, r.Number("loss"))
+}
+
+// The program can be looked at after each pass.
+func TestPasses(t *testing.T) {
+	p := NewParams(Float32, 1)
+	g := New(p, Eval)
+	g.Output("y", g.Rows("x", 3).Linear(g.Use(p.New("w", 4, 3, FanIn(1))), Expr{}).Clamp(0, 1))
+	s, err := g.Passes()
+	require.NoError(t, err)
+	lowered, fused, ok := strings.Cut(s, "== fuse")
+	require.True(t, ok)
+	require.Contains(t, lowered, "clamp(0,1)")
+	require.NotContains(t, fused, "clamp(0,1)")
+	require.Contains(t, fused, "linear+clamp")
+	for _, pass := range passes {
+		require.Contains(t, s, "== "+pass.name)
+	}
+}

@@ -37,6 +37,7 @@ type runner interface {
 	run(ctx context.Context, rows int, seed, step, first uint64) error
 	flatOutput(name string) ([]float64, error)
 	diagnose(rows int, seed, step, first uint64) string
+	profile(ctx context.Context, rows, repeats int, seed, step, first uint64) (Profile, error)
 }
 
 // NewRun returns a fresh run state. Memory is taken at the first run.
@@ -92,6 +93,7 @@ type run[T float] struct {
 	first    uint64
 	job      job
 	lane     *lane[T]
+	timing   map[*value]*StepTime // while profiling
 	check    func(v *value, w *worker[T]) bool
 	ctx      context.Context
 	now      *stage[T]
@@ -287,7 +289,11 @@ func (r *run[T]) stages() error {
 		s := &r.pr.stages[i]
 		if i > 0 {
 			for _, f := range s.flat {
-				f.run(r)
+				if r.timing != nil {
+					r.timed("epilogue", f.v, 1, func() { f.run(r) })
+				} else {
+					f.run(r)
+				}
 			}
 		}
 		if !s.needs {
@@ -379,6 +385,10 @@ func (r *run[T]) task(i, slot int) {
 		n := kernel.PanelRows[T]()
 		w.panels = (w.n + n - 1) / n
 		for j := range r.now.body {
+			if r.timing != nil {
+				r.timed("body", r.now.body[j].v, w.n, func() { r.now.body[j].run(w) })
+				continue
+			}
 			r.now.body[j].run(w)
 			if r.check != nil && r.check(r.now.body[j].v, w) {
 				return
