@@ -2,7 +2,7 @@
 
 package kernel
 
-var useAVX512 = false
+var useAVX512, useAVX2 = false, false
 
 func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) bool {
 	return false

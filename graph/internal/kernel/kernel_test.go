@@ -145,38 +145,88 @@ func sizes() [][2]int {
 
 // The products agree with their references for every size, with guards around
 // what they read and whatever stands beyond the staircase.
-func TestProducts(t *testing.T) {
-	if !useAVX512 {
-		t.Skip("no assembly on this machine: the reference is all there is")
+// instructionSets runs a test with AVX-512 and with AVX2 alone, as far as the
+// machine has them.
+func instructionSets(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	if useAVX512 {
+		t.Run("avx512", f)
+		useAVX512 = false
+		defer func() { useAVX512 = true }()
 	}
-	t.Run("float32", func(t *testing.T) { testProducts[float32](t, sizes()) })
-	t.Run("float64", func(t *testing.T) { testProducts[float64](t, sizes()) })
+	if useAVX2 {
+		t.Run("avx2", f)
+	}
+}
+
+func TestProducts(t *testing.T) {
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", func(t *testing.T) { testProducts[float32](t, sizes()) })
+		t.Run("float64", func(t *testing.T) { testProducts[float64](t, sizes()) })
+	})
 }
 
 // A row's result has the same bits wherever it stands and whatever is beside it.
-func TestRowsAreIndependent(t *testing.T) {
+func testRowsAreIndependent[T Float](t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	const m, k, panels = 29, 45, 4
-	n := PanelRows[float32]()
-	w := Matrix[float32]{buffer[float32](rng, m*k), k}
-	x := Tile[float32]{buffer[float32](rng, panels*k*n), k * n}
-	for f := range k { // row 5 of panel 3 is row 0 of panel 0
-		x.Data[3*x.Stride+f*n+5] = x.Data[f*n]
-	}
-	y := Tile[float32]{make([]float32, panels*m*n), m * n}
-	Linear(y, x, panels, w, m, k, nil, nil, nil)
-	for j := range m {
-		if a, b := y.Data[j*n], y.Data[3*y.Stride+j*n+5]; a != b {
-			t.Fatalf("unit %d: %v and %v", j, a, b)
+	n := PanelRows[T]()
+	for _, reach := range staircases(rng, m, k) {
+		w := Matrix[T]{buffer[T](rng, m*k), k}
+		x := Tile[T]{buffer[T](rng, panels*k*n), k * n}
+		g := Tile[T]{buffer[T](rng, panels*m*n), m * n}
+		for _, t := range []Tile[T]{x, g} { // row 5 of panel 3 is row 0 of panel 0
+			for f := range t.Stride / n {
+				t.Data[3*t.Stride+f*n+5] = t.Data[f*n]
+			}
+		}
+		y, z := Tile[T]{make([]T, panels*m*n), m * n}, Tile[T]{make([]T, panels*k*n), k * n}
+		Linear(y, x, panels, w, m, k, reach, nil, nil)
+		LinearT(z, g, panels, w, m, k, reach, Tile[T]{}, nil)
+		for _, out := range []Tile[T]{y, z} {
+			for f := range out.Stride / n {
+				if out.Data[3*out.Stride+f*n+5] != out.Data[f*n] {
+					t.Fatalf("feature %d of %d: the same row gave %v and %v", f, out.Stride/n, out.Data[f*n], out.Data[3*out.Stride+f*n+5])
+				}
+			}
 		}
 	}
-	alone := Tile[float32]{make([]float32, m*n), m * n}
-	Linear(alone, x, 1, w, m, k, nil, nil, nil)
-	for i, v := range alone.Data {
-		if v != y.Data[i] {
-			t.Fatalf("element %d: %v alone, %v in company", i, v, y.Data[i])
+}
+
+func TestRowsAreIndependent(t *testing.T) {
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testRowsAreIndependent[float32])
+		t.Run("float64", testRowsAreIndependent[float64])
+	})
+}
+
+// Products of any size and staircase are as the reference has them.
+func FuzzProducts(f *testing.F) {
+	f.Add(uint64(1), uint8(13), uint8(33), uint8(2), false)
+	f.Add(uint64(2), uint8(1), uint8(1), uint8(1), true)
+	f.Add(uint64(3), uint8(70), uint8(7), uint8(3), true)
+	f.Fuzz(func(t *testing.T, seed uint64, m, k, panels uint8, stairs bool) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		n, mm, kk, pp := PanelRows[float32](), int(m), int(k), int(panels%5)+1
+		var reach []int32
+		if stairs {
+			reach = staircases(rng, mm, kk)[3]
 		}
-	}
+		w := Matrix[float32]{buffer[float32](rng, max(mm*kk, 1)), kk}
+		x, g := Tile[float32]{buffer[float32](rng, pp*kk*n), kk * n}, Tile[float32]{buffer[float32](rng, pp*mm*n), mm * n}
+		got, want := Tile[float32]{make([]float32, pp*mm*n), mm * n}, Tile[float32]{make([]float32, pp*mm*n), mm * n}
+		Linear(got, x, pp, w, mm, kk, reach, nil, nil)
+		refLinear(want, x, pp, w, mm, kk, reach, nil)
+		near(t, "linear", got.Data, want.Data, kk)
+		got, want = Tile[float32]{make([]float32, pp*kk*n), kk * n}, Tile[float32]{make([]float32, pp*kk*n), kk * n}
+		LinearT(got, g, pp, w, mm, kk, reach, Tile[float32]{}, nil)
+		refLinearT(want, g, pp, w, mm, kk, reach)
+		near(t, "linearT", got.Data, want.Data, mm)
+		a, b := make([]float32, mm*kk), make([]float32, mm*kk)
+		Outer(Matrix[float32]{a, kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](pp)), false)
+		refOuter(Matrix[float32]{b, kk}, g, x, pp, mm, kk, reach, false)
+		near(t, "outer", a, b, pp*n)
+	})
 }
 
 func BenchmarkKernel(b *testing.B) {

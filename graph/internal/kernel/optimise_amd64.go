@@ -64,6 +64,15 @@ func transpose[T Float](dst []T, x Tile[T], panels, from, count int) {
 	for p := range panels {
 		d := dst[p*n*n:][:n*n]
 		src := x.Data[p*x.Stride+from*n:][:count*n]
+		if !useAVX512 {
+			clear(d)
+			for c := range count {
+				for r, v := range src[c*n:][:n] {
+					d[r*n+c] = v
+				}
+			}
+			continue
+		}
 		for f := 0; f < n; f += half {
 			if f+half <= count {
 				for r := 0; r < n; r += half {

@@ -124,6 +124,9 @@ func (op UnaryOp) Of(x, a, b float64) float64 {
 	case Exp:
 		return math.Exp(x)
 	case Log:
+		if x > 0 && x < 0x1p-1022 { // math.Log is wrong for subnormals on amd64
+			return math.Log(x*0x1p60) - 60*math.Ln2
+		}
 		return math.Log(x)
 	case Log1p:
 		return math.Log1p(x)

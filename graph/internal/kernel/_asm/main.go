@@ -1,4 +1,4 @@
-// Command asm writes the AVX-512 kernels of package kernel.
+// Command asm writes the AVX-512 and AVX2 kernels of package kernel.
 package main
 
 import (
@@ -28,7 +28,7 @@ var elements = []element{
 }
 
 func main() {
-	what := flag.String("kernels", "product", "product, vector or spline")
+	what := flag.String("kernels", "product", "product, avx2, vector, rows or spline")
 	flag.Parse()
 	ConstraintExpr("amd64,!noasm")
 	for _, e := range elements {
@@ -41,6 +41,12 @@ func main() {
 			}
 			for k := 1; k <= 8; k++ {
 				dots(e, k)
+			}
+		case "avx2":
+			for mr := 1; mr <= avx2Tile; mr++ {
+				product2(e, mr, false)
+				product2(e, mr, true)
+				outer2(e, mr)
 			}
 		case "vector":
 			elementwise(e)
