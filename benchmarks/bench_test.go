@@ -149,3 +149,26 @@ func each(b *testing.B, products bool, f func(m *models.Model, x *mat.Dense, out
 		}
 	}
 }
+
+// BenchmarkSampleColumns times 1,000 samples of one masked layer of 2 × 512 units
+// by its number of columns: what grows is the network, not columns times it.
+func BenchmarkSampleColumns(b *testing.B) {
+	for _, dim := range []int{8, 16, 32, 64, 128, 256, 512} {
+		b.Run(fmt.Sprintf("model=maf/dim=%d", dim), func(b *testing.B) {
+			m, err := models.New(models.Spec{Model: "maf", Dim: dim, Layers: 1, Hidden: []int{512, 512}, Tails: -1, Mixing: "none"})
+			if err != nil {
+				b.Fatal(err)
+			}
+			f := flops(b, m, false)
+			if _, err := m.Sample(1000, nil, models.SampleOptions{}); err != nil {
+				b.Fatal(err)
+			}
+			for b.Loop() {
+				if _, err := m.Sample(1000, nil, models.SampleOptions{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			report(b, 1000, f)
+		})
+	}
+}

@@ -26,6 +26,9 @@ func vsigmoid32(dst *float32, src *float32, n int, a float32, b float32)
 func vsoftplus32(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
+func verf32(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
 func vsquare32(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
@@ -171,6 +174,9 @@ func vsigmoid64(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func vsoftplus64(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func verf64(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func vsquare64(dst *float64, src *float64, n int, a float64, b float64)

@@ -20,6 +20,7 @@ var unaryOps = []struct {
 	{"tanh", func(v, _, _ vec) vec { return v.tanh() }},
 	{"sigmoid", func(v, _, _ vec) vec { return v.sigmoid() }},
 	{"softplus", func(v, _, _ vec) vec { return v.softplus() }},
+	{"erf", func(v, _, _ vec) vec { return v.erf() }},
 	{"square", func(v, _, _ vec) vec { return v.mul(v) }},
 	{"sqrt", func(v, _, _ vec) vec { return v.sqrt() }},
 	{"recip", func(v, _, _ vec) vec { return v.e.all(1).div(v) }},
