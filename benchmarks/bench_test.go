@@ -100,8 +100,11 @@ func trainSteps(b *testing.B, dtype string) {
 			b.ReportAllocs()
 			_, err := m.Fit(context.Background(), models.Data{X: x}, models.FitOptions{Steps: b.N + warm, Batch: 512, ValidFraction: -1, LearnRate: 1e-5,
 				Progress: func(p models.Progress) {
-					if p.Step == warm {
+					switch p.Step {
+					case warm:
 						b.ResetTimer()
+					case b.N + warm:
+						b.StopTimer()
 					}
 				}})
 			if err != nil {
