@@ -11,9 +11,6 @@ func sumrows32(acc *float32, x *float32, np int, stride int, n int)
 func flip32(dst *float32, src *float32)
 
 //go:noescape
-func addto32(dst *float32, src *float32, n int)
-
-//go:noescape
 func adam32(p *float32, d *float32, m *float32, v *float32, n int, c *float32)
 
 //go:noescape
@@ -78,9 +75,6 @@ func sumrows64(acc *float64, x *float64, np int, stride int, n int)
 
 //go:noescape
 func flip64(dst *float64, src *float64)
-
-//go:noescape
-func addto64(dst *float64, src *float64, n int)
 
 //go:noescape
 func adam64(p *float64, d *float64, m *float64, v *float64, n int, c *float64)

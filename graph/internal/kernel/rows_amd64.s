@@ -155,42 +155,6 @@ TEXT ·flip32(SB), NOSPLIT, $0-16
 	VZEROUPPER
 	RET
 
-// func addto32(dst *float32, src *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·addto32(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), DX
-	MOVQ n+16(FP), CX
-	CMPQ CX, $0x10
-	JLT  tail
-
-loop:
-	VMOVUPS (AX), Z0
-	VMOVUPS (DX), Z1
-	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (AX)
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, DX
-	SUBQ    $0x10, CX
-	CMPQ    CX, $0x10
-	JGE     loop
-
-tail:
-	TESTQ     CX, CX
-	JZ        end
-	MOVQ      $0x00000001, BX
-	SHLQ      CL, BX
-	DECQ      BX
-	KMOVW     BX, K1
-	VMOVUPS.Z (AX), K1, Z0
-	VMOVUPS.Z (DX), K1, Z1
-	VADDPS    Z1, Z0, Z0
-	VMOVUPS   Z0, K1, (AX)
-
-end:
-	VZEROUPPER
-	RET
-
 // func adam32(p *float32, d *float32, m *float32, v *float32, n int, c *float32)
 // Requires: AVX, AVX512F
 TEXT ·adam32(SB), NOSPLIT, $0-48
@@ -1149,42 +1113,6 @@ TEXT ·flip64(SB), NOSPLIT, $0-16
 	VMOVUPS    Z5, 640(AX)
 	VMOVUPS    Z1, 768(AX)
 	VMOVUPS    Z0, 896(AX)
-	VZEROUPPER
-	RET
-
-// func addto64(dst *float64, src *float64, n int)
-// Requires: AVX, AVX512F
-TEXT ·addto64(SB), NOSPLIT, $0-24
-	MOVQ dst+0(FP), AX
-	MOVQ src+8(FP), DX
-	MOVQ n+16(FP), CX
-	CMPQ CX, $0x08
-	JLT  tail
-
-loop:
-	VMOVUPD (AX), Z0
-	VMOVUPD (DX), Z1
-	VADDPD  Z1, Z0, Z0
-	VMOVUPD Z0, (AX)
-	ADDQ    $0x40, AX
-	ADDQ    $0x40, DX
-	SUBQ    $0x08, CX
-	CMPQ    CX, $0x08
-	JGE     loop
-
-tail:
-	TESTQ     CX, CX
-	JZ        end
-	MOVQ      $0x00000001, BX
-	SHLQ      CL, BX
-	DECQ      BX
-	KMOVW     BX, K1
-	VMOVUPD.Z (AX), K1, Z0
-	VMOVUPD.Z (DX), K1, Z1
-	VADDPD    Z1, Z0, Z0
-	VMOVUPD   Z0, K1, (AX)
-
-end:
 	VZEROUPPER
 	RET
 

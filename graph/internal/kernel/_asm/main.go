@@ -53,7 +53,6 @@ func main() {
 		case "rows":
 			sumRows(e)
 			flip(e)
-			addLists(e)
 			adam(e)
 			average(e)
 			sumSquares(e)

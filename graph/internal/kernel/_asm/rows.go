@@ -185,16 +185,6 @@ func rowOf(e element, i int) int {
 	return v[i][0].r
 }
 
-// gather adds n lists of count elements into dst.
-func addLists(e element) {
-	TEXT("addto"+e.name, NOSPLIT, fmt.Sprintf("func(dst, src *%s, n int)", e.goType))
-	Pragma("noescape")
-	dst, src, n := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
-	each(e, n, []Register{dst, src}, func(load func(Register) vec, store func(vec, Register)) {
-		store(load(dst).add(load(src)), dst)
-	})
-}
-
 // adam is one step of Adam on n elements; c holds the clipping factor, β₁, 1-β₁,
 // β₂, 1-β₂, 1/(1-β₁ᵗ), 1/(1-β₂ᵗ), ε, the rate, rate times decay, and the limit of
 // a parameter.
