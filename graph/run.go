@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
@@ -112,22 +111,6 @@ type worker[T float] struct {
 	panels  int
 	knots   knots
 }
-
-// lanes is how many sums run side by side. Lane l takes shards l, l+lanes, … in
-// order, and the sum is (lane 0 + lane 1) + (lane 2 + lane 3): it does not depend
-// on the number of cores. Where each lane has one shard and there are no more
-// than two cores, lanes 0 and 1 share an arena, and lanes 2 and 3: the second
-// adds to the first, which comes to the same.
-const lanes = 4
-
-// chunk is a piece of a sum, to be added up by one worker.
-type chunk[T float] struct {
-	total []T
-	off   int // in the other arenas
-}
-
-// chunkSize is how many elements are worth a task of their own.
-const chunkSize = 1 << 14
 
 func (pr *program[T]) newRun() runner {
 	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16), flat: make([]T, pr.flatScratch)}
@@ -317,52 +300,6 @@ func (r *run[T]) stages() error {
 	return nil
 }
 
-// sharers is the number of arenas that sums are added up in.
-func (r *run[T]) sharers() int {
-	if r.pairs {
-		return 2
-	}
-	return min(lanes, r.shards)
-}
-
-// clearSums is what no rows add up to.
-func (r *run[T]) clearSums(s *stage[T]) {
-	for _, v := range s.sums {
-		clear(r.pr.ref(v).get(r))
-	}
-}
-
-// addArenas adds the arenas up, in chunks that the workers share.
-func (r *run[T]) addArenas(s *stage[T]) {
-	if r.sharers() < 2 {
-		return
-	}
-	r.adding = r.adding[:0]
-	for _, v := range s.sums {
-		total, off := r.pr.ref(v).get(r), v.sumAt
-		for at := 0; at < len(total); at += chunkSize {
-			r.adding = append(r.adding, chunk[T]{total[at:min(at+chunkSize, len(total))], off + at})
-		}
-	}
-	r.job.do((*adder[T])(r), len(r.adding), len(r.workers))
-}
-
-// adder is a run whose tasks add up chunks.
-type adder[T float] run[T]
-
-func (r *adder[T]) task(i, _ int) {
-	c := r.adding[i]
-	lane := func(l int) []T { return r.arenas[l-1][c.off:][:len(c.total)] }
-	addTo(c.total, lane(1))
-	switch (*run[T])(r).sharers() {
-	case 3:
-		addTo(c.total, lane(2))
-	case 4:
-		addTo(lane(2), lane(3))
-		addTo(c.total, lane(2))
-	}
-}
-
 // task runs one shard of a stage or, if the stage makes sums, those of an arena.
 func (r *run[T]) task(i, slot int) {
 	w := r.workers[slot]
@@ -421,14 +358,6 @@ func (w *worker[T]) tile(v *value) kernel.Tile[T] {
 	return kernel.Tile[T]{Data: w.body[at:], Stride: root.d.c * n}
 }
 
-// sum is where the worker adds up the value.
-func (w *worker[T]) sum(v *value) []T {
-	if w.arena == 0 {
-		return w.r.pr.ref(v).get(w.r)
-	}
-	return w.r.arenas[w.arena-1][v.sumAt:][:v.d.r*v.d.c]
-}
-
 // zeroTail clears the rows of the last panel that are no data, so that sums over
 // rows do not see them.
 func (w *worker[T]) zeroTail(t kernel.Tile[T], cols int) {
@@ -441,58 +370,4 @@ func (w *worker[T]) zeroTail(t kernel.Tile[T], cols int) {
 	for f := range cols {
 		clear(p[f*n+used : (f+1)*n])
 	}
-}
-
-func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
-	if err := r.prepare(rows); err != nil {
-		return err.Error()
-	}
-	r.seed, r.step, r.first, r.ctx = seed, step, first, context.Background()
-	found := ""
-	bad := func(v *value, x []T) bool {
-		if found == "" && slices.ContainsFunc(x, func(f T) bool { return f-f != 0 }) {
-			place := position(v.pcs)
-			found = fmt.Sprintf("%s of %s at %s", v.name(), orWord(v.scope, "the graph"), place)
-		}
-		return found != ""
-	}
-	for _, in := range r.pr.plan.values {
-		if in.leaf != nil && !in.body && bad(in, r.pr.ref(in).get(r)) {
-			return "parameter " + in.leaf.name
-		}
-	}
-	for _, f := range r.pr.stages[0].flat {
-		f.run(r)
-		if bad(f.v, r.pr.ref(f.v).get(r)) {
-			return found
-		}
-	}
-	all := r.workers
-	r.workers = all[:1]
-	r.check = func(v *value, w *worker[T]) bool {
-		if !v.body {
-			return bad(v, w.sum(v))
-		}
-		n := kernel.PanelRows[T]()
-		t := w.tile(v)
-		for p := range w.panels {
-			used := min(n, w.n-p*n)
-			for f := range v.d.c {
-				if bad(v, t.Data[p*t.Stride+f*n:][:used]) {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	_ = r.stages() // the context is not cancelled
-	r.check, r.workers = nil, all
-	return found
-}
-
-func orWord(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }

@@ -1,0 +1,149 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+//go:generate sh -c "cd _asm && go run . -out ../product_amd64.s -stubs ../product_amd64.go -pkg kernel"
+//go:generate sh -c "cd _asm && go run . -kernels avx2 -out ../avx2_amd64.s -stubs ../avx2_amd64.go -pkg kernel"
+//go:generate sh -c "cd _asm && go run . -kernels vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel"
+//go:generate sh -c "cd _asm && go run . -kernels rows -out ../rows_amd64.s -stubs ../rows_amd64.go -pkg kernel"
+//go:generate sh -c "cd _asm && go run . -kernels spline -out ../spline_amd64.s -stubs ../spline_amd64.go -pkg kernel"
+
+// useAVX512 and useAVX2 choose the assembly; tests switch them off to compare.
+// With AVX2 alone there are the matrix products.
+var (
+	useAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+	useAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+)
+
+// maxTile is the most features that a register tile has.
+const maxTile = 12
+
+// set is the assembly of one instruction set for one element type. What it lacks
+// is nil. Functions behind indices take as many features, inputs or vectors.
+type set[T Float] struct {
+	tile   int  // the most features of a tile
+	fused  bool // limits are applied by the products themselves
+	nn, tn [maxTile + 1]productFunc[T]
+	outer  [maxTile + 1]outerFunc[T]
+	dots   [9]dotsFunc[T]
+	column [9]columnFunc[T]
+	times  [9]timesFunc[T]
+
+	unary    [unaryOps]unaryFunc[T]
+	binary   [binaryOps]binaryFuncs[T]
+	where    func(dst, c, x, y *T, n int)
+	sum, top func(dst, src *T, count int)
+
+	spline, splineInverse func(y, l, x, h *T, step, k int, c, scratch *T, exponential int)
+	splineGrad            func(gx, gh, x, h, gy, gl *T, step, k int, c, scratch *T, exponential int)
+
+	average    func(a, b *T, n int, w T)
+	sumSquares func(x *T, n int) float64
+	sumRows    func(acc, x *T, panels, stride, n int)
+	flip       func(dst, src *T)
+	peak       func(n int)
+}
+
+type (
+	productFunc[T Float] func(k int, a *T, lda int, b *T, c *T, bias *T, mode int, limits, of *T)
+	dotsFunc[T Float]    func(np int, a *T, astep int, x *T, xstep int, c *T)
+	outerFunc[T Float]   func(np int, a *T, astep int, xt *T, c *T, ldc int, add int)
+	columnFunc[T Float]  func(k int, x, wt *T, ld int, y, bias *T)
+	timesFunc[T Float]   func(k int, a *T, astep int, b *T, ld int, y *T, tail int)
+	unaryFunc[T Float]   func(dst, src *T, n int, a, b T)
+	pairFunc[T Float]    func(dst, x, y *T, n int)
+	lineFunc[T Float]    func(dst, x, y *T, n, xstep, ystep int)
+
+	// binaryFuncs are the forms of one operation: neighbouring elements, lines,
+	// lines and numbers, numbers and lines.
+	binaryFuncs[T Float] struct {
+		pairs                pairFunc[T]
+		lines, after, before lineFunc[T]
+	}
+)
+
+var (
+	wide32 = set[float32]{
+		tile: maxTile, fused: true,
+		nn:     [maxTile + 1]productFunc[float32]{nil, nn32x1, nn32x2, nn32x3, nn32x4, nn32x5, nn32x6, nn32x7, nn32x8, nn32x9, nn32x10, nn32x11, nn32x12},
+		tn:     [maxTile + 1]productFunc[float32]{nil, tn32x1, tn32x2, tn32x3, tn32x4, tn32x5, tn32x6, tn32x7, tn32x8, tn32x9, tn32x10, tn32x11, tn32x12},
+		outer:  [maxTile + 1]outerFunc[float32]{nil, outer32x1, outer32x2, outer32x3, outer32x4, outer32x5, outer32x6, outer32x7, outer32x8, outer32x9, outer32x10, outer32x11, outer32x12},
+		dots:   [9]dotsFunc[float32]{nil, dots32x1, dots32x2, dots32x3, dots32x4, dots32x5, dots32x6, dots32x7, dots32x8},
+		column: [9]columnFunc[float32]{nil, column32x1, column32x2, column32x3, column32x4, column32x5, column32x6, column32x7, column32x8},
+		times:  [9]timesFunc[float32]{nil, rowtimes32x1, rowtimes32x2, rowtimes32x3, rowtimes32x4, rowtimes32x5, rowtimes32x6, rowtimes32x7, rowtimes32x8},
+		unary:  [unaryOps]unaryFunc[float32]{Exp: vexp32, Expm1: vexpm132, Log: vlog32, Log1p: vlog1p32, Tanh: vtanh32, Sigmoid: vsigmoid32, Softplus: vsoftplus32, Erf: verf32, Square: vsquare32, Sqrt: vsqrt32, Recip: vrecip32, Abs: vabs32, Floor: vfloor32, ReLU: vrelu32, Step: vstep32, Sign: vsign32, Affine: vaffine32, Clamp: vclamp32, Inside: vinside32},
+		binary: [binaryOps]binaryFuncs[float32]{
+			Add:  {padd32, ladd32, nadd32, madd32},
+			Sub:  {psub32, lsub32, nsub32, msub32},
+			Mul:  {pmul32, lmul32, nmul32, mmul32},
+			Div:  {pdiv32, ldiv32, ndiv32, mdiv32},
+			Max:  {pmax32, lmax32, nmax32, mmax32},
+			Min:  {pmin32, lmin32, nmin32, mmin32},
+			Less: {pless32, lless32, nless32, mless32},
+		},
+		where: pwhere32, sum: fsum32, top: ftop32,
+		spline: spline32, splineInverse: splineinv32, splineGrad: splinegrad32,
+		average: average32, sumSquares: sumsq32, sumRows: sumrows32, flip: flip32, peak: peak32,
+	}
+	half32 = set[float32]{
+		tile:  6,
+		nn:    [maxTile + 1]productFunc[float32]{nil, nn32y1, nn32y2, nn32y3, nn32y4, nn32y5, nn32y6},
+		tn:    [maxTile + 1]productFunc[float32]{nil, tn32y1, tn32y2, tn32y3, tn32y4, tn32y5, tn32y6},
+		outer: [maxTile + 1]outerFunc[float32]{nil, outer32y1, outer32y2, outer32y3, outer32y4, outer32y5, outer32y6},
+	}
+	wide64 = set[float64]{
+		tile: maxTile, fused: true,
+		nn:     [maxTile + 1]productFunc[float64]{nil, nn64x1, nn64x2, nn64x3, nn64x4, nn64x5, nn64x6, nn64x7, nn64x8, nn64x9, nn64x10, nn64x11, nn64x12},
+		tn:     [maxTile + 1]productFunc[float64]{nil, tn64x1, tn64x2, tn64x3, tn64x4, tn64x5, tn64x6, tn64x7, tn64x8, tn64x9, tn64x10, tn64x11, tn64x12},
+		outer:  [maxTile + 1]outerFunc[float64]{nil, outer64x1, outer64x2, outer64x3, outer64x4, outer64x5, outer64x6, outer64x7, outer64x8, outer64x9, outer64x10, outer64x11, outer64x12},
+		dots:   [9]dotsFunc[float64]{nil, dots64x1, dots64x2, dots64x3, dots64x4, dots64x5, dots64x6, dots64x7, dots64x8},
+		column: [9]columnFunc[float64]{nil, column64x1, column64x2, column64x3, column64x4, column64x5, column64x6, column64x7, column64x8},
+		times:  [9]timesFunc[float64]{nil, rowtimes64x1, rowtimes64x2, rowtimes64x3, rowtimes64x4, rowtimes64x5, rowtimes64x6, rowtimes64x7, rowtimes64x8},
+		unary:  [unaryOps]unaryFunc[float64]{Exp: vexp64, Expm1: vexpm164, Log: vlog64, Log1p: vlog1p64, Tanh: vtanh64, Sigmoid: vsigmoid64, Softplus: vsoftplus64, Erf: verf64, Square: vsquare64, Sqrt: vsqrt64, Recip: vrecip64, Abs: vabs64, Floor: vfloor64, ReLU: vrelu64, Step: vstep64, Sign: vsign64, Affine: vaffine64, Clamp: vclamp64, Inside: vinside64},
+		binary: [binaryOps]binaryFuncs[float64]{
+			Add:  {padd64, ladd64, nadd64, madd64},
+			Sub:  {psub64, lsub64, nsub64, msub64},
+			Mul:  {pmul64, lmul64, nmul64, mmul64},
+			Div:  {pdiv64, ldiv64, ndiv64, mdiv64},
+			Max:  {pmax64, lmax64, nmax64, mmax64},
+			Min:  {pmin64, lmin64, nmin64, mmin64},
+			Less: {pless64, lless64, nless64, mless64},
+		},
+		where: pwhere64, sum: fsum64, top: ftop64,
+		spline: spline64, splineInverse: splineinv64, splineGrad: splinegrad64,
+		average: average64, sumSquares: sumsq64, sumRows: sumrows64, flip: flip64, peak: peak64,
+	}
+	half64 = set[float64]{
+		tile:  6,
+		nn:    [maxTile + 1]productFunc[float64]{nil, nn64y1, nn64y2, nn64y3, nn64y4, nn64y5, nn64y6},
+		tn:    [maxTile + 1]productFunc[float64]{nil, tn64y1, tn64y2, tn64y3, tn64y4, tn64y5, tn64y6},
+		outer: [maxTile + 1]outerFunc[float64]{nil, outer64y1, outer64y2, outer64y3, outer64y4, outer64y5, outer64y6},
+	}
+
+	none set[float64] // no functions: the same for either type
+)
+
+// assembly is that of the machine for an element type; an empty set if there is
+// none.
+func assembly[T Float]() *set[T] {
+	var s unsafe.Pointer
+	switch {
+	case useAVX512 && single[T]():
+		s = unsafe.Pointer(&wide32)
+	case useAVX512:
+		s = unsafe.Pointer(&wide64)
+	case useAVX2 && single[T]():
+		s = unsafe.Pointer(&half32)
+	case useAVX2:
+		s = unsafe.Pointer(&half64)
+	default:
+		s = unsafe.Pointer(&none)
+	}
+	return (*set[T])(s)
+}
