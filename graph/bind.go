@@ -20,6 +20,7 @@ type program[T float] struct {
 	refs     []ref[T] // of values without rows, by number
 	reducing bool
 
+	solves      int // numeric inverses
 	flatScratch int // elements that steps without rows want
 
 	narrowOnce sync.Once

@@ -39,6 +39,10 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 		return func(w *worker[T]) {
 			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, kernel.Tile[T]{}, nil)
 		}
+	case groupLinear:
+		return pr.bindGroups(v, k)
+	case solve:
+		return pr.bindSolve(v, k)
 	case spline:
 		return pr.bindSpline(v, k)
 	case splineGrad:
@@ -76,6 +80,8 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 			w.zeroTail(xt, x.d.c)
 			kernel.Outer(kernel.Matrix[T]{Data: w.sum(v), Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch, !w.first)
 		}
+	case groupOuter:
+		return pr.bindGroupOuter(v, k)
 	case sumRows:
 		x := v.in[0]
 		return func(w *worker[T]) {

@@ -56,6 +56,17 @@ func (pr *program[T]) bindShape(v *value) func(*worker[T]) {
 				copy(out[j*n:(j+1)*n], x[j/k.k*n:])
 			}
 		})
+	case cumGroups:
+		return each(func(out []T, w *worker[T], p int) {
+			x := arg(w, 0, p)
+			k.add(v.d.c, func(col, before int) {
+				if before < 0 {
+					copy(out[col*n:][:n], x[col*n:])
+				} else {
+					kernel.Pairs(kernel.Add, out[col*n:][:n], out[before*n:], x[col*n:])
+				}
+			})
+		})
 	case sumGroups:
 		return each(func(out []T, w *worker[T], p int) { foldGroups(out, arg(w, 0, p), k.k, v.d.c, false) })
 	case maxGroups:

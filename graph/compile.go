@@ -99,11 +99,7 @@ func (g *Graph) compile(after func(name string, p *plan)) (*Program, error) {
 	if len(g.outputs) == 0 && len(g.assigns) == 0 {
 		return nil, fmt.Errorf("graph: nothing to compile: the graph has no output")
 	}
-	p := &plan{g: g}
-	for _, pass := range passes {
-		pass.run(p)
-		after(pass.name, p)
-	}
+	p := newPlan(g, after)
 	out := &Program{g: g}
 	if g.params.DType() == Float64 {
 		out.machine = bind[float64](p)
@@ -111,6 +107,16 @@ func (g *Graph) compile(after func(name string, p *plan)) (*Program, error) {
 		out.machine = bind[float32](p)
 	}
 	return out, nil
+}
+
+// newPlan runs the passes.
+func newPlan(g *Graph, after func(name string, p *plan)) *plan {
+	p := &plan{g: g}
+	for _, pass := range passes {
+		pass.run(p)
+		after(pass.name, p)
+	}
+	return p
 }
 
 // Dump prints the program, one line for each value: stage, storage, operation.

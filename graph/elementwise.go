@@ -32,11 +32,16 @@ const (
 	uClamp    = kernel.Clamp
 	uInside   = kernel.Inside
 	uFloor    = kernel.Floor
+	uAtan     = kernel.Atan
+	uLogCDF   = kernel.LogCDF
+	uHazard   = kernel.Hazard
+	uQuantile = kernel.Quantile
 	uStop     = kernel.Copy
 )
 
 var unaryNames = [...]string{"exp", "log", "log1p", "expm1", "tanh", "sigmoid", "softplus", "erf", "sin", "cos",
-	"sqrt", "square", "recip", "abs", "sign", "relu", "step", "affine", "clamp", "inside", "floor", "stopgrad"}
+	"sqrt", "square", "recip", "abs", "sign", "relu", "step", "affine", "clamp", "inside", "floor",
+	"atan", "logcdf", "hazard", "quantile", "stopgrad"}
 
 // unary is an elementwise function of one argument, with up to two numbers.
 type unary struct {
@@ -90,6 +95,14 @@ func (u unary) diff(xs []Expr, y, g Expr) []Expr {
 		d = g.Mul(x.Step())
 	case uAffine:
 		d = g.Scale(u.a)
+	case uAtan:
+		d = g.Div(x.Square().Shift(1))
+	case uLogCDF:
+		d = g.Mul(x.Hazard())
+	case uHazard:
+		d = g.Mul(y.Mul(x.Add(y))).Neg()
+	case uQuantile:
+		d = g.Div(y.Hazard())
 	case uClamp:
 		d = g.Mul(y.apply1(unary{kind: uInside, a: u.a, b: u.b})) // where x is inside, y is
 	}
@@ -321,6 +334,20 @@ func (e Expr) Step() Expr { return e.apply1(unary{kind: uStep}) }
 
 // Floor returns the largest integer not above e. It has no gradient.
 func (e Expr) Floor() Expr { return e.apply1(unary{kind: uFloor}) }
+
+// Atan returns the arc tangent.
+func (e Expr) Atan() Expr { return e.apply1(unary{kind: uAtan}) }
+
+// LogNormalCDF returns log Φ(e), Φ the standard normal distribution function,
+// exact to rounding however far out e is.
+func (e Expr) LogNormalCDF() Expr { return e.apply1(unary{kind: uLogCDF}) }
+
+// Hazard returns φ(e)/Φ(e), the derivative of log Φ.
+func (e Expr) Hazard() Expr { return e.apply1(unary{kind: uHazard}) }
+
+// NormalQuantile returns z with log Φ(z) = e, for e ≤ 0: the inverse of
+// [Expr.LogNormalCDF].
+func (e Expr) NormalQuantile() Expr { return e.apply1(unary{kind: uQuantile}) }
 
 // Clamp limits e to [lo, hi]; outside, the gradient is 0.
 func (e Expr) Clamp(lo, hi float64) Expr { return e.apply1(unary{kind: uClamp, a: lo, b: hi}) }

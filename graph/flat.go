@@ -108,6 +108,14 @@ func evalFlat[T float](k rule, out mat[T], in []mat[T]) {
 		flatSpline(k, out, in)
 	case splineGrad:
 		flatSplineGrad(k, out, in)
+	case solve:
+		flatSolve(k, out, in)
+	case groupOuter:
+		flatGroupOuter(k, out, in)
+	case groupLinear:
+		flatGroups(k, out, in)
+	case expm:
+		flatExpm(out, in[0])
 	case triInverse:
 		flatTriInverse(k.upper, out, in[0])
 	default:
@@ -248,6 +256,14 @@ func flatShape[T float](k rule, out mat[T], in []mat[T]) {
 			for j := range o {
 				o[j] = in[0].row(i)[j/k.k]
 			}
+		case cumGroups:
+			x := in[0].row(i)
+			k.add(len(o), func(col, before int) {
+				o[col] = x[col]
+				if before >= 0 {
+					o[col] += o[before]
+				}
+			})
 		case sumGroups:
 			for j, v := range in[0].row(i) {
 				o[j/k.k] += v

@@ -100,7 +100,10 @@ func isStop(k rule) bool {
 // elements of y of cotangent · ∂y/∂wrt, made of ordinary expressions that can be
 // differentiated again. Row by row, if wrt has rows. It is zero where y does not
 // depend on it.
-func VJP(y, cotangent Expr, wrt ...Expr) []Expr {
+func VJP(y, cotangent Expr, wrt ...Expr) []Expr { return vjp(y, cotangent, nil, wrt) }
+
+// vjp takes the node held for something that depends on nothing.
+func vjp(y, cotangent Expr, held *gorgonia.Node, wrt []Expr) []Expr {
 	g := y.g
 	out := make([]Expr, len(wrt))
 	if g == nil || y.node == nil || cotangent.node == nil || g.err != nil {
@@ -116,7 +119,7 @@ func VJP(y, cotangent Expr, wrt ...Expr) []Expr {
 		active[w.node] = true
 	}
 	for _, n := range order {
-		if o, ok := n.Op().(*op); ok && !isStop(o.rule) {
+		if o, ok := n.Op().(*op); ok && n != held && !isStop(o.rule) {
 			for _, c := range o.in {
 				active[n] = active[n] || active[c]
 			}

@@ -92,6 +92,26 @@ var opCases = []opCase{
 		a, l := x.Slice(0, 2).SplineInverse(h, Spline{Bins: 3, Bound: 1.5, MinWidth: 1e-3, MinHeight: 1e-3, MinSlope: 1e-3})
 		return a.Add(l.Scale(0.7))
 	}, -2, false},
+	{"atan", func(_ *Graph, x, y, v, w Expr) Expr { return x.Atan().Mul(y) }, -2, true},
+	{"normal distribution", func(_ *Graph, x, y, v, w Expr) Expr {
+		return x.Scale(3).LogNormalCDF().Add(y.Scale(20).Hazard()).Add(x.Exp().Neg().NormalQuantile())
+	}, -2, true},
+	{"cumulative", func(_ *Graph, x, y, v, w Expr) Expr { return x.CumGroups(3).Square().Mul(y) }, -2, true},
+	{"groups", func(_ *Graph, x, y, v, w Expr) Expr {
+		return Concat(x, y, x).GroupLinear(3, w, v.Slice(0, 4)).Tanh().Mul(y.Columns([]int{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5}))
+	}, -2, true},
+	{"expm", func(_ *Graph, x, y, v, w Expr) Expr {
+		return x.Slice(0, 4).Linear(w.Slice(0, 4).Expm(), Expr{}).Mul(y.Slice(0, 4))
+	}, -2, true},
+	{"solve", func(_ *Graph, x, y, v, w Expr) Expr {
+		return x.Solve(func(x Expr, args []Expr) (Expr, Expr) {
+			g := x.Graph()
+			s := g.Use(g.Params().ByName("v")).Softplus()
+			a := args[0].Sigmoid().Mul(s)
+			t := x.Tanh()
+			return x.Add(a.Mul(t)), a.Mul(t.Square().Affine(-1, 1)).Log1p()
+		}, y).Mul(v)
+	}, -2, true},
 	{"gelu", func(_ *Graph, x, y, v, w Expr) Expr { return x.Scale(math.Sqrt2 / 2).Erf().Shift(1).Mul(x).Scale(0.5) }, -2, true},
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync/atomic"
 
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
@@ -96,6 +97,9 @@ type run[T float] struct {
 	check    func(v *value, w *worker[T]) bool
 	ctx      context.Context
 	now      *stage[T]
+
+	unsolved   atomic.Int64 // elements of numeric inverses without a solution
+	unsolvedAt atomic.Pointer[value]
 }
 
 // worker is one core's tile.
@@ -110,6 +114,7 @@ type worker[T float] struct {
 	n       int // rows of the shard
 	panels  int
 	knots   knots
+	solvers []*solver[T]
 }
 
 func (pr *program[T]) newRun() runner {
@@ -198,7 +203,7 @@ func (r *run[T]) prepare(rows int) error {
 	for len(r.workers) < max(1, min(cores, tasks)) {
 		n := kernel.PanelRows[T]()
 		r.workers = append(r.workers, &worker[T]{r: r, body: make([]T, p.bodyCols*r.pr.panels*n),
-			scratch: make([]T, r.pr.scratch), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}})
+			scratch: make([]T, r.pr.scratch), solvers: make([]*solver[T], r.pr.solves), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}})
 	}
 	return nil
 }
@@ -242,6 +247,10 @@ func (r *run[T]) run(ctx context.Context, rows int, seed, step, first uint64) er
 	r.pr.mu.RUnlock()
 	if err != nil {
 		return err
+	}
+	if n := r.unsolved.Swap(0); n > 0 {
+		v := r.unsolvedAt.Load()
+		return fmt.Errorf("graph: %s at %s: %d elements have no inverse among finite numbers", orWord(v.scope, "solve"), position(v.pcs), n)
 	}
 	r.assign()
 	return nil

@@ -131,6 +131,40 @@ func (o maxGroups) String() string                  { return fmt.Sprintf("maxGro
 func (o maxGroups) shape(in []dims) (dims, error)   { return sumGroups(o).shape(in) }
 func (o maxGroups) diff(_ []Expr, _, _ Expr) []Expr { return []Expr{{}} }
 
+// cumGroups adds up, within each run of k columns, the columns as far as each one;
+// backwards, from each one on.
+type cumGroups struct {
+	k         int
+	backwards bool
+}
+
+func (o cumGroups) String() string { return fmt.Sprintf("cumGroups(%d,%t)", o.k, o.backwards) }
+func (o cumGroups) shape(in []dims) (dims, error) {
+	_, err := sumGroups{o.k}.shape(in)
+	return in[0], err
+}
+func (o cumGroups) diff(_ []Expr, _, g Expr) []Expr {
+	return []Expr{g.apply1(cumGroups{o.k, !o.backwards})}
+}
+
+// add calls f with each column and the one before it in the order of adding, -1
+// for none.
+func (o cumGroups) add(cols int, f func(col, before int)) {
+	for at := 0; at < cols; at += o.k {
+		for i := range o.k {
+			col, before := at+i, at+i-1
+			if o.backwards {
+				col = at + o.k - 1 - i
+				before = col + 1
+			}
+			if i == 0 {
+				before = -1
+			}
+			f(col, before)
+		}
+	}
+}
+
 // sumRows adds all rows; on a value with rows the result has none.
 type sumRows struct{}
 
@@ -226,6 +260,10 @@ func (e Expr) SumGroups(k int) Expr {
 	}
 	return e.apply1(sumGroups{k})
 }
+
+// CumGroups adds up within each run of k columns: column j of a run becomes the sum
+// of its columns 0 … j.
+func (e Expr) CumGroups(k int) Expr { return e.apply1(cumGroups{k: k}) }
 
 // SumCols adds all columns.
 func (e Expr) SumCols() Expr {

@@ -28,6 +28,10 @@ const (
 	Clamp  // min(max(x, a), b)
 	Inside // 1 where a < x < b, else 0
 	Floor
+	Atan
+	LogCDF   // log Φ(x), Φ the normal distribution function
+	Hazard   // φ(x)/Φ(x), its derivative
+	Quantile // z with log Φ(z) = x, for x ≤ 0
 	Copy
 	unaryOps
 )
@@ -172,6 +176,14 @@ func (op UnaryOp) Of(x, a, b float64) float64 {
 		return indicator(x > a && x < b)
 	case Floor:
 		return math.Floor(x)
+	case Atan:
+		return math.Atan(x)
+	case LogCDF:
+		return logCDF(x)
+	case Hazard:
+		return hazard(x)
+	case Quantile:
+		return quantile(x)
 	}
 	return x
 }
