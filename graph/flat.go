@@ -114,6 +114,10 @@ func evalFlat[T float](k rule, out mat[T], in []mat[T]) {
 		flatGroupOuter(k, out, in)
 	case groupLinear:
 		flatGroups(k, out, in)
+	case matInverse:
+		flatMatInverse(out, in[0])
+	case logDet:
+		flatLogDet(out, in[0])
 	case expm:
 		flatExpm(out, in[0])
 	case triInverse:

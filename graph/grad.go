@@ -102,8 +102,8 @@ func isStop(k rule) bool {
 // depend on it.
 func VJP(y, cotangent Expr, wrt ...Expr) []Expr { return vjp(y, cotangent, nil, wrt) }
 
-// vjp takes the node held for something that depends on nothing.
-func vjp(y, cotangent Expr, held *gorgonia.Node, wrt []Expr) []Expr {
+// vjp takes the held values for something that depends on nothing.
+func vjp(y, cotangent Expr, held []Expr, wrt []Expr) []Expr {
 	g := y.g
 	out := make([]Expr, len(wrt))
 	if g == nil || y.node == nil || cotangent.node == nil || g.err != nil {
@@ -114,12 +114,15 @@ func vjp(y, cotangent Expr, held *gorgonia.Node, wrt []Expr) []Expr {
 		return out
 	}
 	order := g.topological(y.node)
-	active := map[*gorgonia.Node]bool{}
+	active, leaf := map[*gorgonia.Node]bool{}, map[*gorgonia.Node]bool{}
+	for _, h := range held {
+		leaf[h.node] = true
+	}
 	for _, w := range wrt {
 		active[w.node] = true
 	}
 	for _, n := range order {
-		if o, ok := n.Op().(*op); ok && n != held && !isStop(o.rule) {
+		if o, ok := n.Op().(*op); ok && !leaf[n] && !isStop(o.rule) {
 			for _, c := range o.in {
 				active[n] = active[n] || active[c]
 			}
@@ -130,7 +133,7 @@ func vjp(y, cotangent Expr, held *gorgonia.Node, wrt []Expr) []Expr {
 		n := order[i]
 		d, ok := grads[n]
 		o, isOp := n.Op().(*op)
-		if !ok || !isOp || !active[n] {
+		if !ok || !isOp || !active[n] || leaf[n] {
 			continue
 		}
 		for j, e := range o.emitDiff(n, d.node) {

@@ -110,7 +110,7 @@ var opCases = []opCase{
 			a := args[0].Sigmoid().Mul(s)
 			t := x.Tanh()
 			return x.Add(a.Mul(t)), a.Mul(t.Square().Affine(-1, 1)).Log1p()
-		}, y).Mul(v)
+		}, y.Mul(v)).Mul(v)
 	}, -2, true},
 	{"gelu", func(_ *Graph, x, y, v, w Expr) Expr { return x.Scale(math.Sqrt2 / 2).Erf().Shift(1).Mul(x).Scale(0.5) }, -2, true},
 }

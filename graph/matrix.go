@@ -104,6 +104,31 @@ func (e Expr) TakeRows(lo, hi int) Expr {
 	return e.apply1(takeRows{lo, hi})
 }
 
+// Stack puts values without rows, of the same columns, one below the other.
+func Stack(parts ...Expr) Expr {
+	total := 0
+	for _, p := range parts {
+		d, _ := p.dims()
+		total += d.r
+	}
+	var out Expr
+	at := 0
+	for _, p := range parts {
+		d, _ := p.dims()
+		block := p
+		if len(parts) > 1 {
+			block = p.apply1(putRows{at, total})
+		}
+		at += d.r
+		if out.IsZero() {
+			out = block
+		} else {
+			out = out.Add(block)
+		}
+	}
+	return out
+}
+
 // TriInverse inverts a triangular matrix without rows, of which only the upper
 // or lower triangle is read.
 func (e Expr) TriInverse(upper bool) Expr { return e.apply1(triInverse{upper}) }

@@ -39,7 +39,8 @@ func (o solve) shape(in []dims) (dims, error) {
 func (o solve) diff(xs []Expr, x, g Expr) []Expr {
 	y, logSlope := o.f(x, xs[1:1+o.args])
 	gy := g.Mul(logSlope.Neg().Exp())
-	return append([]Expr{gy}, vjp(y, gy.Neg(), x.node, xs[1:])...)
+	held := append([]Expr{x}, xs[1:]...) // what arguments are made of is not this map's affair
+	return append([]Expr{gy}, vjp(y, gy.Neg(), held, xs[1:])...)
 }
 
 // Solve returns the x with f(x; args) = e, element by element, to the precision of

@@ -85,7 +85,7 @@ func (l *Autoregressive) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 		return x, x
 	}
 	x = x.Columns(l.order)
-	u, logSlope := l.t.Inverse(x, l.net.apply(x, l.ctx(context)))
+	u, logSlope := at(l.t, l.order).Inverse(x, l.net.apply(x, l.ctx(context)))
 	return u.Columns(l.back), logSlope.SumCols()
 }
 
@@ -103,7 +103,7 @@ func (l *Autoregressive) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 		s.setInput(known)
 		s.advance(i)
 		var xi graph.Expr
-		xi, slopes[i] = l.t.Forward(u.Slice(i, i+1), s.output(i*p, (i+1)*p))
+		xi, slopes[i] = at(l.t, l.order[i:i+1]).Forward(u.Slice(i, i+1), s.output(i*p, (i+1)*p))
 		known = known.Place(i, xi)
 	}
 	return known.Columns(l.back), graph.Concat(slopes...).SumCols()

@@ -104,8 +104,9 @@ func NewCoupling(p *graph.Params, dim int, split Split, t Transformer, net Net, 
 		c.fixed = p.New("parameters", 1, out, nil)
 	}
 	if opts.Identity != nil && len(c.a) > 0 {
-		c.un = NewElementwise(p.In("identity"), len(c.a), opts.Identity)
+		c.un = NewElementwise(p.In("identity"), len(c.a), at(opts.Identity, c.a))
 	}
+	c.t = at(t, c.b)
 	return c
 }
 
@@ -199,7 +200,7 @@ func NewElementwise(p *graph.Params, dim int, t Transformer) *Elementwise {
 		p.Fail("layers: elementwise: %w", err)
 		t = Affine{}
 	}
-	return &Elementwise{t, p.New("parameters", 1, dim*t.Params(), nil), dim}
+	return &Elementwise{at(t, identity(dim)), p.New("parameters", 1, dim*t.Params(), nil), dim}
 }
 
 // Forward emits x = τ(u; h).

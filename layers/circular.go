@@ -1,0 +1,155 @@
+package layers
+
+import (
+	"math"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// wrapped applies a map of the circle of circumference 2·half to a number on the
+// line: turns are counted and added again. The map keeps ±half where it is.
+func wrapped(x graph.Expr, half float64, f func(x graph.Expr) (y, logSlope graph.Expr)) (y, logSlope graph.Expr) {
+	turns := x.Affine(0.5/half, 0.5).Floor().Scale(2 * half)
+	y, logSlope = f(x.Sub(turns))
+	return y.Add(turns), logSlope
+}
+
+// CircularSpline is the rational-quadratic spline on a circle (Rezende et al. 2020,
+// arXiv:2002.02428): periodic, with the same slope at both ends of [-Half, Half].
+// Parameters of an element: Bins logits of widths, Bins of heights, Bins slopes,
+// of which the first is that of both ends.
+type CircularSpline struct {
+	Bins                          int     // default 8
+	Half                          float64 // half the period; default π
+	MinWidth, MinHeight, MinSlope float64 // default 1e-3 each; negative for none
+	// SoftClip, when positive, makes parameters and slopes as zuko does: h/(1+|c h|)
+	// with c = 2/SoftClip for widths and heights, and slopes exp(h/(1+|h|/SoftClip)).
+	SoftClip float64
+}
+
+func (t CircularSpline) settings() (k int, half float64) {
+	return binsOr(t.Bins, 8), orDefault(t.Half, math.Pi)
+}
+
+func (t CircularSpline) check() error {
+	k, b := t.settings()
+	return checkBins(k, 1, b, max(orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3)))
+}
+
+// Params is 3·Bins.
+func (t CircularSpline) Params() int { k, _ := t.settings(); return 3 * k }
+
+func (t CircularSpline) knots(h graph.Expr) (w, g, d graph.Expr) {
+	k, b := t.settings()
+	n := 3 * k
+	rw, rh, rd := part(h, n, 0, k), part(h, n, k, 2*k), part(h, n, 2*k, 3*k)
+	if c := t.SoftClip; c > 0 {
+		clip := func(r graph.Expr, c float64) graph.Expr { return r.Div(r.Abs().Affine(c, 1)) }
+		rw, rh, d = clip(rw, 2/c), clip(rh, 2/c), clip(rd, 1/c).Exp()
+	} else {
+		least := orDefault(t.MinSlope, 1e-3)
+		d = rd.Shift(inverseSoftplus(1 - least)).Softplus().Shift(least)
+	}
+	return shares(rw, k, orDefault(t.MinWidth, 1e-3)).Scale(2 * b), shares(rh, k, orDefault(t.MinHeight, 1e-3)).Scale(2 * b), d
+}
+
+// Inverse maps data to noise.
+func (t CircularSpline) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
+	return t.apply(x, h, false)
+}
+
+// Forward maps noise to data.
+func (t CircularSpline) Forward(u, h graph.Expr) (x, logSlope graph.Expr) { return t.apply(u, h, true) }
+
+func (t CircularSpline) apply(v, h graph.Expr, inverse bool) (y, logSlope graph.Expr) {
+	k, b := t.settings()
+	return wrapped(v, b, func(v graph.Expr) (graph.Expr, graph.Expr) {
+		w, g, d := t.knots(h)
+		cw, cg := w.CumGroups(k), g.CumGroups(k)
+		right := cw
+		if inverse {
+			right = cg
+		}
+		v = v.Shift(b)
+		bin := findBins(v, right, k)
+		var next []int
+		for e := range v.Cols() {
+			for j := range k {
+				next = append(next, e*k+(j+1)%k)
+			}
+		}
+		r := quadraticRatio{w: bin.of(w), h: bin.of(g), d0: bin.of(d), d1: bin.of(d.Columns(next))}
+		x0, y0 := bin.of(cw.Sub(w)), bin.of(cg.Sub(g))
+		if inverse {
+			z := r.root(v.Sub(y0))
+			_, l := r.value(z)
+			return x0.Add(z.Mul(r.w)).Shift(-b), l.Neg()
+		}
+		up, l := r.value(pinned(v.Sub(x0).Div(r.w), 0, 1)) // far out, rounding leaves the circle
+		return y0.Add(up).Shift(-b), l
+	})
+}
+
+// quadraticRatio is one bin of a rational-quadratic spline: width, height, slopes at
+// its ends.
+type quadraticRatio struct{ w, h, d0, d1 graph.Expr }
+
+// value is the height above the corner and the log-slope at the share z.
+func (r quadraticRatio) value(z graph.Expr) (y, logSlope graph.Expr) {
+	s := r.h.Div(r.w)
+	rest := z.Affine(-1, 1)
+	both := z.Mul(rest)
+	den := s.Add(r.d0.Add(r.d1).Sub(s.Scale(2)).Mul(both))
+	y = r.h.Mul(s.Mul(z.Square()).Add(r.d0.Mul(both))).Div(den)
+	p := r.d1.Mul(z.Square()).Add(s.Mul(both).Scale(2)).Add(r.d0.Mul(rest.Square()))
+	return y, s.Log().Sub(den.Log()).Scale(2).Add(p.Log())
+}
+
+// root is the share at which the height is y.
+func (r quadraticRatio) root(y graph.Expr) graph.Expr {
+	s := r.h.Div(r.w)
+	e := r.d0.Add(r.d1).Sub(s.Scale(2)).Mul(y)
+	a, b, c := r.h.Mul(s.Sub(r.d0)).Add(e), r.h.Mul(r.d0).Sub(e), s.Mul(y).Neg()
+	disc := b.Square().Sub(a.Mul(c).Scale(4)).ReLU()
+	return c.Scale(-2).Div(b.Add(disc.Sqrt())).Clamp(0, 1)
+}
+
+// Moebius is the mixture of Möbius maps of the circle of Rezende et al. (2020),
+// arXiv:2002.02428. Each map moves the angle θ by
+//
+//	2 atan(r sin(θ-φ) / (1 - r cos(θ-φ)))
+//
+// for a point ω = r e^{iφ} inside the circle, and the mixture is their weighted mean,
+// turned so that it keeps ±π. Parameters of an element: the two coordinates of each ω, through
+// ω = 0.99 v/(1+|v|), and the weights' logits. Inverse is the formula; Forward is
+// solved for numerically.
+type Moebius struct {
+	Components int // default 4
+}
+
+func (t Moebius) components() int { return binsOr(t.Components, 4) }
+
+func (t Moebius) check() error { return checkBins(t.components(), 1, 1, 0) }
+
+// Params is 3·Components.
+func (t Moebius) Params() int { return 3 * t.components() }
+
+// Inverse maps data to noise.
+func (t Moebius) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
+	k := t.components()
+	n := 3 * k
+	a, b, weight := part(h, n, 0, k), part(h, n, k, 2*k), part(h, n, 2*k, 3*k).Softmax(k)
+	// |v| without overflow, and with a derivative at zero.
+	f := a.Square().Add(b.Square()).Shift(1e-12).Sqrt().Shift(1).Recip().Scale(0.99)
+	a, b = a.Mul(f), b.Mul(f)
+	r2 := a.Square().Add(b.Square())
+	sin, cos := x.Sin().Repeat(k), x.Cos().Repeat(k)
+	s, c := a.Mul(sin).Sub(b.Mul(cos)), a.Mul(cos).Add(b.Mul(sin))
+	moved := s.Div(c.Affine(-1, 1)).Atan()
+	ends := b.Div(a.Shift(1)).Atan() // where θ is ±π: sin 0, cos -1
+	slope := r2.Affine(-1, 1).Div(c.Affine(-2, 1).Add(r2))
+	return x.Add(moved.Sub(ends).Mul(weight).SumGroups(k).Scale(2)), slope.Mul(weight).SumGroups(k).Log()
+}
+
+// Forward maps noise to data, numerically.
+func (t Moebius) Forward(u, h graph.Expr) (x, logSlope graph.Expr) { return solved(u, h, t.Inverse) }

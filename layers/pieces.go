@@ -1,0 +1,144 @@
+package layers
+
+import (
+	"math"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// What transformers are made of.
+
+// part takes the parameters lo … hi of each element, which has n of them in h.
+func part(h graph.Expr, n, lo, hi int) graph.Expr {
+	var idx []int
+	for e := range h.Cols() / n {
+		for j := lo; j < hi; j++ {
+			idx = append(idx, e*n+j)
+		}
+	}
+	return h.Columns(idx)
+}
+
+// row is a constant, the same numbers for each of the elements of x.
+func row(x graph.Expr, values ...float64) graph.Expr {
+	all := make([]float64, 0, x.Cols()*len(values))
+	for range x.Cols() {
+		all = append(all, values...)
+	}
+	return x.Graph().Constant(1, len(all), all)
+}
+
+// numbered is f(0), …, f(k-1).
+func numbered(k int, f func(i int) float64) []float64 {
+	v := make([]float64, k)
+	for i := range v {
+		v[i] = f(i)
+	}
+	return v
+}
+
+// copies repeats the whole run of k columns of each element n times.
+func copies(x graph.Expr, k, n int) graph.Expr {
+	var idx []int
+	for e := range x.Cols() / k {
+		for range n {
+			for j := range k {
+				idx = append(idx, e*k+j)
+			}
+		}
+	}
+	return x.Columns(idx)
+}
+
+// shares is a softmax over runs of k, each share at least least.
+func shares(raw graph.Expr, k int, least float64) graph.Expr {
+	return raw.Softmax(k).Affine(1-float64(k)*least, least)
+}
+
+// logShares is log softmax over runs of k.
+func logShares(raw graph.Expr, k int) graph.Expr { return raw.Sub(raw.LogSumExp(k).Repeat(k)) }
+
+// logSigmoid is log σ(x).
+func logSigmoid(x graph.Expr) graph.Expr { return x.Neg().Softplus().Neg() }
+
+// limited is limit·tanh(a/limit), or a itself for no limit.
+func limited(a graph.Expr, limit float64) graph.Expr {
+	if limit <= 0 {
+		return a
+	}
+	return a.Scale(1 / limit).Tanh().Scale(limit)
+}
+
+// inverseSoftplus is the a with softplus(a) = v.
+func inverseSoftplus(v float64) float64 { return math.Log(math.Expm1(v)) }
+
+// solved is the inverse of f at y, numerically, with its log-slope.
+func solved(y, h graph.Expr, f func(x, h graph.Expr) (y, logSlope graph.Expr)) (x, logSlope graph.Expr) {
+	x = y.Solve(func(x graph.Expr, args []graph.Expr) (graph.Expr, graph.Expr) { return f(x, args[0]) }, h)
+	_, logSlope = f(x, h)
+	return x, logSlope.Neg()
+}
+
+// linearTails continues f beyond ±bound by its tangents there.
+func linearTails(x graph.Expr, bound float64, f func(x graph.Expr) (y, logSlope graph.Expr)) (y, logSlope graph.Expr) {
+	in := x.Clamp(-bound, bound)
+	y, logSlope = f(in)
+	return y.Add(x.Sub(in).Mul(logSlope.Exp())), logSlope
+}
+
+// identityTails is f within ±bound and the identity outside.
+func identityTails(x graph.Expr, bound float64, f func(x graph.Expr) (y, logSlope graph.Expr)) (y, logSlope graph.Expr) {
+	inside := x.Abs().Less(x.Graph().Scalar(bound))
+	y, logSlope = f(x.Clamp(-bound, bound))
+	return inside.Where(y, x), inside.Where(logSlope, x.Zeros(x.Cols()))
+}
+
+// bins is the bin of each element among k whose right edges are given: an
+// indicator of it. The first holds all that lies below, the last all above.
+type bins struct {
+	k   int
+	hot graph.Expr
+}
+
+func findBins(v, right graph.Expr, k int) bins {
+	passed := v.Repeat(k).Less(right).Affine(-1, 1).Mul(row(v, numbered(k, func(i int) float64 { return step(i < k-1) })...))
+	before := make([]int, passed.Cols())
+	for i := range before {
+		before[i] = max(i-1, 0)
+	}
+	reached := passed.Columns(before).Mul(row(v, numbered(k, func(i int) float64 { return step(i > 0) })...)).
+		Add(row(v, numbered(k, func(i int) float64 { return step(i == 0) })...))
+	return bins{k, reached.Sub(passed)}
+}
+
+func step(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// of is the bin's own among k quantities of each element.
+func (b bins) of(q graph.Expr) graph.Expr { return b.hot.Mul(q).SumGroups(b.k) }
+
+// pinned keeps x within an interval that it leaves by rounding alone; its gradient
+// is that of x.
+func pinned(x graph.Expr, lo, hi float64) graph.Expr {
+	return x.Add(x.Clamp(lo, hi).Sub(x).StopGrad())
+}
+
+// Flip turns a transformer round: its Forward is t's Inverse.
+type Flip struct{ T Transformer }
+
+// Params is t's.
+func (f Flip) Params() int { return f.T.Params() }
+
+// Forward is t's Inverse.
+func (f Flip) Forward(u, h graph.Expr) (x, logSlope graph.Expr) { return f.T.Inverse(u, h) }
+
+// Inverse is t's Forward.
+func (f Flip) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) { return f.T.Forward(x, h) }
+
+func (f Flip) check() error { return checkTransformer(f.T) }
+
+func logOf(n int) float64 { return math.Log(float64(n)) }
