@@ -83,23 +83,39 @@ func (t *Tensor) kind() string {
 
 func (t *Tensor) len() int { return len(t.F32) + len(t.F64) + len(t.I64) + len(t.U8) }
 
-func (t *Tensor) bytes() []byte {
-	b := make([]byte, 0, uint64(t.len())*widths[t.kind()])
-	for _, v := range t.F32 {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+// write writes the elements, through a buffer of a few kilobytes.
+func (t *Tensor) write(w io.Writer) error {
+	const size = 1 << 13
+	buf := make([]byte, 0, size)
+	flush := func() error {
+		_, err := w.Write(buf)
+		buf = buf[:0]
+		return err
 	}
-	for _, v := range t.F64 {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(v))
+	width := int(widths[t.kind()])
+	for i := range t.len() {
+		switch {
+		case t.F32 != nil:
+			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(t.F32[i]))
+		case t.F64 != nil:
+			buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(t.F64[i]))
+		case t.I64 != nil:
+			buf = binary.LittleEndian.AppendUint64(buf, uint64(t.I64[i]))
+		default:
+			buf = append(buf, t.U8[i])
+		}
+		if len(buf)+width > size {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
 	}
-	for _, v := range t.I64 {
-		b = binary.LittleEndian.AppendUint64(b, uint64(v))
-	}
-	return append(b, t.U8...)
+	return flush()
 }
 
 // checksum covers the metadata but for itself, and names, kinds, shapes and
 // bytes of the tensors, each with its length before it.
-func checksum(meta map[string]string, names []string, entries map[string]entry, data []byte) string {
+func checksum(meta map[string]string, names []string, entries map[string]entry, data func(w io.Writer) error) (string, error) {
 	h := sha256.New()
 	put := func(s string) { fmt.Fprintf(h, "%d:%s", len(s), s) }
 	keys := make([]string, 0, len(meta))
@@ -118,15 +134,15 @@ func checksum(meta map[string]string, names []string, entries map[string]entry, 
 		put(n)
 		put(fmt.Sprint(e.DType, e.Shape, e.Offsets))
 	}
-	h.Write(data)
-	return hex.EncodeToString(h.Sum(nil))
+	err := data(h)
+	return hex.EncodeToString(h.Sum(nil)), err
 }
 
 // Encode writes f; the same f gives the same bytes.
 func Encode(w io.Writer, f *File) error {
 	entries := map[string]entry{}
 	var names []string
-	var data []byte
+	size := uint64(0)
 	for i := range f.Tensors {
 		t := &f.Tensors[i]
 		n := 1
@@ -139,9 +155,9 @@ func Encode(w io.Writer, f *File) error {
 		if _, ok := entries[t.Name]; ok || t.Name == "__metadata__" {
 			return fmt.Errorf("store: tensor %q: the name is taken", t.Name)
 		}
-		at := uint64(len(data))
-		data = append(data, t.bytes()...)
-		entries[t.Name] = entry{t.kind(), append([]int{}, t.Shape...), [2]uint64{at, uint64(len(data))}}
+		at := size
+		size += uint64(t.len()) * widths[t.kind()]
+		entries[t.Name] = entry{t.kind(), append([]int{}, t.Shape...), [2]uint64{at, size}}
 		names = append(names, t.Name)
 	}
 	meta := map[string]string{}
@@ -149,7 +165,19 @@ func Encode(w io.Writer, f *File) error {
 		meta[k] = v
 	}
 	meta[keyFormat], meta[keyVersion] = "gorge", strconv.Itoa(Version)
-	meta[keySum] = checksum(meta, names, entries, data)
+	data := func(w io.Writer) error {
+		for i := range f.Tensors {
+			if err := f.Tensors[i].write(w); err != nil {
+				return fmt.Errorf("store: %w", err)
+			}
+		}
+		return nil
+	}
+	sum, err := checksum(meta, names, entries, data)
+	if err != nil {
+		return err
+	}
+	meta[keySum] = sum
 	all := map[string]any{"__metadata__": meta}
 	for n, e := range entries {
 		all[n] = e
@@ -161,12 +189,12 @@ func Encode(w io.Writer, f *File) error {
 	for (8+len(header))%8 != 0 {
 		header = append(header, ' ')
 	}
-	for _, b := range [][]byte{binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header, data} {
+	for _, b := range [][]byte{binary.LittleEndian.AppendUint64(nil, uint64(len(header))), header} {
 		if _, err := w.Write(b); err != nil {
 			return fmt.Errorf("store: %w", err)
 		}
 	}
-	return nil
+	return data(w)
 }
 
 // Write writes f to path: under a temporary name in the same folder, synced,
@@ -262,7 +290,8 @@ func decode(b []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if got := checksum(meta, names, entries, data); got != meta[keySum] {
+	whole := func(w io.Writer) error { _, err := w.Write(data); return err }
+	if got, err := checksum(meta, names, entries, whole); err != nil || got != meta[keySum] {
 		return nil, errors.New("damaged: the checksum does not match; restore the file from a copy")
 	}
 	f := &File{Metadata: meta}
