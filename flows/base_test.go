@@ -21,6 +21,9 @@ var bases = map[string]func(p *graph.Params, dim int) flows.Base{
 	"uniform":  func(p *graph.Params, dim int) flows.Base { return flows.NewUniform(p, dim, -2, 3) },
 	"student":  func(p *graph.Params, dim int) flows.Base { return flows.NewStudentT(p, dim, 5) },
 	"mixture":  func(p *graph.Params, dim int) flows.Base { return flows.NewMixture(p, dim, 3) },
+	"full":     func(p *graph.Params, dim int) flows.Base { return flows.NewFullNormal(p, dim) },
+	"low rank": func(p *graph.Params, dim int) flows.Base { return flows.NewLowRankNormal(p, dim, 1) },
+	"tails":    func(p *graph.Params, dim int) flows.Base { return flows.NewLearnableTails(p, dim) },
 }
 
 // scramble moves parameters off their start.
@@ -311,5 +314,104 @@ func TestThirtyTwoCouplings(t *testing.T) {
 	}
 	if steps == 2000 {
 		require.Less(t, last, first)
+	}
+}
+
+// Bases agree with PyTorch's distributions, in value and gradient.
+func TestGoldenBases(t *testing.T) {
+	through := func(v []float64, limit float64) []float64 {
+		out := make([]float64, len(v))
+		for i, x := range v {
+			out[i] = limit * math.Atanh(x/limit)
+		}
+		return out
+	}
+	logs := func(v []float64) []float64 {
+		out := make([]float64, len(v))
+		for i, x := range v {
+			out[i] = math.Log(x)
+		}
+		return out
+	}
+	for name, c := range map[string]struct {
+		make func(p *graph.Params) flows.Base
+		set  func(z map[string][]float64) map[string][]float64
+	}{
+		"full_covariance": {func(p *graph.Params) flows.Base { return flows.NewFullNormal(p, 3) }, func(z map[string][]float64) map[string][]float64 {
+			l := z["scale_tril"]
+			return map[string][]float64{"location": z["mean"], "lower": l, "log_diagonal": through(logs([]float64{l[0], l[4], l[8]}), 5)}
+		}},
+		"low_rank_covariance": {func(p *graph.Params) flows.Base { return flows.NewLowRankNormal(p, 3, 2) }, func(z map[string][]float64) map[string][]float64 {
+			return map[string][]float64{"location": z["mean"], "factors": through(z["factor"], 100), "log_diagonal": through(logs(z["diag"]), 5)}
+		}},
+		"student_t": {func(p *graph.Params) flows.Base { return flows.NewLearnableTails(p, 3) }, func(z map[string][]float64) map[string][]float64 {
+			nu := make([]float64, 3)
+			for i, v := range z["df"] {
+				nu[i] = math.Log(v - 1)
+			}
+			return map[string][]float64{"location": z["loc"], "log_scale": through(z["log_scale"], 5), "log_freedom": nu}
+		}},
+		"von_mises": {func(p *graph.Params) flows.Base { return flows.NewVonMises(p, 3) }, func(z map[string][]float64) map[string][]float64 {
+			return map[string][]float64{"location": z["loc"], "log_concentration": through(logs(z["concentration"]), 5)}
+		}},
+		"mixture": {func(p *graph.Params) flows.Base { return flows.NewMixture(p, 3, 4) }, func(z map[string][]float64) map[string][]float64 {
+			return map[string][]float64{"logits": z["logits"], "means": z["mean"], "log_scales": through(z["log_scale"], 5)}
+		}},
+	} {
+		z := loadGolden(t, "zoo/base_"+name).arrays
+		p := graph.NewParams(graph.Float64, 1)
+		b := c.make(p)
+		for k, v := range c.set(z) {
+			require.NoError(t, p.ByName(k).Set(v), "%s %s", name, k)
+		}
+		g := graph.New(p, graph.Eval)
+		x := g.Rows("x", 3)
+		lp := b.LogProb(x, graph.Expr{})
+		g.Output("lp", lp)
+		g.Output("gx", graph.VJP(lp, lp.Zeros(1).Shift(1), x)[0])
+		prog, err := g.Compile()
+		require.NoError(t, err)
+		r := prog.NewRun()
+		n := len(z["x"]) / 3
+		got, gx := make([]float64, n), make([]float64, 3*n)
+		require.NoError(t, r.Bind("x", graph.Rows{Float64: z["x"]}))
+		require.NoError(t, r.Into("lp", graph.Rows{Float64: got}))
+		require.NoError(t, r.Into("gx", graph.Rows{Float64: gx}))
+		require.NoError(t, r.Do(context.Background(), n))
+		tol := 1e-11
+		if name == "von_mises" { // theirs has log I₀ by polynomials of seven digits
+			tol = 1e-7
+		}
+		requireNear(t, name+" log p", z["log_prob"], got, tol)
+		requireNear(t, name+" gradient", z["grad_x"], gx, 1e-11)
+	}
+}
+
+// Angles of a von Mises density have its mean direction and length.
+func TestVonMisesSample(t *testing.T) {
+	for _, logK := range []float64{-2, 0, 1.5, 4} {
+		p := graph.NewParams(graph.Float64, 1)
+		b := flows.NewVonMises(p, 1)
+		require.NoError(t, p.ByName("location").Set([]float64{2.5}))
+		require.NoError(t, p.ByName("log_concentration").Set([]float64{5 * math.Atanh(logK/5)}))
+		g := graph.New(p, graph.Eval)
+		u := b.Sample(g, graph.Expr{}, 1)
+		g.Output("u", u)
+		g.Output("lp", b.LogProb(u, graph.Expr{}))
+		const n = 20000
+		out := evaluate(t, g, n, nil, 7)
+		var s, c float64
+		for _, a := range out["u"] {
+			require.True(t, a >= -math.Pi-1e-9 && a <= math.Pi+1e-9, "%v", a)
+			s, c = s+math.Sin(a-2.5)/n, c+math.Cos(a-2.5)/n
+		}
+		k := math.Exp(logK)
+		var i0, i1 float64 // by the midpoint rule
+		for i := range 2000 {
+			a := math.Pi * (float64(i) + 0.5) / 2000
+			i0, i1 = i0+math.Exp(k*math.Cos(a)), i1+math.Exp(k*math.Cos(a))*math.Cos(a)
+		}
+		require.InDelta(t, i1/i0, c, 4/math.Sqrt(n), "κ %v", k)
+		require.InDelta(t, 0, s, 4/math.Sqrt(n), "κ %v", k)
 	}
 }

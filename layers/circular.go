@@ -131,6 +131,8 @@ func (t Moebius) components() int { return binsOr(t.Components, 4) }
 
 func (t Moebius) check() error { return checkBins(t.components(), 1, 1, 0) }
 
+func (Moebius) alike() {}
+
 // Params is 3·Components.
 func (t Moebius) Params() int { return 3 * t.components() }
 

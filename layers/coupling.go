@@ -200,7 +200,11 @@ func NewElementwise(p *graph.Params, dim int, t Transformer) *Elementwise {
 		p.Fail("layers: elementwise: %w", err)
 		t = Affine{}
 	}
-	return &Elementwise{at(t, identity(dim)), p.New("parameters", 1, dim*t.Params(), nil), dim}
+	var start graph.Init
+	if _, ok := t.(interface{ alike() }); ok { // components that begin alike would stay so
+		start = graph.Gaussian(0.3)
+	}
+	return &Elementwise{at(t, identity(dim)), p.New("parameters", 1, dim*t.Params(), start), dim}
 }
 
 // Forward emits x = τ(u; h).

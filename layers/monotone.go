@@ -221,12 +221,16 @@ func (t SinhArcsinh) Forward(u, h graph.Expr) (x, logSlope graph.Expr) {
 //	u = Φ⁻¹(1/K Σ_k Φ(x e^{s_k} + m_k))
 //
 // computed from logarithms on either side, within ±Bound, and with straight tails
-// beyond. Parameters of an element: Components of m, Components of s.
+// beyond. Parameters of an element: Components of m, Components of s, and, if Weighted,
+// Components logits of weights instead of 1/K. As an autoregressive layer next to a
+// standard normal base, it is the autoregressive mixture of Gaussians, MADE MoG
+// (Papamakarios et al. 2017, arXiv:1705.07057), within the bound.
 type Gaussianization struct {
 	Components int     // default 8
 	Bound      float64 // default 10
 	// Limit bounds s smoothly; default 3, negative for none.
-	Limit float64
+	Limit    float64
+	Weighted bool // weights are parameters too
 	// Shrink draws probabilities towards 1/2 by that share, as zuko does by 1e-6.
 	Shrink float64
 }
@@ -237,16 +241,26 @@ func (t Gaussianization) check() error {
 	return checkBins(t.components(), 1, orDefault(t.Bound, 10), 0)
 }
 
-// Params is 2·Components.
-func (t Gaussianization) Params() int { return 2 * t.components() }
+// Params is 2·Components, 3·Components if weighted.
+func (t Gaussianization) Params() int { return (2 + int(step(t.Weighted))) * t.components() }
 
 // Inverse maps data to noise.
 func (t Gaussianization) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 	k := t.components()
-	m, s := part(h, 2*k, 0, k), limited(part(h, 2*k, k, 2*k), orDefault(t.Limit, 3))
+	n := t.Params()
+	m, s := part(h, n, 0, k), limited(part(h, n, k, 2*k), orDefault(t.Limit, 3))
+	var w graph.Expr
+	if t.Weighted {
+		w = logShares(part(h, n, 2*k, 3*k), k)
+	}
 	return linearTails(x, orDefault(t.Bound, 10), func(x graph.Expr) (y, logSlope graph.Expr) {
 		z := x.Repeat(k).Mul(s.Exp()).Add(m)
-		mean := func(l graph.Expr) graph.Expr { return l.LogSumExp(k).Shift(-math.Log(float64(k))) }
+		mean := func(l graph.Expr) graph.Expr {
+			if t.Weighted {
+				return l.Add(w).LogSumExp(k)
+			}
+			return l.LogSumExp(k).Shift(-math.Log(float64(k)))
+		}
 		below, above := mean(z.LogNormalCDF()), mean(z.Neg().LogNormalCDF())
 		density := mean(z.Square().Scale(-0.5).Add(s))
 		if e := t.Shrink; e > 0 {
@@ -264,6 +278,14 @@ func (t Gaussianization) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 func (t Gaussianization) Forward(u, h graph.Expr) (x, logSlope graph.Expr) {
 	return solved(u, h, t.Inverse)
 }
+
+// Components of these are interchangeable: where no network tells them apart, they
+// must begin different.
+func (DeepSigmoidal) alike()      {}
+func (DeepDenseSigmoidal) alike() {}
+func (LogisticMixture) alike()    {}
+func (Gaussianization) alike()    {}
+func (SumOfSquares) alike()       {}
 
 // SumOfSquares is the sum-of-squares polynomial of Jaini et al. (2019),
 // arXiv:1905.02325: the integral of a mean of squared polynomials,

@@ -24,6 +24,9 @@ type Net struct {
 	// ±Saturate, x/√(1+(x/Saturate)²), so that far outliers do not drive it where
 	// it was never trained. 0 is no limit.
 	Saturate float64
+	// Circle tells a plain network the sine and the cosine of each input, an angle in
+	// radians, instead of the angle.
+	Circle bool
 	// ActivateContext passes the context's part of the first layer through the
 	// activation before it is added, as nflows does in masked networks.
 	ActivateContext bool
@@ -51,6 +54,9 @@ func (n Net) check() error {
 	}
 	if n.Dropout < 0 || n.Dropout >= 1 {
 		return fmt.Errorf("dropout %v: want 0 ≤ p < 1", n.Dropout)
+	}
+	if n.Circle && n.Degrees != nil {
+		return fmt.Errorf("sines and cosines are for plain networks")
 	}
 	if n.Saturate < 0 {
 		return fmt.Errorf("saturate %v: must not be negative", n.Saturate)
@@ -92,6 +98,9 @@ func newLinear(p *graph.Params, name string, out, in int, gain float64, reach gr
 
 // newNetwork makes a plain network from in columns to out.
 func newNetwork(p *graph.Params, in, out, context int, s Net) *network {
+	if s.Circle {
+		in *= 2
+	}
 	return buildNetwork(p, in, out, context, s, nil)
 }
 
@@ -99,6 +108,10 @@ func newNetwork(p *graph.Params, in, out, context int, s Net) *network {
 // them, depend on the inputs before i alone (MADE; Germain et al. 2015,
 // arXiv:1502.03509).
 func newMasked(p *graph.Params, dim, perElement, context int, s Net) *network {
+	if s.Circle {
+		p.Fail("layers: network sines and cosines of inputs are for plain networks, not masked ones")
+		s.Circle = false
+	}
 	widths := s.widths()
 	degrees := make([][]int, len(widths))
 	for l, h := range widths {
@@ -242,7 +255,9 @@ func use(e graph.Expr, p *graph.Param) graph.Expr {
 
 // setInput gives the inputs; in an evaluation by degrees, those that are known.
 func (s *pass) setInput(x graph.Expr) {
-	if l := s.n.Saturate; l > 0 && !x.IsZero() {
+	if s.n.Circle && !x.IsZero() {
+		x = graph.Concat(x.Sin(), x.Cos())
+	} else if l := s.n.Saturate; l > 0 && !x.IsZero() {
 		x = Saturate(x, l)
 	}
 	s.x = x

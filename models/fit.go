@@ -148,6 +148,11 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 	if err != nil {
 		return err
 	}
+	if m.angles() {
+		if err := asAngles(cols, data.X); err != nil {
+			return err
+		}
+	}
 	schema := Schema{Columns: cols}
 	if m.spec.Context > 0 {
 		if schema.Context, err = fitColumns(pick(data.Context, trainRows), data.ContextNames, false, true); err != nil {

@@ -104,6 +104,20 @@ func fitColumn(v []float64, name string, dequantise, context bool) (Column, erro
 	return c, nil
 }
 
+// asAngles takes the columns as they are, if they are angles in radians.
+func asAngles(cols []Column, x mat.Matrix) error {
+	rows, _ := x.Dims()
+	for j := range cols {
+		for i := range rows {
+			if v := x.At(i, j); !(math.Abs(v) <= math.Pi*(1+1e-6)) {
+				return fmt.Errorf("models: row %d, column %q: %v is no angle from -π to π in radians, which this model wants", i+1, cols[j].Name, v)
+			}
+		}
+		cols[j].Mean, cols[j].Scale = 0, 1
+	}
+	return nil
+}
+
 // distinct returns the number of distinct values if it is at most FewValues, and
 // the least gap between them; 0 if there are more.
 func distinct(v []float64) (n int, gap float64) {

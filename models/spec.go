@@ -38,7 +38,9 @@ type Spec struct {
 	Mixing string `json:"mixing,omitempty"`
 	// Norm between layers: "none", "act" or "batch".
 	Norm string `json:"norm,omitempty"`
-	// Base density: "normal", "diagonal", "student" or "mixture".
+	// Base density: "normal", "diagonal", "full" (covariance), "low-rank" (covariance),
+	// "student", "tails" (Student's t with learnt degrees of freedom), "mixture", or, for
+	// angles, "torus" (uniform).
 	Base string `json:"base,omitempty"`
 	// Tails is the number of standard deviations beyond which columns are drawn in
 	// logarithmically, in the data and again in the noise, so that no row is
@@ -59,6 +61,10 @@ type family struct {
 	name, paper, good string
 	defaults          Spec
 	layer             func(b *builder, i int) flows.Layer
+	// first, if set, is a further layer next to the noise.
+	first func(b *builder) flows.Layer
+	// circle says that columns are angles in radians, and taken as they are.
+	circle bool
 }
 
 var families = []family{
@@ -92,6 +98,72 @@ var families = []family{
 		defaults: Spec{Layers: 5, Hidden: []int{128}, Blocks: 2, Bins: 8, Bound: 5, Mixing: "lu"},
 		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(b.spline()) },
 	},
+	{
+		name: "maf-mog", paper: "Papamakarios et al. 2017, arXiv:1705.07057", good: "MAF on autoregressive mixtures of Gaussians: several modes in each conditional",
+		defaults: Spec{Layers: 5, Hidden: []int{128, 128}, Bins: 10, Mixing: "reverse"},
+		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(layers.Affine{}) },
+		first: func(b *builder) flows.Layer {
+			return b.autoregressive(layers.Gaussianization{Components: b.Bins, Weighted: true})
+		},
+	},
+	{
+		name: "naf", paper: "Huang et al. 2018, arXiv:1804.00779", good: "deep sigmoidal autoregression: smooth and flexible, samples by root finding",
+		defaults: Spec{Layers: 5, Hidden: []int{128, 128}, Bins: 16, Mixing: "reverse"},
+		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(layers.DeepSigmoidal{Units: b.Bins}) },
+	},
+	{
+		name: "bnaf", paper: "De Cao et al. 2019, arXiv:1904.04676", good: "block autoregression: one small network is the map, samples by root finding",
+		defaults: Spec{Layers: 3, Hidden: []int{10, 10}, Mixing: "reverse"},
+		layer: func(b *builder, i int) flows.Layer {
+			return layers.NewBlockAutoregressive(b.at, b.Dim, b.context, b.Hidden)
+		},
+	},
+	{
+		name: "umnn", paper: "Wehenkel & Louppe 2019, arXiv:1908.05164", good: "integrals of positive networks: smooth, slow, samples by root finding",
+		defaults: Spec{Layers: 3, Hidden: []int{128, 128}, Mixing: "reverse"},
+		layer: func(b *builder, i int) flows.Layer {
+			return b.autoregressive(layers.NewUMNN(b.at.In("umnn"), layers.UMNNOptions{}))
+		},
+	},
+	{
+		name: "sos", paper: "Jaini et al. 2019, arXiv:1905.02325", good: "sum-of-squares polynomials, samples by root finding",
+		defaults: Spec{Layers: 5, Hidden: []int{128, 128}, Mixing: "reverse"},
+		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(layers.SumOfSquares{}) },
+	},
+	{
+		name: "bernstein", paper: "Ramasinghe et al. 2022, arXiv:2102.03509", good: "Bernstein polynomials: robust, samples by root finding",
+		defaults: Spec{Layers: 5, Hidden: []int{128, 128}, Bins: 16, Bound: 5, Mixing: "lu"},
+		layer: func(b *builder, i int) flows.Layer {
+			return b.autoregressive(layers.Bernstein{Coefficients: max(b.Bins, 3), Bound: b.Bound})
+		},
+	},
+	{
+		name: "gaussianization", paper: "Meng et al. 2020, arXiv:2003.01941", good: "mixtures by column between linear maps: no networks, few parameters",
+		defaults: Spec{Layers: 12, Hidden: []int{1}, Bins: 16, Mixing: "lu"},
+		layer: func(b *builder, i int) flows.Layer {
+			return layers.NewElementwise(b.at, b.Dim, layers.Gaussianization{Components: b.Bins, Weighted: true})
+		},
+	},
+	{
+		name: "sylvester", paper: "van den Berg et al. 2018, arXiv:1803.05649", good: "low-rank maps by reflections: cheap and smooth, for simple densities",
+		defaults: Spec{Layers: 16, Hidden: []int{1}, Mixing: "none"},
+		layer: func(b *builder, i int) flows.Layer {
+			return layers.NewSylvester(b.at, b.Dim, max(1, b.Dim/2), layers.SylvesterHouseholder)
+		},
+	},
+	{
+		name: "flow++", paper: "Ho et al. 2019, arXiv:1902.00275", good: "couplings by mixtures of logistics: sharp densities, samples by root finding",
+		defaults: Spec{Layers: 8, Hidden: []int{128}, Blocks: 2, Bins: 8, Mixing: "lu"},
+		layer: func(b *builder, i int) flows.Layer {
+			return b.coupling(i, layers.LogisticMixture{Components: b.Bins})
+		},
+	},
+	{
+		name: "ncsf", paper: "Rezende et al. 2020, arXiv:2002.02428", good: "circular splines on the torus: columns are angles in radians, from -π to π",
+		defaults: Spec{Layers: 8, Hidden: []int{64, 64}, Bins: 8, Mixing: "none", Tails: -1, Base: "torus"},
+		layer:    func(b *builder, i int) flows.Layer { return b.circular(i) },
+		circle:   true,
+	},
 }
 
 // Names lists the ready models.
@@ -120,6 +192,12 @@ func findFamily(name string) (*family, error) {
 		}
 	}
 	return nil, fmt.Errorf("models: unknown model %q%s: want one of %s", name, Nearest(name, Names()), strings.Join(Names(), ", "))
+}
+
+// angles reports whether the model's columns are angles.
+func (m *Model) angles() bool {
+	f, err := findFamily(m.spec.Model)
+	return err == nil && f.circle
 }
 
 // complete fills in the defaults of the family.
@@ -157,7 +235,13 @@ func (s Spec) complete() (Spec, *family, error) {
 		s.Norm = "none"
 	}
 	if s.Base == "" {
+		s.Base = d.Base
+	}
+	if s.Base == "" {
 		s.Base = "normal"
+	}
+	if s.Tails == 0 {
+		s.Tails = d.Tails
 	}
 	if s.Tails == 0 {
 		s.Tails = 4
@@ -165,8 +249,17 @@ func (s Spec) complete() (Spec, *family, error) {
 	if s.DType == "" {
 		s.DType = "float32"
 	}
-	return s, f, s.check()
+	if err := s.check(); err != nil {
+		return s, f, err
+	}
+	if f.circle != (s.Base == "torus") || f.circle && (s.Tails > 0 || s.Mixing != "none" && s.Mixing != "reverse" && s.Mixing != "shuffle" || s.Norm != "none") {
+		return s, f, fmt.Errorf("models: base %q, mixing %q, norm %q, tails %v for model %q: angles want the base \"torus\", no linear maps, norms or tails; other models another base", s.Base, s.Mixing, s.Norm, s.Tails, s.Model)
+	}
+	return s, f, nil
 }
+
+// baseNames are the values of Spec.Base.
+var baseNames = []string{"normal", "diagonal", "full", "low-rank", "student", "tails", "mixture", "torus"}
 
 func (s Spec) check() error {
 	oneOf := func(what, v string, names ...string) error {
@@ -190,7 +283,7 @@ func (s Spec) check() error {
 	for _, err := range []error{
 		oneOf("mixing", s.Mixing, "none", "reverse", "shuffle", "lu"),
 		oneOf("norm", s.Norm, "none", "act", "batch"),
-		oneOf("base", s.Base, "normal", "diagonal", "student", "mixture"),
+		oneOf("base", s.Base, baseNames...),
 	} {
 		if err != nil {
 			return err
@@ -232,6 +325,17 @@ func (b *builder) autoregressive(t layers.Transformer) *layers.Autoregressive {
 	return layers.NewAutoregressive(b.at, b.Dim, t, b.net(), layers.AutoregressiveOptions{Context: b.context})
 }
 
+// circular is a coupling on the torus, whose conditioner sees sines and cosines.
+func (b *builder) circular(i int) flows.Layer {
+	split := layers.Split(layers.Even)
+	if i%2 == 1 {
+		split = layers.Odd
+	}
+	n := b.net()
+	n.Circle = true
+	return layers.NewCoupling(b.at, b.Dim, split, layers.CircularSpline{Bins: b.Bins}, n, layers.CouplingOptions{Context: b.context, Identity: layers.CircularSpline{Bins: b.Bins}})
+}
+
 // build makes the flow. Layers are numbered from the noise to the data.
 func (b *builder) build(f *family) *flows.Flow {
 	b.context = b.Context
@@ -246,6 +350,10 @@ func (b *builder) build(f *family) *flows.Flow {
 	}
 	if f.name == "nice" {
 		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}))
+	}
+	if f.first != nil {
+		b.at = b.p.In("first")
+		ls = append(ls, f.first(b))
 	}
 	for i := range b.Layers {
 		b.at = b.p.In(fmt.Sprintf("layer%d", i))
@@ -291,8 +399,16 @@ func (b *builder) base() flows.Base {
 	switch b.Base {
 	case "diagonal":
 		return flows.NewDiagonalNormal(p, b.Dim, b.context)
+	case "full":
+		return flows.NewFullNormal(p, b.Dim)
+	case "low-rank":
+		return flows.NewLowRankNormal(p, b.Dim, min(b.Dim, 8))
+	case "torus":
+		return flows.NewTorus(p, b.Dim)
 	case "student":
 		return flows.NewStudentT(p, b.Dim, 8)
+	case "tails":
+		return flows.NewLearnableTails(p, b.Dim)
 	case "mixture":
 		return flows.NewMixture(p, b.Dim, 8)
 	}

@@ -79,7 +79,7 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.Float64Var(&o.Dropout, "dropout", 0, "probability of dropping a hidden unit in training")
 	f.StringVar(&o.Mixing, "mixing", "", "between layers: none, reverse, shuffle, lu (default of the model)")
 	f.StringVar(&o.Norm, "norm", "", "between layers: none, act, batch (default none)")
-	f.StringVar(&o.Base, "base", "", "noise: normal, diagonal, student, mixture (default normal)")
+	f.StringVar(&o.Base, "base", "", "noise: normal, diagonal, full, low-rank, student, tails, mixture, torus (default normal, torus for angles)")
 	f.Float64Var(&o.Tails, "tails", 0, "standard deviations beyond which columns are drawn in, -1 for never (default 4)")
 	f.IntVar(&o.Embed, "embed", 0, "columns to embed the context in, by a network (default none)")
 	f.Float64Var(&o.LearnRate, "lr", 0, "learning rate (default 0.001)")

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 
@@ -39,6 +40,9 @@ Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.`,
   gorge train --resume runs/rows`,
 		Args: exactly(0, "none: the table is given by --data"),
 		RunE: func(c *cobra.Command, _ []string) error {
+			if os.Getenv("GOGC") == "" {
+				debug.SetGCPercent(20) // a fit lives in memory that it keeps: what is beside it may go soon
+			}
 			if o.config != "" {
 				if err := readConfig(c, o.config); err != nil {
 					return err
