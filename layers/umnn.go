@@ -14,8 +14,8 @@ import (
 //
 // by Clenshaw-Curtis quadrature inside the graph; the slope is the integrand itself.
 // All elements share the network f, which sees Embedding parameters of each; one
-// more is b. What it is told of t is limited smoothly to ±10. Forward is solved
-// for numerically.
+// more is b. Beyond ±10 the map is straight, so that the nodes lie close enough.
+// Forward is solved for numerically.
 type UMNN struct {
 	embedding      int
 	lin            []linearLayer
@@ -91,7 +91,7 @@ func (t *UMNN) Params() int { return t.embedding + 1 }
 func (t *UMNN) integrand(x, ctx graph.Expr, n int) graph.Expr {
 	groups := x.Cols()
 	width, _ := t.fromH.Shape()
-	v := Saturate(x, 10)
+	v := x
 	for l, lin := range t.lin {
 		v = v.GroupLinear(groups, use(x, lin.w), use(x, lin.b))
 		if l == 0 {
@@ -108,12 +108,15 @@ func (t *UMNN) integrand(x, ctx graph.Expr, n int) graph.Expr {
 func (t *UMNN) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 	d, n := x.Cols(), len(t.nodes)
 	ctx := part(h, t.Params(), 0, t.embedding).GroupLinear(d, use(x, t.fromH), graph.Expr{})
-	fixed := x.StopGrad()
-	f := t.integrand(fixed.Repeat(n).Mul(row(x, t.nodes...)), ctx, n)
-	area := f.Mul(row(x, t.weights...)).SumGroups(n).Mul(fixed)
-	end := t.integrand(x, ctx, 1)
-	// The slope in x is the integrand at the end, whatever the quadrature's is.
-	return area.Add(end.Mul(x.Sub(fixed))).Add(part(h, t.Params(), t.embedding, t.embedding+1)), end.Log()
+	u, logSlope = linearTails(x, 10, func(x graph.Expr) (y, logSlope graph.Expr) {
+		fixed := x.StopGrad()
+		f := t.integrand(fixed.Repeat(n).Mul(row(x, t.nodes...)), ctx, n)
+		area := f.Mul(row(x, t.weights...)).SumGroups(n).Mul(fixed)
+		end := t.integrand(x, ctx, 1)
+		// The slope in x is the integrand at the end, whatever the quadrature's is.
+		return area.Add(end.Mul(x.Sub(fixed))), end.Log()
+	})
+	return u.Add(part(h, t.Params(), t.embedding, t.embedding+1)), logSlope
 }
 
 // Forward maps noise to data, numerically.
