@@ -6,6 +6,19 @@
 // different dependencies: a network turns what an element may depend on into
 // parameters h, and a [Transformer] maps the element by them.
 //
+// Transformers are [Affine], [Additive], [VolumePreserving]; splines:
+// [RationalQuadratic], [LinearSpline], [QuadraticSpline], [CubicSpline],
+// [LinearRational]; on the circle [CircularSpline] and [Moebius]; and monotone maps
+// computed from data to noise and solved for the other way: [LogisticMixture],
+// [DeepSigmoidal], [DeepDenseSigmoidal], [UMNN], [SumOfSquares], [Bernstein],
+// [Gaussianization]; [SinhArcsinh] has both ways. [PerColumn], [On] and [Flip] make
+// one of others.
+//
+// [Acyclic] layers depend along any directed acyclic graph; [BlockAutoregressive],
+// [Planar], [Radial] and [Sylvester] layers are maps of whole rows. Linear layers are
+// [LU] and the [Matrix] layers. A [Bijection] maps onto a set: positive numbers, an
+// interval, ordered columns, a simplex, Cholesky factors.
+//
 // Constructors take, in this order, parameters, sizes, structure and settings;
 // the zero value of a setting is its default. Mistakes in them are kept in the
 // parameters and returned when a graph is compiled.

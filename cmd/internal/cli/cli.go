@@ -139,7 +139,7 @@ func modelsCommand(streams IO) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			for _, n := range models.Names() {
 				paper, good := models.Describe(n)
-				if _, err := fmt.Fprintf(streams.Out, "%-8s %s\n         %s\n", n, good, paper); err != nil {
+				if _, err := fmt.Fprintf(streams.Out, "%-15s %s\n                %s\n", n, good, paper); err != nil {
 					return err
 				}
 			}
