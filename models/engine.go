@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"sync"
 
 	"gonum.org/v1/gonum/mat"
@@ -93,12 +92,13 @@ func (m *Model) check(task string, x, c mat.Matrix, rows int) error {
 	return finite(task, c, m.schema.Context)
 }
 
+// finite checks that every number is finite, and of the kind of its column.
 func finite(task string, x mat.Matrix, cols []Column) error {
 	r, k := x.Dims()
 	for i := range r {
 		for j := range k {
-			if v := x.At(i, j); math.IsNaN(v) || math.IsInf(v, 0) {
-				return fmt.Errorf("models: %s: row %d, column %q: %v is not a finite number", task, i+1, cols[j].Name, v)
+			if err := cols[j].holds(x.At(i, j)); err != nil {
+				return fmt.Errorf("models: %s: row %d, column %q: %w", task, i+1, cols[j].Name, err)
 			}
 		}
 	}

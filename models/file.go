@@ -80,6 +80,9 @@ func fromFile(f *store.File, kind string) (*Model, error) {
 		if !(c.Scale > 0) || math.IsInf(c.Scale, 0) || !finiteNumber(c.Mean) {
 			return nil, fmt.Errorf("column %q: scaling by %v from %v", c.Name, c.Scale, c.Mean)
 		}
+		if err := c.check(); err != nil {
+			return nil, fmt.Errorf("column %q: %w", c.Name, err)
+		}
 	}
 	return m, nil
 }

@@ -42,7 +42,6 @@ type fit struct {
 	order        []int
 	index        []int
 	orderEpoch   int
-	shift        float64
 	start        time.Time
 	totalSteps   int // 0 if unknown
 	perEpoch     int
@@ -79,6 +78,7 @@ type table struct {
 	sumW    float64
 	columns []Column
 	dim     int
+	shift   float64   // mean NLL in the user's units, less that of standardised rows
 	noisy   []float64 // the batch with dequantising noise
 }
 

@@ -62,6 +62,9 @@ type FitOptions struct {
 	// if neither Steps nor Minutes is given, else never. Negative is never.
 	Patience int
 	Seed     uint64
+	// Kinds says, by the names of columns, which are not just real numbers; the model
+	// keeps it.
+	Kinds map[string]Kind
 	// Dequantise adds uniform noise to columns of few distinct values instead of
 	// refusing them.
 	Dequantise bool

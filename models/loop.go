@@ -299,10 +299,18 @@ func (f *fit) tell(loss, norm, rate float64, n int, validated bool) {
 		left = time.Duration(f.s.Elapsed * (1 - d) / d * float64(time.Second))
 	}
 	f.opts.Progress(Progress{
-		Step: f.s.Step, Steps: f.totalSteps, Epoch: f.s.Epoch, Train: loss + f.shift, Valid: f.s.Valid + f.shift,
-		BestValid: f.s.Best + f.shift, Validated: validated, GradNorm: norm, LearnRate: rate,
+		Step: f.s.Step, Steps: f.totalSteps, Epoch: f.s.Epoch, Train: loss + f.train.shift, Valid: f.s.Valid + f.validShift(),
+		BestValid: f.s.Best + f.validShift(), Validated: validated, GradNorm: norm, LearnRate: rate,
 		RowsPerSecond: float64(f.s.Rows) / max(f.s.Elapsed, 1e-9), Left: left,
 	})
+}
+
+// validShift brings a validation loss to the user's units.
+func (f *fit) validShift() float64 {
+	if f.valid == nil {
+		return 0
+	}
+	return f.valid.shift
 }
 
 // keepBest leaves the best weights in the model.
@@ -319,11 +327,11 @@ func (f *fit) keepBest() {
 
 func (f *fit) report() *Report {
 	r := &Report{
-		Steps: f.s.Step, Epochs: f.s.Epoch, Train: f.s.Train + f.shift, Valid: math.NaN(), BestStep: f.s.BestStep, Rows: f.train.rows,
+		Steps: f.s.Step, Epochs: f.s.Epoch, Train: f.s.Train + f.train.shift, Valid: math.NaN(), BestStep: f.s.BestStep, Rows: f.train.rows,
 		Seconds: f.s.Elapsed, Rewinds: f.s.Rewinds, Stopped: f.s.Done, RowsPerSecond: float64(f.s.Rows) / max(f.s.Elapsed, 1e-9),
 	}
 	if f.valid != nil {
-		r.Valid = f.s.Best + f.shift
+		r.Valid = f.s.Best + f.validShift()
 	}
 	return r
 }

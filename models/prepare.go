@@ -28,7 +28,11 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 		}
 		return rowsOf{x, rows}
 	}
-	cols, err := fitColumns(pick(data.X, trainRows), data.Names, o.Dequantise, false)
+	kinds, err := fitKinds(data.X, data.Names, o.Kinds)
+	if err != nil {
+		return err
+	}
+	cols, err := fitColumns(pick(data.X, trainRows), data.Names, kinds, o.Dequantise, false)
 	if err != nil {
 		return err
 	}
@@ -39,7 +43,7 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 	}
 	schema := Schema{Columns: cols}
 	if m.spec.Context > 0 {
-		if schema.Context, err = fitColumns(pick(data.Context, trainRows), data.ContextNames, false, true); err != nil {
+		if schema.Context, err = fitColumns(pick(data.Context, trainRows), data.ContextNames, nil, false, true); err != nil {
 			return err
 		}
 	}
@@ -142,6 +146,13 @@ func newTable(s Schema, x, c mat.Matrix, w []float64) *table {
 	n, _ := x.Dims()
 	t := &table{rows: n, x: make([]float64, n*len(s.Columns)), w: w, sumW: float64(n), columns: s.Columns, dim: len(s.Columns)}
 	standardise(t.x, x, 0, n, s.Columns)
+	for i := range n {
+		wi := 1.0
+		if w != nil {
+			wi = w[i]
+		}
+		t.shift -= wi * s.logSlope(x, i)
+	}
 	if c != nil {
 		t.c = make([]float64, n*len(s.Context))
 		standardise(t.c, c, 0, n, s.Context)
@@ -152,6 +163,7 @@ func newTable(s Schema, x, c mat.Matrix, w []float64) *table {
 			t.sumW += v
 		}
 	}
+	t.shift /= max(t.sumW, math.SmallestNonzeroFloat64)
 	return t
 }
 
@@ -165,7 +177,6 @@ func (t *table) weight(i int) float64 {
 // compile makes the programs of a step and of validation.
 func (f *fit) compile() error {
 	m := f.m
-	f.shift = m.schema.logScale()
 	m.mu.Lock()
 	m.engines = map[string]*engine{}
 	m.mu.Unlock()

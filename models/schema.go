@@ -4,13 +4,16 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/gonum/mat"
 )
 
-// Column is one column of data and how it is standardised: (x - Mean)/Scale.
+// Column is one column of data, what kind of numbers it has, and how these become
+// numbers on the real line of about unit size: v = (g(x) - Mean)/Scale.
 type Column struct {
-	Name  string  `json:"name"`
+	Name string `json:"name"`
+	Kind
 	Mean  float64 `json:"mean"`
 	Scale float64 `json:"scale"`
 	// Step, if positive, is the width of the uniform noise that is added to the
@@ -24,30 +27,58 @@ type Schema struct {
 	Context []Column `json:"context,omitempty"`
 }
 
-// logScale is Σ log Scale, what a log-density in the user's units is lower by.
-func (s Schema) logScale() float64 {
-	t := 0.0
-	for _, c := range s.Columns {
-		t += math.Log(c.Scale)
-	}
-	return t
-}
-
 // FewValues is the number of distinct values up to which a column of many rows
 // counts as discrete.
 const FewValues = 32
 
+// fitKinds gives the columns the kinds that were asked for, by name, after checking
+// every value against them.
+func fitKinds(x mat.Matrix, names []string, kinds map[string]Kind) ([]Kind, error) {
+	rows, cols := x.Dims()
+	out := make([]Kind, cols)
+	at := map[string]int{}
+	var known []string
+	for j := range cols {
+		at[columnName(names, j)] = j
+		known = append(known, columnName(names, j))
+	}
+	for name, k := range kinds {
+		j, ok := at[name]
+		if !ok {
+			return nil, fmt.Errorf("models: schema: no column %q%s: the columns are %s", name, Nearest(name, known), strings.Join(known, ", "))
+		}
+		if err := k.check(); err != nil {
+			return nil, fmt.Errorf("models: schema: column %q: %w", name, err)
+		}
+		out[j] = k
+		for i := range rows {
+			if err := k.holds(x.At(i, j)); err != nil {
+				return nil, fmt.Errorf("models: row %d, column %q: %w", i+1, name, err)
+			}
+		}
+	}
+	return out, nil
+}
+
+func columnName(names []string, j int) string {
+	if j < len(names) {
+		return names[j]
+	}
+	return fmt.Sprintf("x%d", j+1)
+}
+
 // fitColumns finds mean and standard deviation of each column of x. A constant
 // column, and one of few distinct values unless dequantise says to add noise to
 // such, is an error: the likelihood of a density there has no bound.
-func fitColumns(x mat.Matrix, names []string, dequantise, context bool) ([]Column, error) {
+func fitColumns(x mat.Matrix, names []string, kinds []Kind, dequantise, context bool) ([]Column, error) {
 	rows, cols := x.Dims()
 	out := make([]Column, cols)
 	v := make([]float64, rows)
 	for j := range cols {
-		name := fmt.Sprintf("x%d", j+1)
-		if j < len(names) {
-			name = names[j]
+		name := columnName(names, j)
+		var kind Kind
+		if kinds != nil {
+			kind = kinds[j]
 		}
 		for i := range v {
 			v[i] = x.At(i, j)
@@ -55,9 +86,15 @@ func fitColumns(x mat.Matrix, names []string, dequantise, context bool) ([]Colum
 				return nil, fmt.Errorf("models: row %d, column %q: %v is not a finite number: drop or fill such rows", i+1, name, v[i])
 			}
 		}
-		c, err := fitColumn(v, name, dequantise, context)
+		for i := range v {
+			v[i] = kind.toLine(v[i])
+		}
+		c, err := fitColumn(v, name, dequantise || kind.Of == KindInteger, context)
 		if err != nil {
 			return nil, err
+		}
+		if c.Kind = kind; kind.Of == KindInteger {
+			c.Step = 1
 		}
 		out[j] = c
 	}
@@ -145,7 +182,7 @@ func standardise(dst []float64, x mat.Matrix, lo, hi int, cols []Column) {
 	k := 0
 	for i := lo; i < hi; i++ {
 		for j, c := range cols {
-			dst[k] = (x.At(i, j) - c.Mean) / c.Scale
+			dst[k] = (c.toLine(x.At(i, j)) - c.Mean) / c.Scale
 			k++
 		}
 	}

@@ -36,7 +36,6 @@ func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
 	}
 	s := e.get(m)
 	defer e.pool.Put(s)
-	shift := m.schema.logScale()
 	for lo := 0; lo < rows; lo += chunk {
 		hi := min(lo+chunk, rows)
 		if err := m.load(s, x, context, lo, hi); err != nil {
@@ -49,7 +48,7 @@ func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
 			return err
 		}
 		for i := lo; i < hi; i++ {
-			out[i] -= shift
+			out[i] += m.schema.logSlope(x, i)
 		}
 	}
 	return nil
@@ -95,7 +94,9 @@ func (m *Model) Score(x, context mat.Matrix) (*mat.Dense, error) {
 	out := make([]float64, rows*cols)
 	err = m.stream(e, x, context, rows, 0, 0, []string{"score"}, []int{cols}, func(lo, hi int, b [2][]float64) {
 		for i, v := range b[0][:(hi-lo)*cols] {
-			out[lo*cols+i] = v / m.schema.Columns[i%cols].Scale
+			c := m.schema.Columns[i%cols]
+			_, slope, more := c.slopes(x.At(lo+i/cols, i%cols))
+			out[lo*cols+i] = v/c.Scale*slope + more
 		}
 	})
 	return dense(rows, cols, out), err
@@ -163,15 +164,15 @@ func (m *Model) sample(n int, context mat.Matrix, opts SampleOptions, withLogPro
 		logp = make([]float64, n)
 		outs, widths = append(outs, "logprob"), append(widths, 1)
 	}
-	shift := m.schema.logScale()
+	res := dense(n, d, out)
 	err = m.stream(e, nil, context, n, opts.Seed, opts.FirstRow, outs, widths, func(lo, hi int, b [2][]float64) {
 		for i, v := range b[0][:(hi-lo)*d] {
 			c := m.schema.Columns[i%d]
-			out[lo*d+i] = v*c.Scale + c.Mean
+			out[lo*d+i] = c.fromLine(v*c.Scale + c.Mean)
 		}
 		for i := range logp[min(lo, len(logp)):min(hi, len(logp))] {
-			logp[lo+i] = b[1][i] - shift
+			logp[lo+i] = b[1][i] + m.schema.logSlope(res, lo+i)
 		}
 	})
-	return dense(n, d, out), logp, err
+	return res, logp, err
 }

@@ -260,6 +260,13 @@ func inspect(m *models.Model, w io.Writer) error {
 				label = kind.name
 			}
 			p.f("%-11s %-20s mean %-12.6g scale %-12.6g", label, c.Name, c.Mean, c.Scale)
+			switch c.Of {
+			case "":
+			case models.KindBounded:
+				p.f(" bounded by %g and %g", c.Lo, c.Hi)
+			default:
+				p.f(" %s", c.Of)
+			}
 			if c.Step > 0 {
 				p.f(" dequantised, step %g", c.Step)
 			}

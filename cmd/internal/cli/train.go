@@ -81,6 +81,11 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 	if err != nil {
 		return err
 	}
+	if o.Schema != "" {
+		if o.kinds, err = readSchema(o.Schema); err != nil {
+			return err
+		}
+	}
 	spec := models.Spec{Model: o.Model, Dim: len(d.columns), Context: len(d.context), Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
 		Bins: o.Bins, Bound: o.Bound, Activation: layers.Activation(o.Activation), Dropout: o.Dropout, Mixing: o.Mixing, Norm: o.Norm,
 		Base: o.Base, Tails: o.Tails, Embed: o.Embed, DType: o.DType, Seed: o.Seed}
@@ -116,7 +121,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	}
 	checkpoint := filepath.Join(dir, "checkpoint.safetensors")
 	opts := models.FitOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Batch: o.Batch, LearnRate: o.LearnRate, WeightDecay: o.WeightDecay,
-		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise,
+		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise, Kinds: o.kinds,
 		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: log.step}
 	if _, err := os.Stat(checkpoint); err == nil && o.resume != "" {
 		opts.Resume = true
