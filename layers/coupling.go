@@ -6,44 +6,6 @@ import (
 	"github.com/gorgeflow/gorge/graph"
 )
 
-// Split says which columns of a coupling layer are transformed: Split(dim)[i] is
-// true for those; the others condition them.
-type Split func(dim int) []bool
-
-// Even transforms the columns 1, 3, …, conditioned on 0, 2, ….
-func Even(dim int) []bool { return pattern(dim, func(i int) bool { return i%2 == 1 }) }
-
-// Odd transforms the columns 0, 2, …, conditioned on 1, 3, ….
-func Odd(dim int) []bool { return pattern(dim, func(i int) bool { return i%2 == 0 }) }
-
-// FirstHalf transforms the second half, conditioned on the first.
-func FirstHalf(dim int) []bool { return pattern(dim, func(i int) bool { return i >= (dim+1)/2 }) }
-
-// SecondHalf transforms the first half, conditioned on the second.
-func SecondHalf(dim int) []bool { return pattern(dim, func(i int) bool { return i < (dim+1)/2 }) }
-
-// Transformed transforms the given columns, conditioned on the others.
-func Transformed(columns ...int) Split {
-	return func(dim int) []bool {
-		out := make([]bool, dim)
-		for _, c := range columns {
-			if c < 0 || c >= dim {
-				return nil
-			}
-			out[c] = true
-		}
-		return out
-	}
-}
-
-func pattern(dim int, f func(int) bool) []bool {
-	out := make([]bool, dim)
-	for i := range out {
-		out[i] = f(i)
-	}
-	return out
-}
-
 // Coupling is the coupling layer of Dinh et al. (2017), arXiv:1605.08803, with
 // any transformer τ: with the columns split into A and B,
 //
@@ -173,56 +135,6 @@ func (c *Coupling) join(a, b graph.Expr) graph.Expr {
 		return b.Columns(c.back)
 	}
 	return graph.Concat(a, b).Columns(c.back)
-}
-
-func checkCols(x graph.Expr, dim int, layer string) bool {
-	if x.Node() == nil {
-		return false
-	}
-	if x.Cols() != dim {
-		x.Graph().Fail(layer, "%d columns, the layer was made for %d", x.Cols(), dim)
-		return false
-	}
-	return true
-}
-
-// Elementwise maps each column by a transformer whose parameters are learnt
-// directly and depend on nothing.
-type Elementwise struct {
-	t   Transformer
-	h   *graph.Param
-	dim int
-}
-
-// NewElementwise makes an elementwise layer of dim columns.
-func NewElementwise(p *graph.Params, dim int, t Transformer) *Elementwise {
-	if err := checkTransformer(t); err != nil {
-		p.Fail("layers: elementwise: %w", err)
-		t = Affine{}
-	}
-	var start graph.Init
-	if _, ok := t.(interface{ alike() }); ok { // components that begin alike would stay so
-		start = graph.Gaussian(0.3)
-	}
-	return &Elementwise{at(t, identity(dim)), p.New("parameters", 1, dim*t.Params(), start), dim}
-}
-
-// Forward emits x = τ(u; h).
-func (l *Elementwise) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
-	if !checkCols(u, l.dim, "elementwise") {
-		return u, u
-	}
-	x, s := l.t.Forward(u, u.Graph().Use(l.h).Expand(u.Zeros(l.dim*l.t.Params())))
-	return x, s.SumCols()
-}
-
-// Inverse emits u = τ⁻¹(x; h).
-func (l *Elementwise) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
-	if !checkCols(x, l.dim, "elementwise") {
-		return x, x
-	}
-	u, s := l.t.Inverse(x, x.Graph().Use(l.h).Expand(x.Zeros(l.dim*l.t.Params())))
-	return u, s.SumCols()
 }
 
 // String names the layer in errors and pictures.

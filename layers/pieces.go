@@ -6,8 +6,6 @@ import (
 	"github.com/gorgeflow/gorge/graph"
 )
 
-// What transformers are made of.
-
 // part takes the parameters lo … hi of each element, which has n of them in h.
 func part(h graph.Expr, n, lo, hi int) graph.Expr {
 	var idx []int
@@ -93,24 +91,6 @@ func identityTails(x graph.Expr, bound float64, f func(x graph.Expr) (y, logSlop
 	return inside.Where(y, x), inside.Where(logSlope, x.Zeros(x.Cols()))
 }
 
-// bins is the bin of each element among k whose right edges are given: an
-// indicator of it. The first holds all that lies below, the last all above.
-type bins struct {
-	k   int
-	hot graph.Expr
-}
-
-func findBins(v, right graph.Expr, k int) bins {
-	passed := v.Repeat(k).Less(right).Affine(-1, 1).Mul(row(v, numbered(k, func(i int) float64 { return step(i < k-1) })...))
-	before := make([]int, passed.Cols())
-	for i := range before {
-		before[i] = max(i-1, 0)
-	}
-	reached := passed.Columns(before).Mul(row(v, numbered(k, func(i int) float64 { return step(i > 0) })...)).
-		Add(row(v, numbered(k, func(i int) float64 { return step(i == 0) })...))
-	return bins{k, reached.Sub(passed)}
-}
-
 func step(b bool) float64 {
 	if b {
 		return 1
@@ -118,27 +98,10 @@ func step(b bool) float64 {
 	return 0
 }
 
-// of is the bin's own among k quantities of each element.
-func (b bins) of(q graph.Expr) graph.Expr { return b.hot.Mul(q).SumGroups(b.k) }
-
 // pinned keeps x within an interval that it leaves by rounding alone; its gradient
 // is that of x.
 func pinned(x graph.Expr, lo, hi float64) graph.Expr {
 	return x.Add(x.Clamp(lo, hi).Sub(x).StopGrad())
 }
-
-// Flip turns a transformer round: its Forward is t's Inverse.
-type Flip struct{ T Transformer }
-
-// Params is t's.
-func (f Flip) Params() int { return f.T.Params() }
-
-// Forward is t's Inverse.
-func (f Flip) Forward(u, h graph.Expr) (x, logSlope graph.Expr) { return f.T.Inverse(u, h) }
-
-// Inverse is t's Forward.
-func (f Flip) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) { return f.T.Forward(x, h) }
-
-func (f Flip) check() error { return checkTransformer(f.T) }
 
 func logOf(n int) float64 { return math.Log(float64(n)) }

@@ -1,0 +1,49 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// checkBins checks the settings of a spline.
+func checkBins(bins, least int, bound, min float64) error {
+	switch {
+	case bins < least || bins > 256:
+		return fmt.Errorf("%d bins: want %d to 256", bins, least)
+	case !(bound > 0) || math.IsInf(bound, 0):
+		return fmt.Errorf("bound %v: must be positive", bound)
+	case float64(bins)*min >= 1:
+		return fmt.Errorf("%d bins of at least %v leave no room", bins, min)
+	}
+	return nil
+}
+
+func binsOr(k, d int) int {
+	if k == 0 {
+		return d
+	}
+	return k
+}
+
+// bins is the bin of each element among k whose right edges are given: an
+// indicator of it. The first holds all that lies below, the last all above.
+type bins struct {
+	k   int
+	hot graph.Expr
+}
+
+func findBins(v, right graph.Expr, k int) bins {
+	passed := v.Repeat(k).Less(right).Affine(-1, 1).Mul(row(v, numbered(k, func(i int) float64 { return step(i < k-1) })...))
+	before := make([]int, passed.Cols())
+	for i := range before {
+		before[i] = max(i-1, 0)
+	}
+	reached := passed.Columns(before).Mul(row(v, numbered(k, func(i int) float64 { return step(i > 0) })...)).
+		Add(row(v, numbered(k, func(i int) float64 { return step(i == 0) })...))
+	return bins{k, reached.Sub(passed)}
+}
+
+// of is the bin's own among k quantities of each element.
+func (b bins) of(q graph.Expr) graph.Expr { return b.hot.Mul(q).SumGroups(b.k) }

@@ -1,0 +1,103 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// network is a conditioner, plain or masked. Hidden units are kept sorted by
+// degree, so that masks are staircases and the units of one degree are
+// neighbours: the whole network and its part of one degree are the same code.
+type network struct {
+	Net
+	in, out int
+	lin     []linearLayer
+	context *linearLayer
+	gates   []linearLayer
+	degrees [][]int // of the units of each hidden layer; nil for a plain network
+}
+
+type linearLayer struct {
+	w, b  *graph.Param
+	reach graph.Reach
+}
+
+func newLinear(p *graph.Params, name string, out, in int, gain float64, reach graph.Reach) linearLayer {
+	return linearLayer{p.New(name+".weight", out, in, graph.FanIn(gain)), p.New(name+".bias", 1, out, nil), reach}
+}
+
+// newNetwork makes a plain network from in columns to out.
+func newNetwork(p *graph.Params, in, out, context int, s Net) *network {
+	if s.Circle {
+		in *= 2
+	}
+	return buildNetwork(p, in, out, context, s, nil)
+}
+
+func buildNetwork(p *graph.Params, in, out, context int, s Net, degrees [][]int) *network {
+	if err := s.check(); err != nil {
+		p.Fail("layers: network %w", err)
+		s = Net{}
+	}
+	n := &network{Net: s, in: in, out: out, degrees: degrees}
+	gain := math.Sqrt2
+	if s.Activation == Tanh {
+		gain = 1
+	}
+	widths := s.widths()
+	prev := in
+	for l, h := range widths {
+		g := gain
+		if s.Blocks > 0 && (l == 0 || l%2 == 0) {
+			g = 1
+			if l > 0 {
+				g = 0.1 // blocks start near the identity
+			}
+		}
+		n.lin = append(n.lin, newLinear(p, fmt.Sprintf("hidden%d", l), h, prev, g, n.hiddenReach(l)))
+		prev = h
+	}
+	og := s.OutputGain
+	if og == 0 {
+		og = 0.01
+	}
+	n.lin = append(n.lin, newLinear(p, "output", out, prev, og, n.outputReach()))
+	if context > 0 {
+		c := linearLayer{w: p.New("context.weight", widths[0], context, graph.FanIn(gain))}
+		if s.ActivateContext {
+			c.b = p.New("context.bias", 1, widths[0], nil)
+		}
+		n.context = &c
+		for k := range s.Blocks {
+			if s.GateContext {
+				n.gates = append(n.gates, newLinear(p, fmt.Sprintf("gate%d", k), widths[0], context, 1, nil))
+			}
+		}
+	}
+	return n
+}
+
+// use is the expression of a parameter, zero for none.
+func use(e graph.Expr, p *graph.Param) graph.Expr {
+	if p == nil {
+		return graph.Expr{}
+	}
+	return e.Graph().Use(p)
+}
+
+// apply evaluates the whole network.
+func (n *network) apply(x, c graph.Expr) graph.Expr {
+	s := n.start(x, c)
+	s.advance(-1)
+	return s.output(0, n.out)
+}
+
+func (n *network) drop(h graph.Expr) graph.Expr {
+	if n.Dropout == 0 || h.IsZero() || h.Graph().Mode() != graph.Train {
+		return h
+	}
+	keep := h.Graph().Uniform(h.Cols()).Shift(-n.Dropout).Step()
+	return h.Mul(keep).Scale(1 / (1 - n.Dropout))
+}

@@ -1,0 +1,39 @@
+package layers
+
+// Split says which columns of a coupling layer are transformed: Split(dim)[i] is
+// true for those; the others condition them.
+type Split func(dim int) []bool
+
+// Even transforms the columns 1, 3, …, conditioned on 0, 2, ….
+func Even(dim int) []bool { return pattern(dim, func(i int) bool { return i%2 == 1 }) }
+
+// Odd transforms the columns 0, 2, …, conditioned on 1, 3, ….
+func Odd(dim int) []bool { return pattern(dim, func(i int) bool { return i%2 == 0 }) }
+
+// FirstHalf transforms the second half, conditioned on the first.
+func FirstHalf(dim int) []bool { return pattern(dim, func(i int) bool { return i >= (dim+1)/2 }) }
+
+// SecondHalf transforms the first half, conditioned on the second.
+func SecondHalf(dim int) []bool { return pattern(dim, func(i int) bool { return i < (dim+1)/2 }) }
+
+// Transformed transforms the given columns, conditioned on the others.
+func Transformed(columns ...int) Split {
+	return func(dim int) []bool {
+		out := make([]bool, dim)
+		for _, c := range columns {
+			if c < 0 || c >= dim {
+				return nil
+			}
+			out[c] = true
+		}
+		return out
+	}
+}
+
+func pattern(dim int, f func(int) bool) []bool {
+	out := make([]bool, dim)
+	for i := range out {
+		out[i] = f(i)
+	}
+	return out
+}

@@ -1,0 +1,21 @@
+package layers
+
+import "github.com/gorgeflow/gorge/graph"
+
+// NewSVD makes W = U S V with U and V products of Householder reflections and
+// S = 1e-3 + softplus(s) diagonal. 0 reflections are as many as columns, made even.
+func NewSVD(p *graph.Params, dim, count int) *Matrix {
+	l := newMatrix(p, "svd", dim, true)
+	n := l.dim
+	count = reflections(p, "svd", count, n)
+	u, v := householders(p, "u", count, n), householders(p, "v", count, n)
+	s := p.New("singular_values", 1, n, graph.Fill(inverseSoftplus(1-1e-3)))
+	l.of = func(g *graph.Graph, inverse bool) (w, logDet graph.Expr) {
+		a, b, d := reflect(g.Use(u), count, n), reflect(g.Use(v), count, n), g.Use(s).Softplus().Shift(1e-3)
+		if inverse {
+			return b.Transpose().Mul(d.Recip()).Times(a.Transpose()), d.Log().SumCols()
+		}
+		return a.Mul(d).Times(b), d.Log().SumCols()
+	}
+	return l
+}
