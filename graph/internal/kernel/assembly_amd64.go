@@ -37,6 +37,7 @@ type set[T Float] struct {
 
 	unary    [unaryOps]unaryFunc[T]
 	binary   [binaryOps]binaryFuncs[T]
+	sin, cos circularFunc[T]
 	where    func(dst, c, x, y *T, n int)
 	sum, top func(dst, src *T, count int)
 
@@ -51,14 +52,15 @@ type set[T Float] struct {
 }
 
 type (
-	productFunc[T Float] func(k int, a *T, lda int, b *T, c *T, bias *T, mode int, limits, of *T)
-	dotsFunc[T Float]    func(np int, a *T, astep int, x *T, xstep int, c *T)
-	outerFunc[T Float]   func(np int, a *T, astep int, xt *T, c *T, ldc int, add int)
-	columnFunc[T Float]  func(k int, x, wt *T, ld int, y, bias *T)
-	timesFunc[T Float]   func(k int, a *T, astep int, b *T, ld int, y *T, tail int)
-	unaryFunc[T Float]   func(dst, src *T, n int, a, b T)
-	pairFunc[T Float]    func(dst, x, y *T, n int)
-	lineFunc[T Float]    func(dst, x, y *T, n, xstep, ystep int)
+	productFunc[T Float]  func(k int, a *T, lda int, b *T, c *T, bias *T, mode int, limits, of *T)
+	dotsFunc[T Float]     func(np int, a *T, astep int, x *T, xstep int, c *T)
+	outerFunc[T Float]    func(np int, a *T, astep int, xt *T, c *T, ldc int, add int)
+	columnFunc[T Float]   func(k int, x, wt *T, ld int, y, bias *T)
+	timesFunc[T Float]    func(k int, a *T, astep int, b *T, ld int, y *T, tail int)
+	unaryFunc[T Float]    func(dst, src *T, n int, a, b T)
+	circularFunc[T Float] func(dst, src *T, n int) (left int)
+	pairFunc[T Float]     func(dst, x, y *T, n int)
+	lineFunc[T Float]     func(dst, x, y *T, n, xstep, ystep int)
 
 	// binaryFuncs are the forms of one operation: neighbouring elements, lines,
 	// lines and numbers, numbers and lines.
@@ -87,7 +89,7 @@ var (
 			Min:  {pmin32, lmin32, nmin32, mmin32},
 			Less: {pless32, lless32, nless32, mless32},
 		},
-		where: pwhere32, sum: fsum32, top: ftop32,
+		sin: vsin32, cos: vcos32, where: pwhere32, sum: fsum32, top: ftop32,
 		spline: spline32, splineInverse: splineinv32, splineGrad: splinegrad32,
 		average: average32, sumSquares: sumsq32, sumRows: sumrows32, flip: flip32, peak: peak32,
 	}
@@ -115,7 +117,7 @@ var (
 			Min:  {pmin64, lmin64, nmin64, mmin64},
 			Less: {pless64, lless64, nless64, mless64},
 		},
-		where: pwhere64, sum: fsum64, top: ftop64,
+		sin: vsin64, cos: vcos64, where: pwhere64, sum: fsum64, top: ftop64,
 		spline: spline64, splineInverse: splineinv64, splineGrad: splinegrad64,
 		average: average64, sumSquares: sumsq64, sumRows: sumrows64, flip: flip64, peak: peak64,
 	}

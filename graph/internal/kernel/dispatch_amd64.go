@@ -35,7 +35,12 @@ func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []in
 }
 
 func fastUnary[T Float](op UnaryOp, dst, src []T, a, b T) bool {
-	f := assembly[T]().unary[op]
+	ks := assembly[T]()
+	if c := ks.circular(op); c != nil {
+		fastCircular(c, op, dst, src)
+		return true
+	}
+	f := ks.unary[op]
 	if f != nil && len(dst) > 0 {
 		f(&dst[0], &src[0], len(dst), a, b)
 	}

@@ -180,14 +180,14 @@ store:
 	VMOVUPS      (AX), Z4
 	VCMPPS       $0x0e, Z2, Z4, K1
 	VCMPPS       $0x01, Z3, Z4, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z2, Z0, K1
 	VCMPPS       $0x01, Z3, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VZEROUPPER
 	RET
@@ -489,26 +489,26 @@ store:
 	VMOVUPS      (AX), Z6
 	VCMPPS       $0x0e, Z4, Z6, K1
 	VCMPPS       $0x01, Z5, Z6, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z4, Z0, K1
 	VCMPPS       $0x01, Z5, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z4, Z0, K1
 	VCMPPS       $0x01, Z5, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z4, Z0, K1
 	VCMPPS       $0x01, Z5, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VZEROUPPER
 	RET
@@ -885,38 +885,38 @@ store:
 	VMOVUPS      (AX), Z8
 	VCMPPS       $0x0e, Z6, Z8, K1
 	VCMPPS       $0x01, Z7, Z8, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VZEROUPPER
 	RET
@@ -1372,50 +1372,50 @@ store:
 	VMOVUPS      (AX), Z10
 	VCMPPS       $0x0e, Z8, Z10, K1
 	VCMPPS       $0x01, Z9, Z10, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VZEROUPPER
 	RET
@@ -1946,62 +1946,62 @@ store:
 	VMOVUPS      (AX), Z12
 	VCMPPS       $0x0e, Z10, Z12, K1
 	VCMPPS       $0x01, Z11, Z12, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VZEROUPPER
 	RET
@@ -2607,74 +2607,74 @@ store:
 	VMOVUPS      (AX), Z14
 	VCMPPS       $0x0e, Z12, Z14, K1
 	VCMPPS       $0x01, Z13, Z14, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VMOVUPS      640(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z10, K1, Z0
 	VMOVUPS      Z0, 640(SI)
 	VMOVUPS      704(AX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z11, K1, Z0
 	VMOVUPS      Z0, 704(SI)
 	VZEROUPPER
 	RET
@@ -3358,86 +3358,86 @@ store:
 	VMOVUPS      (AX), Z16
 	VCMPPS       $0x0e, Z14, Z16, K1
 	VCMPPS       $0x01, Z15, Z16, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VMOVUPS      640(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z10, K1, Z0
 	VMOVUPS      Z0, 640(SI)
 	VMOVUPS      704(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z11, K1, Z0
 	VMOVUPS      Z0, 704(SI)
 	VMOVUPS      768(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z12, K1, Z0
 	VMOVUPS      Z0, 768(SI)
 	VMOVUPS      832(AX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z13, K1, Z0
 	VMOVUPS      Z0, 832(SI)
 	VZEROUPPER
 	RET
@@ -4196,98 +4196,98 @@ store:
 	VMOVUPS      (AX), Z18
 	VCMPPS       $0x0e, Z16, Z18, K1
 	VCMPPS       $0x01, Z17, Z18, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VMOVUPS      640(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z10, K1, Z0
 	VMOVUPS      Z0, 640(SI)
 	VMOVUPS      704(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z11, K1, Z0
 	VMOVUPS      Z0, 704(SI)
 	VMOVUPS      768(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z12, K1, Z0
 	VMOVUPS      Z0, 768(SI)
 	VMOVUPS      832(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z13, K1, Z0
 	VMOVUPS      Z0, 832(SI)
 	VMOVUPS      896(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z14, K1, Z0
 	VMOVUPS      Z0, 896(SI)
 	VMOVUPS      960(AX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z15, K1, Z0
 	VMOVUPS      Z0, 960(SI)
 	VZEROUPPER
 	RET
@@ -5121,110 +5121,110 @@ store:
 	VMOVUPS      (AX), Z20
 	VCMPPS       $0x0e, Z18, Z20, K1
 	VCMPPS       $0x01, Z19, Z20, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VMOVUPS      640(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z10, K1, Z0
 	VMOVUPS      Z0, 640(SI)
 	VMOVUPS      704(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z11, K1, Z0
 	VMOVUPS      Z0, 704(SI)
 	VMOVUPS      768(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z12, K1, Z0
 	VMOVUPS      Z0, 768(SI)
 	VMOVUPS      832(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z13, K1, Z0
 	VMOVUPS      Z0, 832(SI)
 	VMOVUPS      896(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z14, K1, Z0
 	VMOVUPS      Z0, 896(SI)
 	VMOVUPS      960(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z15, K1, Z0
 	VMOVUPS      Z0, 960(SI)
 	VMOVUPS      1024(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z16, K1, Z0
 	VMOVUPS      Z0, 1024(SI)
 	VMOVUPS      1088(AX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z17, K1, Z0
 	VMOVUPS      Z0, 1088(SI)
 	VZEROUPPER
 	RET
@@ -6136,122 +6136,122 @@ store:
 	VMOVUPS      (AX), Z22
 	VCMPPS       $0x0e, Z20, Z22, K1
 	VCMPPS       $0x01, Z21, Z22, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VMOVUPS      640(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z10, K1, Z0
 	VMOVUPS      Z0, 640(SI)
 	VMOVUPS      704(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z11, K1, Z0
 	VMOVUPS      Z0, 704(SI)
 	VMOVUPS      768(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z12, K1, Z0
 	VMOVUPS      Z0, 768(SI)
 	VMOVUPS      832(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z13, K1, Z0
 	VMOVUPS      Z0, 832(SI)
 	VMOVUPS      896(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z14, K1, Z0
 	VMOVUPS      Z0, 896(SI)
 	VMOVUPS      960(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z15, K1, Z0
 	VMOVUPS      Z0, 960(SI)
 	VMOVUPS      1024(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z16, K1, Z0
 	VMOVUPS      Z0, 1024(SI)
 	VMOVUPS      1088(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z17, K1, Z0
 	VMOVUPS      Z0, 1088(SI)
 	VMOVUPS      1152(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z18, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z18, K1, Z0
 	VMOVUPS      Z0, 1152(SI)
 	VMOVUPS      1216(AX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z19, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z19, K1, Z0
 	VMOVUPS      Z0, 1216(SI)
 	VZEROUPPER
 	RET
@@ -7238,134 +7238,134 @@ store:
 	VMOVUPS      (AX), Z24
 	VCMPPS       $0x0e, Z22, Z24, K1
 	VCMPPS       $0x01, Z23, Z24, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VMOVUPS      640(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z10, K1, Z0
 	VMOVUPS      Z0, 640(SI)
 	VMOVUPS      704(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z11, K1, Z0
 	VMOVUPS      Z0, 704(SI)
 	VMOVUPS      768(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z12, K1, Z0
 	VMOVUPS      Z0, 768(SI)
 	VMOVUPS      832(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z13, K1, Z0
 	VMOVUPS      Z0, 832(SI)
 	VMOVUPS      896(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z14, K1, Z0
 	VMOVUPS      Z0, 896(SI)
 	VMOVUPS      960(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z15, K1, Z0
 	VMOVUPS      Z0, 960(SI)
 	VMOVUPS      1024(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z16, K1, Z0
 	VMOVUPS      Z0, 1024(SI)
 	VMOVUPS      1088(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z17, K1, Z0
 	VMOVUPS      Z0, 1088(SI)
 	VMOVUPS      1152(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z18, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z18, K1, Z0
 	VMOVUPS      Z0, 1152(SI)
 	VMOVUPS      1216(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z19, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z19, K1, Z0
 	VMOVUPS      Z0, 1216(SI)
 	VMOVUPS      1280(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z20, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z20, K1, Z0
 	VMOVUPS      Z0, 1280(SI)
 	VMOVUPS      1344(AX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z21, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z21, K1, Z0
 	VMOVUPS      Z0, 1344(SI)
 	VZEROUPPER
 	RET
@@ -8427,146 +8427,146 @@ store:
 	VMOVUPS      (AX), Z26
 	VCMPPS       $0x0e, Z24, Z26, K1
 	VCMPPS       $0x01, Z25, Z26, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      64(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z1, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	VMOVUPS      128(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z2, K1, Z0
 	VMOVUPS      Z0, 128(SI)
 	VMOVUPS      192(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z3, K1, Z0
 	VMOVUPS      Z0, 192(SI)
 	VMOVUPS      256(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z4, K1, Z0
 	VMOVUPS      Z0, 256(SI)
 	VMOVUPS      320(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z5, K1, Z0
 	VMOVUPS      Z0, 320(SI)
 	VMOVUPS      384(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z6, K1, Z0
 	VMOVUPS      Z0, 384(SI)
 	VMOVUPS      448(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z7, K1, Z0
 	VMOVUPS      Z0, 448(SI)
 	VMOVUPS      512(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z8, K1, Z0
 	VMOVUPS      Z0, 512(SI)
 	VMOVUPS      576(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z9, K1, Z0
 	VMOVUPS      Z0, 576(SI)
 	VMOVUPS      640(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z10, K1, Z0
 	VMOVUPS      Z0, 640(SI)
 	VMOVUPS      704(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z11, K1, Z0
 	VMOVUPS      Z0, 704(SI)
 	VMOVUPS      768(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z12, K1, Z0
 	VMOVUPS      Z0, 768(SI)
 	VMOVUPS      832(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z13, K1, Z0
 	VMOVUPS      Z0, 832(SI)
 	VMOVUPS      896(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z14, K1, Z0
 	VMOVUPS      Z0, 896(SI)
 	VMOVUPS      960(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z15, K1, Z0
 	VMOVUPS      Z0, 960(SI)
 	VMOVUPS      1024(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z16, K1, Z0
 	VMOVUPS      Z0, 1024(SI)
 	VMOVUPS      1088(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z17, K1, Z0
 	VMOVUPS      Z0, 1088(SI)
 	VMOVUPS      1152(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z18, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z18, K1, Z0
 	VMOVUPS      Z0, 1152(SI)
 	VMOVUPS      1216(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z19, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z19, K1, Z0
 	VMOVUPS      Z0, 1216(SI)
 	VMOVUPS      1280(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z20, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z20, K1, Z0
 	VMOVUPS      Z0, 1280(SI)
 	VMOVUPS      1344(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z21, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z21, K1, Z0
 	VMOVUPS      Z0, 1344(SI)
 	VMOVUPS      1408(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z22, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z22, K1, Z0
 	VMOVUPS      Z0, 1408(SI)
 	VMOVUPS      1472(AX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPS.Z    Z23, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPS.Z    Z23, K1, Z0
 	VMOVUPS      Z0, 1472(SI)
 	VZEROUPPER
 	RET
@@ -9704,14 +9704,14 @@ store:
 	VMOVUPD      (AX), Z4
 	VCMPPD       $0x0e, Z2, Z4, K1
 	VCMPPD       $0x01, Z3, Z4, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z2, Z0, K1
 	VCMPPD       $0x01, Z3, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VZEROUPPER
 	RET
@@ -10013,26 +10013,26 @@ store:
 	VMOVUPD      (AX), Z6
 	VCMPPD       $0x0e, Z4, Z6, K1
 	VCMPPD       $0x01, Z5, Z6, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z4, Z0, K1
 	VCMPPD       $0x01, Z5, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z4, Z0, K1
 	VCMPPD       $0x01, Z5, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z4, Z0, K1
 	VCMPPD       $0x01, Z5, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VZEROUPPER
 	RET
@@ -10409,38 +10409,38 @@ store:
 	VMOVUPD      (AX), Z8
 	VCMPPD       $0x0e, Z6, Z8, K1
 	VCMPPD       $0x01, Z7, Z8, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VZEROUPPER
 	RET
@@ -10896,50 +10896,50 @@ store:
 	VMOVUPD      (AX), Z10
 	VCMPPD       $0x0e, Z8, Z10, K1
 	VCMPPD       $0x01, Z9, Z10, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VZEROUPPER
 	RET
@@ -11470,62 +11470,62 @@ store:
 	VMOVUPD      (AX), Z12
 	VCMPPD       $0x0e, Z10, Z12, K1
 	VCMPPD       $0x01, Z11, Z12, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VZEROUPPER
 	RET
@@ -12131,74 +12131,74 @@ store:
 	VMOVUPD      (AX), Z14
 	VCMPPD       $0x0e, Z12, Z14, K1
 	VCMPPD       $0x01, Z13, Z14, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VMOVUPD      640(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z10, K1, Z0
 	VMOVUPD      Z0, 640(SI)
 	VMOVUPD      704(AX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z11, K1, Z0
 	VMOVUPD      Z0, 704(SI)
 	VZEROUPPER
 	RET
@@ -12882,86 +12882,86 @@ store:
 	VMOVUPD      (AX), Z16
 	VCMPPD       $0x0e, Z14, Z16, K1
 	VCMPPD       $0x01, Z15, Z16, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VMOVUPD      640(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z10, K1, Z0
 	VMOVUPD      Z0, 640(SI)
 	VMOVUPD      704(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z11, K1, Z0
 	VMOVUPD      Z0, 704(SI)
 	VMOVUPD      768(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z12, K1, Z0
 	VMOVUPD      Z0, 768(SI)
 	VMOVUPD      832(AX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z13, K1, Z0
 	VMOVUPD      Z0, 832(SI)
 	VZEROUPPER
 	RET
@@ -13720,98 +13720,98 @@ store:
 	VMOVUPD      (AX), Z18
 	VCMPPD       $0x0e, Z16, Z18, K1
 	VCMPPD       $0x01, Z17, Z18, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VMOVUPD      640(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z10, K1, Z0
 	VMOVUPD      Z0, 640(SI)
 	VMOVUPD      704(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z11, K1, Z0
 	VMOVUPD      Z0, 704(SI)
 	VMOVUPD      768(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z12, K1, Z0
 	VMOVUPD      Z0, 768(SI)
 	VMOVUPD      832(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z13, K1, Z0
 	VMOVUPD      Z0, 832(SI)
 	VMOVUPD      896(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z14, K1, Z0
 	VMOVUPD      Z0, 896(SI)
 	VMOVUPD      960(AX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z15, K1, Z0
 	VMOVUPD      Z0, 960(SI)
 	VZEROUPPER
 	RET
@@ -14645,110 +14645,110 @@ store:
 	VMOVUPD      (AX), Z20
 	VCMPPD       $0x0e, Z18, Z20, K1
 	VCMPPD       $0x01, Z19, Z20, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VMOVUPD      640(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z10, K1, Z0
 	VMOVUPD      Z0, 640(SI)
 	VMOVUPD      704(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z11, K1, Z0
 	VMOVUPD      Z0, 704(SI)
 	VMOVUPD      768(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z12, K1, Z0
 	VMOVUPD      Z0, 768(SI)
 	VMOVUPD      832(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z13, K1, Z0
 	VMOVUPD      Z0, 832(SI)
 	VMOVUPD      896(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z14, K1, Z0
 	VMOVUPD      Z0, 896(SI)
 	VMOVUPD      960(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z15, K1, Z0
 	VMOVUPD      Z0, 960(SI)
 	VMOVUPD      1024(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z16, K1, Z0
 	VMOVUPD      Z0, 1024(SI)
 	VMOVUPD      1088(AX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z17, K1, Z0
 	VMOVUPD      Z0, 1088(SI)
 	VZEROUPPER
 	RET
@@ -15660,122 +15660,122 @@ store:
 	VMOVUPD      (AX), Z22
 	VCMPPD       $0x0e, Z20, Z22, K1
 	VCMPPD       $0x01, Z21, Z22, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VMOVUPD      640(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z10, K1, Z0
 	VMOVUPD      Z0, 640(SI)
 	VMOVUPD      704(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z11, K1, Z0
 	VMOVUPD      Z0, 704(SI)
 	VMOVUPD      768(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z12, K1, Z0
 	VMOVUPD      Z0, 768(SI)
 	VMOVUPD      832(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z13, K1, Z0
 	VMOVUPD      Z0, 832(SI)
 	VMOVUPD      896(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z14, K1, Z0
 	VMOVUPD      Z0, 896(SI)
 	VMOVUPD      960(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z15, K1, Z0
 	VMOVUPD      Z0, 960(SI)
 	VMOVUPD      1024(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z16, K1, Z0
 	VMOVUPD      Z0, 1024(SI)
 	VMOVUPD      1088(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z17, K1, Z0
 	VMOVUPD      Z0, 1088(SI)
 	VMOVUPD      1152(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z18, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z18, K1, Z0
 	VMOVUPD      Z0, 1152(SI)
 	VMOVUPD      1216(AX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z19, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z19, K1, Z0
 	VMOVUPD      Z0, 1216(SI)
 	VZEROUPPER
 	RET
@@ -16762,134 +16762,134 @@ store:
 	VMOVUPD      (AX), Z24
 	VCMPPD       $0x0e, Z22, Z24, K1
 	VCMPPD       $0x01, Z23, Z24, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VMOVUPD      640(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z10, K1, Z0
 	VMOVUPD      Z0, 640(SI)
 	VMOVUPD      704(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z11, K1, Z0
 	VMOVUPD      Z0, 704(SI)
 	VMOVUPD      768(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z12, K1, Z0
 	VMOVUPD      Z0, 768(SI)
 	VMOVUPD      832(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z13, K1, Z0
 	VMOVUPD      Z0, 832(SI)
 	VMOVUPD      896(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z14, K1, Z0
 	VMOVUPD      Z0, 896(SI)
 	VMOVUPD      960(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z15, K1, Z0
 	VMOVUPD      Z0, 960(SI)
 	VMOVUPD      1024(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z16, K1, Z0
 	VMOVUPD      Z0, 1024(SI)
 	VMOVUPD      1088(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z17, K1, Z0
 	VMOVUPD      Z0, 1088(SI)
 	VMOVUPD      1152(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z18, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z18, K1, Z0
 	VMOVUPD      Z0, 1152(SI)
 	VMOVUPD      1216(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z19, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z19, K1, Z0
 	VMOVUPD      Z0, 1216(SI)
 	VMOVUPD      1280(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z20, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z20, K1, Z0
 	VMOVUPD      Z0, 1280(SI)
 	VMOVUPD      1344(AX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z21, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z21, K1, Z0
 	VMOVUPD      Z0, 1344(SI)
 	VZEROUPPER
 	RET
@@ -17951,146 +17951,146 @@ store:
 	VMOVUPD      (AX), Z26
 	VCMPPD       $0x0e, Z24, Z26, K1
 	VCMPPD       $0x01, Z25, Z26, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z0, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z0, K1, Z0
 	VMOVUPD      Z0, (SI)
 	VMOVUPD      64(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z1, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z1, K1, Z0
 	VMOVUPD      Z0, 64(SI)
 	VMOVUPD      128(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z2, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z2, K1, Z0
 	VMOVUPD      Z0, 128(SI)
 	VMOVUPD      192(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z3, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z3, K1, Z0
 	VMOVUPD      Z0, 192(SI)
 	VMOVUPD      256(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z4, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z4, K1, Z0
 	VMOVUPD      Z0, 256(SI)
 	VMOVUPD      320(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z5, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z5, K1, Z0
 	VMOVUPD      Z0, 320(SI)
 	VMOVUPD      384(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z6, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z6, K1, Z0
 	VMOVUPD      Z0, 384(SI)
 	VMOVUPD      448(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z7, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z7, K1, Z0
 	VMOVUPD      Z0, 448(SI)
 	VMOVUPD      512(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z8, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z8, K1, Z0
 	VMOVUPD      Z0, 512(SI)
 	VMOVUPD      576(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z9, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z9, K1, Z0
 	VMOVUPD      Z0, 576(SI)
 	VMOVUPD      640(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z10, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z10, K1, Z0
 	VMOVUPD      Z0, 640(SI)
 	VMOVUPD      704(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z11, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z11, K1, Z0
 	VMOVUPD      Z0, 704(SI)
 	VMOVUPD      768(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z12, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z12, K1, Z0
 	VMOVUPD      Z0, 768(SI)
 	VMOVUPD      832(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z13, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z13, K1, Z0
 	VMOVUPD      Z0, 832(SI)
 	VMOVUPD      896(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z14, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z14, K1, Z0
 	VMOVUPD      Z0, 896(SI)
 	VMOVUPD      960(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z15, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z15, K1, Z0
 	VMOVUPD      Z0, 960(SI)
 	VMOVUPD      1024(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z16, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z16, K1, Z0
 	VMOVUPD      Z0, 1024(SI)
 	VMOVUPD      1088(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z17, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z17, K1, Z0
 	VMOVUPD      Z0, 1088(SI)
 	VMOVUPD      1152(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z18, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z18, K1, Z0
 	VMOVUPD      Z0, 1152(SI)
 	VMOVUPD      1216(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z19, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z19, K1, Z0
 	VMOVUPD      Z0, 1216(SI)
 	VMOVUPD      1280(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z20, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z20, K1, Z0
 	VMOVUPD      Z0, 1280(SI)
 	VMOVUPD      1344(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z21, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z21, K1, Z0
 	VMOVUPD      Z0, 1344(SI)
 	VMOVUPD      1408(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z22, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z22, K1, Z0
 	VMOVUPD      Z0, 1408(SI)
 	VMOVUPD      1472(AX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
-	KANDW        K1, K2, K2
-	VMOVAPD.Z    Z23, K2, Z0
+	KANDW        K2, K1, K1
+	VMOVAPD.Z    Z23, K1, Z0
 	VMOVUPD      Z0, 1472(SI)
 	VZEROUPPER
 	RET

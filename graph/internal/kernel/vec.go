@@ -145,9 +145,9 @@ func (op UnaryOp) Of(x, a, b float64) float64 {
 	case Erf:
 		return math.Erf(x)
 	case Sin:
-		return math.Sin(x)
+		return sinOf(x)
 	case Cos:
-		return math.Cos(x)
+		return cosOf(x)
 	case Sqrt:
 		return math.Sqrt(x)
 	case Square:

@@ -11,7 +11,7 @@ import (
 )
 
 // vectorOps are the functions that assembly computes by its own formulas.
-var vectorOps = map[string]UnaryOp{"exp": Exp, "expm1": Expm1, "log": Log, "log1p": Log1p, "tanh": Tanh, "sigmoid": Sigmoid, "softplus": Softplus, "erf": Erf}
+var vectorOps = map[string]UnaryOp{"exp": Exp, "expm1": Expm1, "log": Log, "log1p": Log1p, "tanh": Tanh, "sigmoid": Sigmoid, "softplus": Softplus, "erf": Erf, "sin": Sin, "cos": Cos}
 
 // arguments are special values, a sweep over magnitudes, and random numbers.
 func arguments[T Float](rng *rand.Rand) []T {
@@ -44,14 +44,17 @@ func ulps[T Float](got T, want float64) float64 {
 		}
 		return math.Inf(1)
 	}
-	unit := math.SmallestNonzeroFloat64
-	digits := 52
+	return math.Abs(float64(got)-want) / lastPlace[T](want)
+}
+
+// lastPlace is the worth of T's last digit at v.
+func lastPlace[T Float](v float64) float64 {
+	unit, digits := math.SmallestNonzeroFloat64, 52
 	if single[T]() {
 		unit, digits = math.SmallestNonzeroFloat32, 23
 	}
-	_, e := math.Frexp(want)
-	unit = math.Max(unit, math.Ldexp(1, e-1-digits))
-	return math.Abs(float64(got)-want) / unit
+	_, e := math.Frexp(v)
+	return math.Max(unit, math.Ldexp(1, e-1-digits))
 }
 
 func testFunctions[T Float](t *testing.T, bound float64) {

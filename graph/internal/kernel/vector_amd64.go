@@ -62,6 +62,12 @@ func vclamp32(dst *float32, src *float32, n int, a float32, b float32)
 func vinside32(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
+func vsin32(dst *float32, src *float32, n int) int
+
+//go:noescape
+func vcos32(dst *float32, src *float32, n int) int
+
+//go:noescape
 func padd32(dst *float32, x *float32, y *float32, n int)
 
 //go:noescape
@@ -210,6 +216,12 @@ func vclamp64(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func vinside64(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func vsin64(dst *float64, src *float64, n int) int
+
+//go:noescape
+func vcos64(dst *float64, src *float64, n int) int
 
 //go:noescape
 func padd64(dst *float64, x *float64, y *float64, n int)

@@ -36,21 +36,26 @@ var unaryOps = []struct {
 	{"clamp", func(v, a, b vec) vec { return b.min(a.max(v)) }},
 	{"inside", func(v, a, b vec) vec {
 		k, one := v.compare(greater, a), v.e.all(1)
-		l := v.compare(less, b)
-		KANDW(k, l, l)
-		return one.only(l)
+		return one.only(k.and(v.compare(less, b)))
 	}},
 }
 
 // each runs body over n elements at the pointers: whole vectors, then what is
 // left, by a mask. body gets a way to load a pointer's vector and to store one.
 func each(e element, n Register, ptrs []Register, body func(load func(Register) vec, store func(vec, Register))) {
+	sweep(e, n, ptrs, body)
+	VZEROUPPER()
+	RET()
+}
+
+// sweep is each without the end of the function.
+func sweep(e element, n Register, ptrs []Register, body func(load func(Register) vec, store func(vec, Register))) {
 	CMPQ(n, Imm(uint64(e.lanes())))
 	JLT(LabelRef("tail"))
 	Label("loop")
 	body(func(p Register) vec { return e.loadVec(Mem{Base: p}) }, func(v vec, p Register) { v.store(Mem{Base: p}) })
 	for _, p := range ptrs {
-		ADDQ(Imm(64), p)
+		ADDQ(Imm(uint64(e.width())), p)
 	}
 	SUBQ(Imm(uint64(e.lanes())), n)
 	CMPQ(n, Imm(uint64(e.lanes())))
@@ -58,16 +63,9 @@ func each(e element, n Register, ptrs []Register, body func(load func(Register) 
 	Label("tail")
 	TESTQ(n, n)
 	JZ(LabelRef("end"))
-	ones, k := GP64(), K()
-	MOVQ(U32(1), ones)
-	MOVQ(n, RCX)
-	SHLQ(CL, ones)
-	DECQ(ones)
-	KMOVW(ones.As32(), k)
-	body(func(p Register) vec { return e.loadTail(Mem{Base: p}, k) }, func(v vec, p Register) { v.storeTail(Mem{Base: p}, k) })
+	k := e.first(n)
+	body(func(p Register) vec { return e.loadOnly(Mem{Base: p}, k) }, func(v vec, p Register) { v.storeOnly(Mem{Base: p}, k) })
 	Label("end")
-	VZEROUPPER()
-	RET()
 }
 
 func elementwise(e element) {
@@ -83,6 +81,8 @@ func elementwise(e element) {
 			store(o.f(load(src), a, b), dst)
 		})
 	}
+	circular(e, "sin", false)
+	circular(e, "cos", true)
 	for _, o := range binaryOps {
 		pairs(e, o.name, o.f)
 		lines(e, o.name, o.f)
@@ -118,7 +118,7 @@ var binaryOps = []struct {
 
 // orNaN makes v the first argument where that is no number; the instruction
 // itself gives the second.
-func orNaN(x, v vec) vec { return v.pick(x.compare(3, x), x) }
+func orNaN(x, v vec) vec { return v.pick(x.compare(unknown, x), x) }
 
 // pairs works on n neighbouring elements.
 func pairs(e element, name string, f func(x, y vec) vec) {
@@ -193,7 +193,7 @@ func blend(e element) {
 	dst, c, n := Load(Param("dst"), GP64()), Load(Param("c"), GP64()), Load(Param("n"), GP64())
 	x, y := Load(Param("x"), GP64()), Load(Param("y"), GP64())
 	each(e, n, []Register{dst, c, x, y}, func(load func(Register) vec, store func(vec, Register)) {
-		k := load(c).comparec(4, 0) // not equal, true for NaN
+		k := load(c).comparec(unlike, 0)
 		store(load(y).pick(k, load(x)), dst)
 	})
 }

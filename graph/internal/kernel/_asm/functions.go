@@ -81,13 +81,43 @@ func (v vec) expm1() vec {
 	return out
 }
 
-// logParts writes v = 2^k (1+f), 1+f in [0.75, 1.5).
-func (v vec) logParts() (k, f vec) {
+// logParts writes v = 2^k (1+f), 1+f in [0.75, 1.5). What is negative or no number
+// gives no number; zero, infinities and, unless tiny, subnormals anything.
+func (v vec) logParts(tiny bool) (k, f vec) {
+	if v.e.half {
+		return v.logParts2(tiny)
+	}
 	m, e, em := v.e.vec(), v.e.vec(), v.e.vec()
 	byType(v.e, VGETMANTPS, VGETMANTPD)(Imm(0x0b), v.r, m.r)
 	byType(v.e, VGETEXPPS, VGETEXPPD)(v.r, e.r)
 	byType(v.e, VGETEXPPS, VGETEXPPD)(m.r, em.r)
 	return e.sub(em), m.addc(-1)
+}
+
+// logParts2 is logParts for AVX2: the exponent is what stands before the digits
+// after adding the distance from 0.75 to 1.
+func (v vec) logParts2(tiny bool) (k, f vec) {
+	e, d, u := v.e, v.e.digits(), v
+	var small mask
+	if tiny {
+		small = v.comparec(less, math.Ldexp(1, 1-int(e.bias())))
+		u = v.pick(small, v.mulc(math.Ldexp(1, int(d)+1)))
+	}
+	t := u.plus(e.bits(1) - e.bits(0.75))
+	k = t.shiftRight(d).orc(e.bits(math.Ldexp(1, int(d)))).addc(-math.Ldexp(1, int(d)) - e.bias())
+	if tiny {
+		k = k.sub(e.all(float64(d + 1)).only(small))
+	}
+	k.put(v.comparec(notAtLeast, 0), e.spread(e.pattern(e.bits(math.NaN()))))
+	return k, t.andc(1<<d - 1).plus(e.bits(0.75)).addc(-1)
+}
+
+// bits is the pattern of a number.
+func (e element) bits(x float64) uint64 {
+	if e.size == 4 {
+		return uint64(math.Float32bits(float32(x)))
+	}
+	return math.Float64bits(x)
 }
 
 // logSum is k log 2 + log(1+f) with 1+f in [0.75, 1.5), by the series of
@@ -114,7 +144,7 @@ func logSum(k, f vec) vec {
 
 // log is the natural logarithm.
 func (v vec) log() vec {
-	k, f := v.logParts()
+	k, f := v.logParts(true)
 	out := logSum(k, f)
 	out.put(v.comparec(equal, 0), v.e.all(math.Inf(-1)))
 	out.put(v.comparec(equal, math.Inf(1)), v)
@@ -125,7 +155,7 @@ func (v vec) log() vec {
 func (v vec) log1p() vec {
 	u := v.addc(1)
 	c := v.sub(u.addc(-1)).div(u)
-	k, f := u.logParts()
+	k, f := u.logParts(false)
 	out := logSum(k, f).add(c)
 	out.put(u.comparec(equal, 0), v.e.all(math.Inf(-1)))
 	out.put(v.comparec(equal, math.Inf(1)), v)

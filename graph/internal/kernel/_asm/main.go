@@ -14,6 +14,7 @@ import (
 type element struct {
 	name, goType string
 	size         int
+	half         bool // vectors of 32 bytes, for AVX2
 	load         func(m, z Op)
 	broadcast    func(m, z Op)
 	fma          func(x, y, z Op)
@@ -21,9 +22,9 @@ type element struct {
 }
 
 var elements = []element{
-	{"32", "float32", 4, func(m, z Op) { VMOVUPS(m, z) }, func(m, z Op) { VBROADCASTSS(m, z) },
+	{"32", "float32", 4, false, func(m, z Op) { VMOVUPS(m, z) }, func(m, z Op) { VBROADCASTSS(m, z) },
 		func(x, y, z Op) { VFMADD231PS(x, y, z) }, func(x, y, z Op) { VADDPS(x, y, z) }},
-	{"64", "float64", 8, func(m, z Op) { VMOVUPD(m, z) }, func(m, z Op) { VBROADCASTSD(m, z) },
+	{"64", "float64", 8, false, func(m, z Op) { VMOVUPD(m, z) }, func(m, z Op) { VBROADCASTSD(m, z) },
 		func(x, y, z Op) { VFMADD231PD(x, y, z) }, func(x, y, z Op) { VADDPD(x, y, z) }},
 }
 
@@ -191,8 +192,7 @@ func product(e element, mr int, trans bool) {
 			for half, z := range acc[i] {
 				y := e.loadVec(Mem{Base: of, Disp: i*panelBytes + 64*half})
 				above, within := y.compare(greater, lo), y.compare(less, hi)
-				KANDW(above, within, within)
-				vec{e, z}.only(within).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
+				vec{e, z}.only(above.and(within)).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
 			}
 		}
 	} else {

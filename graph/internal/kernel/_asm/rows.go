@@ -252,13 +252,8 @@ func sumSquares(e element) {
 	Label("tail")
 	TESTQ(n, n)
 	JZ(LabelRef("end"))
-	ones, k := GP64(), K()
-	MOVQ(U32(1), ones)
-	MOVQ(n, RCX)
-	SHLQ(CL, ones)
-	DECQ(ones)
-	KMOVW(ones.As32(), k)
-	sum(e.loadTail(Mem{Base: x}, k))
+	k := e.first(n)
+	sum(e.loadOnly(Mem{Base: x}, k))
 	Label("end")
 	r := s.add(t).total()
 	Store(r, ReturnIndex(0))
@@ -305,8 +300,8 @@ func rowTimes(e element, nv int) {
 	Pragma("noescape")
 	k, a, step := Load(Param("k"), GP64()), Load(Param("a"), GP64()), Load(Param("astep"), GP64())
 	b, ld, y := Load(Param("b"), GP64()), Load(Param("ld"), GP64()), Load(Param("y"), GP64())
-	tail, mask := Load(Param("tail"), GP64()), K()
-	KMOVW(tail.(GPVirtual).As32(), mask)
+	tail, mask := Load(Param("tail"), GP64()), e.mask()
+	KMOVW(tail.(GPVirtual).As32(), mask.r)
 	acc := make([]vec, nv)
 	for i := range acc {
 		acc[i] = e.zero()
@@ -317,7 +312,7 @@ func rowTimes(e element, nv int) {
 	v := e.spread(Mem{Base: a})
 	for i := range acc {
 		if i == nv-1 {
-			e.fma(e.loadTail(Mem{Base: b, Disp: 64 * i}, mask).r, v.r, acc[i].r)
+			e.fma(e.loadOnly(Mem{Base: b, Disp: 64 * i}, mask).r, v.r, acc[i].r)
 		} else {
 			e.fma(Mem{Base: b, Disp: 64 * i}, v.r, acc[i].r)
 		}
@@ -329,7 +324,7 @@ func rowTimes(e element, nv int) {
 	Label("store")
 	for i := range acc {
 		if i == nv-1 {
-			acc[i].storeTail(Mem{Base: y, Disp: 64 * i}, mask)
+			acc[i].storeOnly(Mem{Base: y, Disp: 64 * i}, mask)
 		} else {
 			acc[i].store(Mem{Base: y, Disp: 64 * i})
 		}

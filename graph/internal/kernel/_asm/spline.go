@@ -31,7 +31,7 @@ func (e element) argument(name string) vec { return e.loadVec(Mem{Base: Load(Par
 type bin struct {
 	x, y, dx, dy vec
 	raw0, raw1   vec // raw slopes at the ends
-	first, last  Register
+	first, last  mask
 	at           vec // number of the bin
 	iw, ih       vec // free size over the sum of exponentials
 }
@@ -134,7 +134,7 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 
 // slope is least + softplus(raw + shift), or least + exp(raw) where exponential,
 // and one where edge; with its derivative in raw where wanted.
-func (a splineArgs) slope(e element, raw vec, edge Register, label string, grad bool) (d, dd vec) {
+func (a splineArgs) slope(e element, raw vec, edge mask, label string, grad bool) (d, dd vec) {
 	d, dd = e.vec(), e.vec()
 	exponential := Load(Param("exponential"), GP64())
 	TESTQ(exponential, exponential)
