@@ -23,6 +23,7 @@ var bases = map[string]func(p *graph.Params, dim int) flows.Base{
 	"mixture":  func(p *graph.Params, dim int) flows.Base { return flows.NewMixture(p, dim, 3) },
 	"full":     func(p *graph.Params, dim int) flows.Base { return flows.NewFullNormal(p, dim) },
 	"low rank": func(p *graph.Params, dim int) flows.Base { return flows.NewLowRankNormal(p, dim, 1) },
+	"logistic": func(p *graph.Params, dim int) flows.Base { return flows.NewLogistic(p, dim) },
 	"tails":    func(p *graph.Params, dim int) flows.Base { return flows.NewLearnableTails(p, dim) },
 }
 

@@ -55,4 +55,21 @@
 //
 // Permutations and linear maps between such layers let every column condition
 // every other.
+//
+// # Layers that forget
+//
+// Not every layer need be invertible (Nielsen et al. 2020, arXiv:2007.02731). Let f be a
+// function that forgets r: columns, signs, the part of a number behind the point. On the
+// way back r is drawn from a density q(r | f). If f is on the way from data to noise,
+//
+//	u = f(x),   log p(x) = log p_u(u) + log q(r | u)
+//
+// is exact. If f is on the way from noise to data, x = f(u), then p(x) is an integral
+// over all that f takes to x, and what r adds to the data is drawn:
+//
+//	u = (x, r),   r ~ q(r | x),   log p(x) ≥ E log p_u(u) - log q(r | x)
+//
+// The bound is the nearer the more alike q is to what is likely of u given x, by maximum
+// likelihood along with the rest. A [Surjection] is such a layer, with log q or -log q in
+// the place of the log-determinant; [Flow.Bound] tells which of the two a flow is.
 package flows

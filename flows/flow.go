@@ -15,6 +15,21 @@ type Layer interface {
 	Inverse(x, context graph.Expr) (u, logDet graph.Expr)
 }
 
+// Surjection is a layer that is not invertible: of its two directions one is a
+// function that forgets, and the other draws what was forgotten (Nielsen et al.
+// 2020, arXiv:2007.02731). With f the function and r what it forgets, the logDet
+// of the function is log q(r | f), that of the drawing direction -log q(r | f):
+// they are each other's negative at the same rows, as in any layer.
+//
+// If Inverse is the function, the density of the flow stays exact. If Inverse
+// draws, then what it emits is right on average as a density, so that its logarithm
+// is on average a lower bound; see [Flow.Bound].
+type Surjection interface {
+	Layer
+	// Random says which directions draw noise; neither, in a bijection.
+	Random() (forward, inverse bool)
+}
+
 // Base is the density of the noise.
 type Base interface {
 	// Dim is the number of columns.
@@ -39,7 +54,7 @@ type Embedding interface {
 	Apply(context graph.Expr) graph.Expr
 }
 
-var _ Layer = (*Flow)(nil)
+var _ Surjection = (*Flow)(nil)
 
 // New stacks layers on a base.
 func New(base Base, layers ...Layer) *Flow { return &Flow{base: base, layers: layers} }
@@ -56,6 +71,30 @@ func (f *Flow) Base() Base { return f.base }
 
 // Layers returns the layers in the order of sampling.
 func (f *Flow) Layers() []Layer { return f.layers }
+
+// Random says which directions draw noise in one of the layers.
+func (f *Flow) Random() (forward, inverse bool) {
+	for _, l := range f.layers {
+		if s, ok := l.(Surjection); ok {
+			a, b := s.Random()
+			forward, inverse = forward || a, inverse || b
+		}
+	}
+	return forward, inverse
+}
+
+// Bound reports whether [Flow.LogProb] is a lower bound: a layer's Inverse draws
+// noise, and with it
+//
+//	E exp LogProb(x) = p(x),   E LogProb(x) ≤ log p(x)
+//
+// over the noise. The logarithm of a mean of exp LogProb over several draws is
+// nearer the log-density the more of them there are (Burda et al. 2016,
+// arXiv:1509.00519).
+func (f *Flow) Bound() bool {
+	_, inverse := f.Random()
+	return inverse
+}
 
 // Forward emits x = T_K(… T_1(u)): the log-determinants add up.
 func (f *Flow) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
@@ -121,9 +160,12 @@ func (f *Flow) context(c graph.Expr) graph.Expr {
 }
 
 // LogProb emits log p(x) = log p_u(T⁻¹(x)) + log|det J_T⁻¹(x)| in nats, one per
-// row.
+// row; a draw of a lower bound, if [Flow.Bound] says so.
 func (f *Flow) LogProb(x, context graph.Expr) graph.Expr {
-	c := f.context(context)
+	return f.logProb(x, f.context(context))
+}
+
+func (f *Flow) logProb(x, c graph.Expr) graph.Expr {
 	u, logDet := f.inverse(x, c)
 	return f.baseLogProb(u, c).Add(logDet)
 }
@@ -132,7 +174,13 @@ func (f *Flow) baseLogProb(u, c graph.Expr) (lp graph.Expr) {
 	if u.Graph() == nil {
 		return u
 	}
-	u.Graph().In("base", func() { lp = f.base.LogProb(u, c) })
+	u.Graph().In("base", func() {
+		if u.Node() != nil && u.Cols() != f.base.Dim() {
+			lp = u.Graph().Fail("base", "the layers leave %d columns, the base was made for %d", u.Cols(), f.base.Dim())
+			return
+		}
+		lp = f.base.LogProb(u, c)
+	})
 	return lp
 }
 
@@ -143,10 +191,15 @@ func (f *Flow) Sample(g *graph.Graph, context graph.Expr, temperature float64) g
 	return x
 }
 
-// SampleLogProb emits samples and log p of them in one pass.
+// SampleLogProb emits samples and log p of them in one pass. Where log p is a lower
+// bound it takes another: the noise that made a sample says more of it than noise
+// drawn for it would, and would give no lower bound.
 func (f *Flow) SampleLogProb(g *graph.Graph, context graph.Expr, temperature float64) (x, logProb graph.Expr) {
 	c := f.context(context)
 	u := f.base.Sample(g, c, temperature)
 	x, logDet := f.forward(u, c)
+	if f.Bound() {
+		return x, f.logProb(x, c)
+	}
 	return x, f.baseLogProb(u, c).Sub(logDet)
 }

@@ -19,6 +19,12 @@
 // [LU] and the [Matrix] layers. A [Bijection] maps onto a set: positive numbers, an
 // interval, ordered columns, a simplex, Cholesky factors.
 //
+// [Slice], [Abs] and [Max] are surjections: on the way from data to noise they forget
+// columns, signs, or which column was the largest, and on the way back draw them.
+// Turned round by [Invert], the first of them as [NewAugment], they add what is drawn
+// to the data; [UniformDequantize] and [VariationalDequantize] so add noise to whole
+// numbers. Densities are then lower bounds; see flows.Surjection.
+//
 // Constructors take, in this order, parameters, sizes, structure and settings;
 // the zero value of a setting is its default. Mistakes in them are kept in the
 // parameters and returned when a graph is compiled.
