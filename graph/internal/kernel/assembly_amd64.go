@@ -21,8 +21,12 @@ var (
 	useAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 )
 
-// maxTile is the most features that a register tile has.
-const maxTile = 12
+// maxTile is the most features that a register tile has, pairTile that of one
+// that is two panels wide.
+const (
+	maxTile  = 12
+	pairTile = 6
+)
 
 // set is the assembly of one instruction set for one element type. What it lacks
 // is nil. Functions behind indices take as many features, inputs or vectors.
@@ -31,6 +35,11 @@ type set[T Float] struct {
 	fused  bool // limits are applied by the products themselves
 	nn, tn [maxTile + 1]productFunc[T]
 	outer  [maxTile + 1]outerFunc[T]
+
+	// The same for two panels at once, and for twice as many columns.
+	nnPair, tnPair [pairTile + 1]panelPairFunc[T]
+	outerWide      [pairTile + 1]outerFunc[T]
+
 	dots   [9]dotsFunc[T]
 	column [9]columnFunc[T]
 	times  [9]timesFunc[T]
@@ -52,15 +61,16 @@ type set[T Float] struct {
 }
 
 type (
-	productFunc[T Float]  func(k int, a *T, lda int, b *T, c *T, bias *T, mode int, limits, of *T)
-	dotsFunc[T Float]     func(np int, a *T, astep int, x *T, xstep int, c *T)
-	outerFunc[T Float]    func(np int, a *T, astep int, xt *T, c *T, ldc int, add int)
-	columnFunc[T Float]   func(k int, x, wt *T, ld int, y, bias *T)
-	timesFunc[T Float]    func(k int, a *T, astep int, b *T, ld int, y *T, tail int)
-	unaryFunc[T Float]    func(dst, src *T, n int, a, b T)
-	circularFunc[T Float] func(dst, src *T, n int) (left int)
-	pairFunc[T Float]     func(dst, x, y *T, n int)
-	lineFunc[T Float]     func(dst, x, y *T, n, xstep, ystep int)
+	productFunc[T Float]   func(k int, a *T, lda int, b *T, c *T, bias *T, mode int, limits, of *T)
+	dotsFunc[T Float]      func(np int, a *T, astep int, x *T, xstep int, c *T)
+	outerFunc[T Float]     func(np int, a *T, astep int, xt *T, c *T, ldc int, add int, ahead *T)
+	panelPairFunc[T Float] func(k int, a *T, lda int, b *T, bstep int, c *T, cstep int, bias *T, mode int, limits, of *T, ofstep int, ahead *T)
+	columnFunc[T Float]    func(k int, x, wt *T, ld int, y, bias *T)
+	timesFunc[T Float]     func(k int, a *T, astep int, b *T, ld int, y *T, tail int)
+	unaryFunc[T Float]     func(dst, src *T, n int, a, b T)
+	circularFunc[T Float]  func(dst, src *T, n int) (left int)
+	pairFunc[T Float]      func(dst, x, y *T, n int)
+	lineFunc[T Float]      func(dst, x, y *T, n, xstep, ystep int)
 
 	// binaryFuncs are the forms of one operation: neighbouring elements, lines,
 	// lines and numbers, numbers and lines.
@@ -73,13 +83,16 @@ type (
 var (
 	wide32 = set[float32]{
 		tile: maxTile, fused: true,
-		nn:     [maxTile + 1]productFunc[float32]{nil, nn32x1, nn32x2, nn32x3, nn32x4, nn32x5, nn32x6, nn32x7, nn32x8, nn32x9, nn32x10, nn32x11, nn32x12},
-		tn:     [maxTile + 1]productFunc[float32]{nil, tn32x1, tn32x2, tn32x3, tn32x4, tn32x5, tn32x6, tn32x7, tn32x8, tn32x9, tn32x10, tn32x11, tn32x12},
-		outer:  [maxTile + 1]outerFunc[float32]{nil, outer32x1, outer32x2, outer32x3, outer32x4, outer32x5, outer32x6, outer32x7, outer32x8, outer32x9, outer32x10, outer32x11, outer32x12},
-		dots:   [9]dotsFunc[float32]{nil, dots32x1, dots32x2, dots32x3, dots32x4, dots32x5, dots32x6, dots32x7, dots32x8},
-		column: [9]columnFunc[float32]{nil, column32x1, column32x2, column32x3, column32x4, column32x5, column32x6, column32x7, column32x8},
-		times:  [9]timesFunc[float32]{nil, rowtimes32x1, rowtimes32x2, rowtimes32x3, rowtimes32x4, rowtimes32x5, rowtimes32x6, rowtimes32x7, rowtimes32x8},
-		unary:  [unaryOps]unaryFunc[float32]{Exp: vexp32, Expm1: vexpm132, Log: vlog32, Log1p: vlog1p32, Tanh: vtanh32, Sigmoid: vsigmoid32, Softplus: vsoftplus32, Erf: verf32, Square: vsquare32, Sqrt: vsqrt32, Recip: vrecip32, Abs: vabs32, Floor: vfloor32, ReLU: vrelu32, Step: vstep32, Sign: vsign32, Affine: vaffine32, Clamp: vclamp32, Inside: vinside32},
+		nn:        [maxTile + 1]productFunc[float32]{nil, nn32x1, nn32x2, nn32x3, nn32x4, nn32x5, nn32x6, nn32x7, nn32x8, nn32x9, nn32x10, nn32x11, nn32x12},
+		tn:        [maxTile + 1]productFunc[float32]{nil, tn32x1, tn32x2, tn32x3, tn32x4, tn32x5, tn32x6, tn32x7, tn32x8, tn32x9, tn32x10, tn32x11, tn32x12},
+		outer:     [maxTile + 1]outerFunc[float32]{nil, outer32x1, outer32x2, outer32x3, outer32x4, outer32x5, outer32x6, outer32x7, outer32x8, outer32x9, outer32x10, outer32x11, outer32x12},
+		nnPair:    [pairTile + 1]panelPairFunc[float32]{nil, nnp32x1, nnp32x2, nnp32x3, nnp32x4, nnp32x5, nnp32x6},
+		tnPair:    [pairTile + 1]panelPairFunc[float32]{nil, tnp32x1, tnp32x2, tnp32x3, tnp32x4, tnp32x5, tnp32x6},
+		outerWide: [pairTile + 1]outerFunc[float32]{nil, outerw32x1, outerw32x2, outerw32x3, outerw32x4, outerw32x5, outerw32x6},
+		dots:      [9]dotsFunc[float32]{nil, dots32x1, dots32x2, dots32x3, dots32x4, dots32x5, dots32x6, dots32x7, dots32x8},
+		column:    [9]columnFunc[float32]{nil, column32x1, column32x2, column32x3, column32x4, column32x5, column32x6, column32x7, column32x8},
+		times:     [9]timesFunc[float32]{nil, rowtimes32x1, rowtimes32x2, rowtimes32x3, rowtimes32x4, rowtimes32x5, rowtimes32x6, rowtimes32x7, rowtimes32x8},
+		unary:     [unaryOps]unaryFunc[float32]{Exp: vexp32, Expm1: vexpm132, Log: vlog32, Log1p: vlog1p32, Tanh: vtanh32, Sigmoid: vsigmoid32, Softplus: vsoftplus32, Erf: verf32, Square: vsquare32, Sqrt: vsqrt32, Recip: vrecip32, Abs: vabs32, Floor: vfloor32, ReLU: vrelu32, Step: vstep32, Sign: vsign32, Affine: vaffine32, Clamp: vclamp32, Inside: vinside32},
 		binary: [binaryOps]binaryFuncs[float32]{
 			Add:  {padd32, ladd32, nadd32, madd32},
 			Sub:  {psub32, lsub32, nsub32, msub32},
@@ -101,13 +114,16 @@ var (
 	}
 	wide64 = set[float64]{
 		tile: maxTile, fused: true,
-		nn:     [maxTile + 1]productFunc[float64]{nil, nn64x1, nn64x2, nn64x3, nn64x4, nn64x5, nn64x6, nn64x7, nn64x8, nn64x9, nn64x10, nn64x11, nn64x12},
-		tn:     [maxTile + 1]productFunc[float64]{nil, tn64x1, tn64x2, tn64x3, tn64x4, tn64x5, tn64x6, tn64x7, tn64x8, tn64x9, tn64x10, tn64x11, tn64x12},
-		outer:  [maxTile + 1]outerFunc[float64]{nil, outer64x1, outer64x2, outer64x3, outer64x4, outer64x5, outer64x6, outer64x7, outer64x8, outer64x9, outer64x10, outer64x11, outer64x12},
-		dots:   [9]dotsFunc[float64]{nil, dots64x1, dots64x2, dots64x3, dots64x4, dots64x5, dots64x6, dots64x7, dots64x8},
-		column: [9]columnFunc[float64]{nil, column64x1, column64x2, column64x3, column64x4, column64x5, column64x6, column64x7, column64x8},
-		times:  [9]timesFunc[float64]{nil, rowtimes64x1, rowtimes64x2, rowtimes64x3, rowtimes64x4, rowtimes64x5, rowtimes64x6, rowtimes64x7, rowtimes64x8},
-		unary:  [unaryOps]unaryFunc[float64]{Exp: vexp64, Expm1: vexpm164, Log: vlog64, Log1p: vlog1p64, Tanh: vtanh64, Sigmoid: vsigmoid64, Softplus: vsoftplus64, Erf: verf64, Square: vsquare64, Sqrt: vsqrt64, Recip: vrecip64, Abs: vabs64, Floor: vfloor64, ReLU: vrelu64, Step: vstep64, Sign: vsign64, Affine: vaffine64, Clamp: vclamp64, Inside: vinside64},
+		nn:        [maxTile + 1]productFunc[float64]{nil, nn64x1, nn64x2, nn64x3, nn64x4, nn64x5, nn64x6, nn64x7, nn64x8, nn64x9, nn64x10, nn64x11, nn64x12},
+		tn:        [maxTile + 1]productFunc[float64]{nil, tn64x1, tn64x2, tn64x3, tn64x4, tn64x5, tn64x6, tn64x7, tn64x8, tn64x9, tn64x10, tn64x11, tn64x12},
+		outer:     [maxTile + 1]outerFunc[float64]{nil, outer64x1, outer64x2, outer64x3, outer64x4, outer64x5, outer64x6, outer64x7, outer64x8, outer64x9, outer64x10, outer64x11, outer64x12},
+		nnPair:    [pairTile + 1]panelPairFunc[float64]{nil, nnp64x1, nnp64x2, nnp64x3, nnp64x4, nnp64x5, nnp64x6},
+		tnPair:    [pairTile + 1]panelPairFunc[float64]{nil, tnp64x1, tnp64x2, tnp64x3, tnp64x4, tnp64x5, tnp64x6},
+		outerWide: [pairTile + 1]outerFunc[float64]{nil, outerw64x1, outerw64x2, outerw64x3, outerw64x4, outerw64x5, outerw64x6},
+		dots:      [9]dotsFunc[float64]{nil, dots64x1, dots64x2, dots64x3, dots64x4, dots64x5, dots64x6, dots64x7, dots64x8},
+		column:    [9]columnFunc[float64]{nil, column64x1, column64x2, column64x3, column64x4, column64x5, column64x6, column64x7, column64x8},
+		times:     [9]timesFunc[float64]{nil, rowtimes64x1, rowtimes64x2, rowtimes64x3, rowtimes64x4, rowtimes64x5, rowtimes64x6, rowtimes64x7, rowtimes64x8},
+		unary:     [unaryOps]unaryFunc[float64]{Exp: vexp64, Expm1: vexpm164, Log: vlog64, Log1p: vlog1p64, Tanh: vtanh64, Sigmoid: vsigmoid64, Softplus: vsoftplus64, Erf: verf64, Square: vsquare64, Sqrt: vsqrt64, Recip: vrecip64, Abs: vabs64, Floor: vfloor64, ReLU: vrelu64, Step: vstep64, Sign: vsign64, Affine: vaffine64, Clamp: vclamp64, Inside: vinside64},
 		binary: [binaryOps]binaryFuncs[float64]{
 			Add:  {padd64, ladd64, nadd64, madd64},
 			Sub:  {psub64, lsub64, nsub64, msub64},

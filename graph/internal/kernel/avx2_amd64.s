@@ -178,9 +178,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer32y1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+// func outer32y1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·outer32y1(SB), NOSPLIT, $0-56
+TEXT ·outer32y1(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x02, AX
@@ -201,7 +201,7 @@ row0:
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row0
@@ -236,7 +236,7 @@ row1:
 	VBROADCASTSS (BX), Y4
 	VFMADD231PS  Y4, Y2, Y0
 	VFMADD231PS  Y4, Y3, Y1
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row1
@@ -477,9 +477,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer32y2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+// func outer32y2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·outer32y2(SB), NOSPLIT, $0-56
+TEXT ·outer32y2(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x02, AX
@@ -505,7 +505,7 @@ row0:
 	VBROADCASTSS 128(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row0
@@ -551,7 +551,7 @@ row1:
 	VBROADCASTSS 128(BX), Y6
 	VFMADD231PS  Y6, Y4, Y2
 	VFMADD231PS  Y6, Y5, Y3
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row1
@@ -842,9 +842,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer32y3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+// func outer32y3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·outer32y3(SB), NOSPLIT, $0-56
+TEXT ·outer32y3(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x02, AX
@@ -875,7 +875,7 @@ row0:
 	VBROADCASTSS 256(BX), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row0
@@ -932,7 +932,7 @@ row1:
 	VBROADCASTSS 256(BX), Y8
 	VFMADD231PS  Y8, Y6, Y4
 	VFMADD231PS  Y8, Y7, Y5
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row1
@@ -1277,9 +1277,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer32y4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+// func outer32y4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·outer32y4(SB), NOSPLIT, $0-56
+TEXT ·outer32y4(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x02, AX
@@ -1315,7 +1315,7 @@ row0:
 	VBROADCASTSS 384(BX), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row0
@@ -1383,7 +1383,7 @@ row1:
 	VBROADCASTSS 384(BX), Y10
 	VFMADD231PS  Y10, Y8, Y6
 	VFMADD231PS  Y10, Y9, Y7
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row1
@@ -1778,9 +1778,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer32y5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+// func outer32y5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·outer32y5(SB), NOSPLIT, $0-56
+TEXT ·outer32y5(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x02, AX
@@ -1821,7 +1821,7 @@ row0:
 	VBROADCASTSS 512(BX), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row0
@@ -1900,7 +1900,7 @@ row1:
 	VBROADCASTSS 512(BX), Y12
 	VFMADD231PS  Y12, Y10, Y8
 	VFMADD231PS  Y12, Y11, Y9
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row1
@@ -2345,9 +2345,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer32y6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+// func outer32y6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·outer32y6(SB), NOSPLIT, $0-56
+TEXT ·outer32y6(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x02, AX
@@ -2393,7 +2393,7 @@ row0:
 	VBROADCASTSS 640(BX), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row0
@@ -2483,7 +2483,7 @@ row1:
 	VBROADCASTSS 640(BX), Y14
 	VFMADD231PS  Y14, Y12, Y10
 	VFMADD231PS  Y14, Y13, Y11
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x04, BX
 	DECQ         DI
 	JNZ          row1
@@ -2710,9 +2710,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer64y1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+// func outer64y1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·outer64y1(SB), NOSPLIT, $0-56
+TEXT ·outer64y1(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x03, AX
@@ -2733,7 +2733,7 @@ row0:
 	VBROADCASTSD (BX), Y4
 	VFMADD231PD  Y4, Y2, Y0
 	VFMADD231PD  Y4, Y3, Y1
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row0
@@ -2768,7 +2768,7 @@ row1:
 	VBROADCASTSD (BX), Y4
 	VFMADD231PD  Y4, Y2, Y0
 	VFMADD231PD  Y4, Y3, Y1
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row1
@@ -3009,9 +3009,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer64y2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+// func outer64y2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·outer64y2(SB), NOSPLIT, $0-56
+TEXT ·outer64y2(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x03, AX
@@ -3037,7 +3037,7 @@ row0:
 	VBROADCASTSD 128(BX), Y6
 	VFMADD231PD  Y6, Y4, Y2
 	VFMADD231PD  Y6, Y5, Y3
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row0
@@ -3083,7 +3083,7 @@ row1:
 	VBROADCASTSD 128(BX), Y6
 	VFMADD231PD  Y6, Y4, Y2
 	VFMADD231PD  Y6, Y5, Y3
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row1
@@ -3374,9 +3374,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer64y3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+// func outer64y3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·outer64y3(SB), NOSPLIT, $0-56
+TEXT ·outer64y3(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x03, AX
@@ -3407,7 +3407,7 @@ row0:
 	VBROADCASTSD 256(BX), Y8
 	VFMADD231PD  Y8, Y6, Y4
 	VFMADD231PD  Y8, Y7, Y5
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row0
@@ -3464,7 +3464,7 @@ row1:
 	VBROADCASTSD 256(BX), Y8
 	VFMADD231PD  Y8, Y6, Y4
 	VFMADD231PD  Y8, Y7, Y5
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row1
@@ -3809,9 +3809,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer64y4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+// func outer64y4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·outer64y4(SB), NOSPLIT, $0-56
+TEXT ·outer64y4(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x03, AX
@@ -3847,7 +3847,7 @@ row0:
 	VBROADCASTSD 384(BX), Y10
 	VFMADD231PD  Y10, Y8, Y6
 	VFMADD231PD  Y10, Y9, Y7
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row0
@@ -3915,7 +3915,7 @@ row1:
 	VBROADCASTSD 384(BX), Y10
 	VFMADD231PD  Y10, Y8, Y6
 	VFMADD231PD  Y10, Y9, Y7
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row1
@@ -4310,9 +4310,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer64y5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+// func outer64y5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·outer64y5(SB), NOSPLIT, $0-56
+TEXT ·outer64y5(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x03, AX
@@ -4353,7 +4353,7 @@ row0:
 	VBROADCASTSD 512(BX), Y12
 	VFMADD231PD  Y12, Y10, Y8
 	VFMADD231PD  Y12, Y11, Y9
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row0
@@ -4432,7 +4432,7 @@ row1:
 	VBROADCASTSD 512(BX), Y12
 	VFMADD231PD  Y12, Y10, Y8
 	VFMADD231PD  Y12, Y11, Y9
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row1
@@ -4877,9 +4877,9 @@ store1:
 	VZEROUPPER
 	RET
 
-// func outer64y6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+// func outer64y6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·outer64y6(SB), NOSPLIT, $0-56
+TEXT ·outer64y6(SB), NOSPLIT, $0-64
 	MOVQ   astep+16(FP), AX
 	MOVQ   ldc+40(FP), CX
 	SHLQ   $0x03, AX
@@ -4925,7 +4925,7 @@ row0:
 	VBROADCASTSD 640(BX), Y14
 	VFMADD231PD  Y14, Y12, Y10
 	VFMADD231PD  Y14, Y13, Y11
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row0
@@ -5015,7 +5015,7 @@ row1:
 	VBROADCASTSD 640(BX), Y14
 	VFMADD231PD  Y14, Y12, Y10
 	VFMADD231PD  Y14, Y13, Y11
-	ADDQ         $0x00000080, SI
+	ADDQ         $0x00000100, SI
 	ADDQ         $0x08, BX
 	DECQ         DI
 	JNZ          row1

@@ -109,7 +109,7 @@ func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32,
 // OuterScratch returns how much scratch [Outer] needs.
 func OuterScratch[T Float](panels int) int {
 	n := PanelRows[T]()
-	return (panels*n + 12) * n // a transposed block of inputs, and one tile at an edge
+	return (2*panels*n + 12) * n // a transposed block of inputs, and one tile at an edge
 }
 
 // SumRows adds the sum over all rows of the tile of each of n features to acc.

@@ -64,12 +64,12 @@ func near[T Float](t *testing.T, what string, got, want []T, terms int) {
 	}
 }
 
-func testProducts[T Float](t *testing.T, sizes [][2]int) {
+func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	n := PanelRows[T]()
 	for _, size := range sizes {
 		m, k := size[0], size[1]
-		for _, panels := range []int{1, 3} {
+		for _, panels := range panels {
 			for s, reach := range staircases(rng, m, k) {
 				what := fmt.Sprintf("m=%d k=%d panels=%d staircase=%d", m, k, panels, s)
 				ldw := k + 3
@@ -140,11 +140,20 @@ func sizes() [][2]int {
 			out = append(out, [2]int{m, k})
 		}
 	}
-	return append(out, [2]int{200, 131}, [2]int{131, 200})
+	return append(out, [2]int{200, 131}, [2]int{131, 200}, [2]int{601, 45})
 }
 
-// The products agree with their references for every size, with guards around
-// what they read and whatever stands beyond the staircase.
+// sweep is every size up to 70 of one dimension beside a few of the other.
+func sweep() [][2]int {
+	var out [][2]int
+	for i := range 71 {
+		for _, j := range []int{5, 37, 70} {
+			out = append(out, [2]int{i, j}, [2]int{j, i})
+		}
+	}
+	return out
+}
+
 // instructionSets runs a test with AVX-512 and with AVX2 alone, as far as the
 // machine has them.
 func instructionSets(t *testing.T, f func(t *testing.T)) {
@@ -159,10 +168,17 @@ func instructionSets(t *testing.T, f func(t *testing.T)) {
 	}
 }
 
+// The products agree with their references for every size, with guards around
+// what they read and whatever stands beyond the staircase.
 func TestProducts(t *testing.T) {
 	instructionSets(t, func(t *testing.T) {
-		t.Run("float32", func(t *testing.T) { testProducts[float32](t, sizes()) })
-		t.Run("float64", func(t *testing.T) { testProducts[float64](t, sizes()) })
+		t.Run("float32", func(t *testing.T) { testProducts[float32](t, sizes(), 1, 3) })
+		t.Run("float64", func(t *testing.T) { testProducts[float64](t, sizes(), 1, 3) })
+		if testing.Short() {
+			return
+		}
+		t.Run("sweep float32", func(t *testing.T) { testProducts[float32](t, sweep(), 3) })
+		t.Run("sweep float64", func(t *testing.T) { testProducts[float64](t, sweep(), 3) })
 	})
 }
 

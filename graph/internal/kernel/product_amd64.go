@@ -11,7 +11,7 @@ func nn32x1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -20,7 +20,7 @@ func nn32x2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -29,7 +29,7 @@ func nn32x3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -38,7 +38,7 @@ func nn32x4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -47,7 +47,7 @@ func nn32x5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -56,7 +56,7 @@ func nn32x6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x7(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -65,7 +65,7 @@ func nn32x7(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x7(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x8(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -74,7 +74,7 @@ func nn32x8(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x8(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x9(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -83,7 +83,7 @@ func nn32x9(k int, a *float32, lda int, b *float32, c *float32, bias *float32, m
 func tn32x9(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x10(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -92,7 +92,7 @@ func nn32x10(k int, a *float32, lda int, b *float32, c *float32, bias *float32, 
 func tn32x10(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x11(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -101,7 +101,7 @@ func nn32x11(k int, a *float32, lda int, b *float32, c *float32, bias *float32, 
 func tn32x11(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x12(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
@@ -110,7 +110,61 @@ func nn32x12(k int, a *float32, lda int, b *float32, c *float32, bias *float32, 
 func tn32x12(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
 
 //go:noescape
-func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int)
+func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func nnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func tnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func outerw32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func nnp32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func tnp32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func outerw32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func nnp32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func tnp32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func outerw32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func nnp32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func tnp32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func outerw32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func nnp32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func tnp32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func outerw32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func nnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func tnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
+
+//go:noescape
+func outerw32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func dots32x1(np int, a *float32, astep int, x *float32, xstep int, c *float32)
@@ -143,7 +197,7 @@ func nn64x1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -152,7 +206,7 @@ func nn64x2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -161,7 +215,7 @@ func nn64x3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -170,7 +224,7 @@ func nn64x4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -179,7 +233,7 @@ func nn64x5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -188,7 +242,7 @@ func nn64x6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x7(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -197,7 +251,7 @@ func nn64x7(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x7(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x8(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -206,7 +260,7 @@ func nn64x8(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x8(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x9(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -215,7 +269,7 @@ func nn64x9(k int, a *float64, lda int, b *float64, c *float64, bias *float64, m
 func tn64x9(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x10(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -224,7 +278,7 @@ func nn64x10(k int, a *float64, lda int, b *float64, c *float64, bias *float64, 
 func tn64x10(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x11(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -233,7 +287,7 @@ func nn64x11(k int, a *float64, lda int, b *float64, c *float64, bias *float64, 
 func tn64x11(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x12(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
@@ -242,7 +296,61 @@ func nn64x12(k int, a *float64, lda int, b *float64, c *float64, bias *float64, 
 func tn64x12(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
-func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int)
+func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func nnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func tnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func outerw64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func nnp64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func tnp64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func outerw64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func nnp64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func tnp64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func outerw64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func nnp64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func tnp64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func outerw64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func nnp64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func tnp64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func outerw64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func nnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func tnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
+
+//go:noescape
+func outerw64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func dots64x1(np int, a *float64, astep int, x *float64, xstep int, c *float64)

@@ -108,7 +108,7 @@ func product2(e element, mr int, trans bool) {
 // outer2 is outer for AVX2.
 func outer2(e element, mr int) {
 	TEXT(fmt.Sprintf("outer%sy%d", e.name, mr), NOSPLIT,
-		fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int)", e.goType))
+		fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int, ahead *%[1]s)", e.goType))
 	Pragma("noescape")
 	gstep, ldc := Load(Param("astep"), GP64()), Load(Param("ldc"), GP64())
 	SHLQ(Imm(e.shift()), gstep)
@@ -136,7 +136,7 @@ func outer2(e element, mr int) {
 			e.fma(v, b0, acc[i][0])
 			e.fma(v, b1, acc[i][1])
 		}
-		ADDQ(U32(panelBytes), xt)
+		ADDQ(U32(transposedBytes), xt)
 		ADDQ(Imm(uint64(e.size)), g)
 		DECQ(rows)
 		JNZ(LabelRef(label("row")))

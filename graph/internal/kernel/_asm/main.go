@@ -40,6 +40,11 @@ func main() {
 				product(e, mr, true)
 				outer(e, mr)
 			}
+			for mr := 1; mr <= pairTile; mr++ {
+				pairProduct(e, mr, false)
+				pairProduct(e, mr, true)
+				outerWide(e, mr)
+			}
 			for k := 1; k <= 8; k++ {
 				dots(e, k)
 			}
@@ -208,84 +213,6 @@ func product(e element, mr int, trans bool) {
 	for i := range mr {
 		e.load(acc[i][0], Mem{Base: c, Disp: i * panelBytes})
 		e.load(acc[i][1], Mem{Base: c, Disp: i*panelBytes + 64})
-	}
-	VZEROUPPER()
-	RET()
-}
-
-// outer adds mr rows by two vectors of columns of a weight gradient,
-// c[i] = Σ_r g[i][r] xt[r] or, with add, += over the rows r of np panels. Panels of g are gstep
-// elements apart; xt has two vectors for each row, without gaps. The tile stays
-// in registers throughout.
-func outer(e element, mr int) {
-	TEXT(fmt.Sprintf("outer%sx%d", e.name, mr), NOSPLIT,
-		fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int)", e.goType))
-	Pragma("noescape")
-	np := Load(Param("np"), GP64())
-	g := Load(Param("a"), GP64())
-	gstep := Load(Param("astep"), GP64())
-	xt := Load(Param("xt"), GP64())
-	c := Load(Param("c"), GP64())
-	ldc := Load(Param("ldc"), GP64())
-	shift := uint64(2)
-	if e.size == 8 {
-		shift = 3
-	}
-	SHLQ(Imm(shift), gstep)
-	SHLQ(Imm(shift), ldc)
-	SUBQ(U32(panelBytes), gstep)
-	var acc [][2]VecVirtual
-	for range mr {
-		x, y := ZMM(), ZMM()
-		VPXORQ(x, x, x)
-		VPXORQ(y, y, y)
-		acc = append(acc, [2]VecVirtual{x, y})
-	}
-	// The tile of c is wanted at the end.
-	ahead := GP64()
-	MOVQ(c, ahead)
-	for range mr {
-		PREFETCHT0(Mem{Base: ahead})
-		PREFETCHT0(Mem{Base: ahead, Disp: 64})
-		ADDQ(ldc, ahead)
-	}
-	rows := GP64()
-	Label("panel")
-	MOVQ(U32(uint32(panelBytes/e.size/4)), rows)
-	Label("row")
-	for u := range 4 {
-		b0, b1 := ZMM(), ZMM()
-		e.load(Mem{Base: xt, Disp: u * panelBytes}, b0)
-		e.load(Mem{Base: xt, Disp: u*panelBytes + 64}, b1)
-		for i := range mr {
-			v := ZMM()
-			e.broadcast(Mem{Base: g, Disp: i*panelBytes + u*e.size}, v)
-			e.fma(v, b0, acc[i][0])
-			e.fma(v, b1, acc[i][1])
-		}
-	}
-	ADDQ(U32(4*panelBytes), xt)
-	ADDQ(Imm(uint64(4*e.size)), g)
-	DECQ(rows)
-	JNZ(LabelRef("row"))
-	ADDQ(gstep, g)
-	DECQ(np)
-	JNZ(LabelRef("panel"))
-	add := Load(Param("add"), GP64())
-	TESTQ(add, add)
-	JZ(LabelRef("store"))
-	held := GP64()
-	MOVQ(c, held)
-	for i := range mr {
-		e.add(Mem{Base: held}, acc[i][0], acc[i][0])
-		e.add(Mem{Base: held, Disp: 64}, acc[i][1], acc[i][1])
-		ADDQ(ldc, held)
-	}
-	Label("store")
-	for i := range mr {
-		e.load(acc[i][0], Mem{Base: c})
-		e.load(acc[i][1], Mem{Base: c, Disp: 64})
-		ADDQ(ldc, c)
 	}
 	VZEROUPPER()
 	RET()

@@ -69,7 +69,7 @@ func sumRows(e element) {
 }
 
 // flip transposes a square block of one vector's lanes: feature f stands at
-// src + f·128, row r goes to dst + r·128. By halves: pairs of rows of single
+// src + f·128, row r goes to dst + r·256. By halves: pairs of rows of single
 // elements, then of doubles, then of quarters of the vector.
 func flip(e element) {
 	TEXT("flip"+e.name, NOSPLIT, fmt.Sprintf("func(dst, src *%s)", e.goType))
@@ -111,7 +111,7 @@ func flip(e element) {
 		shuffle(0x88, 0xdd, 4)
 	}
 	for i := range v {
-		VMOVUPS(v[i], Mem{Base: dst, Disp: rowOf(e, i) * panelBytes})
+		VMOVUPS(v[i], Mem{Base: dst, Disp: rowOf(e, i) * transposedBytes})
 	}
 	VZEROUPPER()
 	RET()

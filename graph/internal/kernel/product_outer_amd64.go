@@ -1,0 +1,132 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+// tiledOuter transposes x to blocks of 2n features by rows and adds tiles of
+// twelve units by n inputs or, where the staircase leaves room, of six by 2n. Tiles
+// on the staircase or beyond the last input go through a small buffer, of which only
+// what is wanted is added.
+func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
+	if panels == 0 || m == 0 || k == 0 {
+		return
+	}
+	n := PanelRows[T]()
+	if k <= 8 && ks.dots[k] != nil {
+		fewInputs(ks.dots[k], dw, g, x, panels, m, k, reach, scratch, add)
+		return
+	}
+	t := outerTiles[T]{ks: ks, dw: dw, g: g, panels: panels, m: m, k: k, reach: reach, add: add}
+	t.xt = scratch[:2*n*n*panels] // stays in the first-level cache for all units
+	t.edge = scratch[2*n*n*panels:][:maxTile*n]
+	for kb := 0; kb < k; kb += 2 * n {
+		for half := 0; half < 2*n && kb+half < k; half += n {
+			transpose(ks, t.xt[half:], x, panels, kb+half, min(n, k-kb-half))
+		}
+		for j := 0; j < m; j += ks.tile {
+			mr := min(ks.tile, m-j)
+			if limit(reach, j+mr-1, k) <= kb {
+				continue
+			}
+			if ks.outerWide[1] != nil && kb+2*n <= limit(reach, j, k) {
+				t.wide(kb, j, mr)
+				continue
+			}
+			t.narrow(kb, 0, j, mr)
+			t.narrow(kb, n, j, mr)
+		}
+	}
+}
+
+// outerTiles is what the tiles of one gradient share.
+type outerTiles[T Float] struct {
+	ks       *set[T]
+	dw       Matrix[T]
+	g        Tile[T]
+	panels   int
+	m, k     int
+	reach    []int32
+	add      bool
+	xt, edge []T
+}
+
+// wide adds mr units by the 2n inputs from kb on, all of which they see.
+func (t *outerTiles[T]) wide(kb, j, mr int) {
+	n := PanelRows[T]()
+	for ; mr > 0; j, mr = j+pairTile, mr-pairTile {
+		next := t.dw.Data[min(j+pairTile, t.m-1)*t.dw.Stride+kb:]
+		t.ks.outerWide[min(mr, pairTile)](t.panels, &t.g.Data[j*n], t.g.Stride, &t.xt[0], &t.dw.Data[j*t.dw.Stride+kb], t.dw.Stride, flag(t.add), &next[0])
+	}
+}
+
+// narrow adds mr units by the n inputs from kb+half on, as far as they see them.
+func (t *outerTiles[T]) narrow(kb, half, j, mr int) {
+	n := PanelRows[T]()
+	from := kb + half
+	if limit(t.reach, j+mr-1, t.k) <= from {
+		return
+	}
+	gp := &t.g.Data[j*n]
+	if from+n <= limit(t.reach, j, t.k) {
+		next := t.dw.Data[min(j+t.ks.tile, t.m-1)*t.dw.Stride+from:]
+		t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[half], &t.dw.Data[j*t.dw.Stride+from], t.dw.Stride, flag(t.add), &next[0])
+		return
+	}
+	t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[half], &t.edge[0], n, 0, &t.edge[0])
+	for i := range mr {
+		end := min(limit(t.reach, j+i, t.k), from+n)
+		if end <= from {
+			continue
+		}
+		row := t.dw.Data[(j+i)*t.dw.Stride:][from:end]
+		if !t.add {
+			copy(row, t.edge[i*n:])
+			continue
+		}
+		for c := range row {
+			row[c] += t.edge[i*n+c]
+		}
+	}
+}
+
+// fewInputs computes the gradient unit by unit.
+func fewInputs[T Float](dots dotsFunc[T], dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
+	n := PanelRows[T]()
+	for j := range m {
+		dots(panels, &g.Data[j*n], g.Stride, &x.Data[0], x.Stride, &scratch[0])
+		row := dw.Data[j*dw.Stride:][:limit(reach, j, k)]
+		for i := range row {
+			if add {
+				row[i] += scratch[i]
+			} else {
+				row[i] = scratch[i]
+			}
+		}
+	}
+}
+
+// transpose writes features from … from+count of all rows as the first n of rows of
+// 2n, zeros behind the last feature, block by block of a vector's lanes each way.
+func transpose[T Float](ks *set[T], dst []T, x Tile[T], panels, from, count int) {
+	n := PanelRows[T]()
+	half := n / 2
+	for p := range panels {
+		d := dst[p*n*2*n:]
+		src := x.Data[p*x.Stride+from*n:][:count*n]
+		for f := 0; f < n; f += half {
+			if f+half <= count && ks.flip != nil {
+				for r := 0; r < n; r += half {
+					ks.flip(&d[r*2*n+f], &src[f*n+r])
+				}
+				continue
+			}
+			for r := range n {
+				clear(d[r*2*n+f:][:half])
+			}
+			for c := f; c < min(f+half, count); c++ {
+				for r, v := range src[c*n:][:n] {
+					d[r*2*n+c] = v
+				}
+			}
+		}
+	}
+}
