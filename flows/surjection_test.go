@@ -1,7 +1,10 @@
 package flows_test
 
 import (
+	"context"
+	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +12,7 @@ import (
 	"github.com/gorgeflow/gorge/flows"
 	"github.com/gorgeflow/gorge/graph"
 	"github.com/gorgeflow/gorge/layers"
+	"github.com/gorgeflow/gorge/models"
 )
 
 // logProbs are those of a flow at the rows x, with noise by a seed.
@@ -145,4 +149,72 @@ func TestSurjectionMistakes(t *testing.T) {
 		_, err := g.Compile()
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// bits are rows of two bits, of which the second is the first but for one row in ten,
+// and their entropy.
+func bits(n int) (x []float64, entropy float64) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range n {
+		b := float64(rng.IntN(2))
+		c := b
+		if rng.Float64() < 0.1 {
+			c = 1 - b
+		}
+		x = append(x, b, c)
+	}
+	return x, -0.9*math.Log(0.45) - 0.1*math.Log(0.05)
+}
+
+// Affine couplings fitted to bits: noise whose density is learnt gives a better bound
+// than uniform noise, several draws together a better one than each alone, and none is
+// better than the entropy lets it be.
+func TestDequantizing(t *testing.T) {
+	const n = 2000
+	x, entropy := bits(n)
+	net := layers.Net{Hidden: []int{32}, Saturate: 10}
+	affine := func(p *graph.Params, layer, context int) flows.Layer {
+		return layers.NewCoupling(p.In(fmt.Sprint("layer", layer)), 2, []layers.Split{layers.Even, layers.Odd}[layer%2], layers.Affine{}, net, layers.CouplingOptions{Context: context})
+	}
+	fit := func(dequantize func(p *graph.Params) flows.Layer) (nll, of64 float64) {
+		p := graph.NewParams(graph.Float32, 1)
+		f := flows.New(flows.NewStandardNormal(p, 2), affine(p, 0, 0), affine(p, 1, 0), affine(p, 2, 0), affine(p, 3, 0), dequantize(p))
+		g := graph.New(p, graph.Train)
+		loss := f.LogProb(g.Rows("x", 2), graph.Expr{}).SumRows().Scale(-1. / n)
+		g.Output("loss", loss)
+		g.Minimize(loss)
+		prog, err := g.Compile()
+		require.NoError(t, err)
+		r := prog.NewRun()
+		require.NoError(t, r.Bind("x", graph.Rows{Float64: x}))
+		adam, params := &models.Adam{LearnRate: 5e-3}, valueGrads(p)
+		for r.Step = range 500 {
+			require.NoError(t, r.Do(context.Background(), n))
+			require.NoError(t, adam.Step(params))
+			p.Changed()
+		}
+		mean := make([]float64, n)
+		for seed := range uint64(64) {
+			for i, v := range logProbs(t, p, f, 2, x, seed) {
+				mean[i] += math.Exp(v) / 64
+				nll -= v / n / 64
+			}
+		}
+		for _, v := range mean {
+			of64 -= math.Log(v) / n
+		}
+		return nll, of64
+	}
+	uniform, uniform64 := fit(func(p *graph.Params) flows.Layer { return layers.NewUniformDequantize(p, 2, layers.Grid{}) })
+	learnt, learnt64 := fit(func(p *graph.Params) flows.Layer {
+		q := p.In("noise")
+		return layers.NewVariationalDequantize(q, 2, layers.Grid{}, flows.New(flows.NewLogistic(q, 2), affine(q, 0, 2), affine(q, 1, 2)), 0)
+	})
+	t.Logf("nats: uniform %.3f, of 64 draws %.3f; learnt %.3f, of 64 draws %.3f; entropy %.3f", uniform, uniform64, learnt, learnt64, entropy)
+	const sampling = 0.03 // of the entropy of these rows about that of their distribution
+	require.Less(t, learnt, uniform-0.05)
+	require.Less(t, uniform64, uniform-0.03)
+	require.Less(t, learnt64, learnt)
+	require.Greater(t, min(uniform64, learnt64), entropy-sampling)
+	require.Less(t, learnt64, entropy+0.05)
 }
