@@ -9,7 +9,20 @@
 //
 // Columns are standardised by means and standard deviations fitted from the
 // training rows, which are part of the model: log-densities and samples are in
-// the units of the user's data. All of LogProb, Sample, SampleLogProb, Inverse
+// the units of the user's data. What columns hold, if not just real numbers, is said
+// by a [Schema], written by hand or by [Infer]:
+//
+//	schema := models.Schema{Columns: []models.Column{
+//		{Name: "price", Kind: models.Kind{Of: models.KindPositive}},
+//		{Name: "hour", Kind: models.Kind{Of: models.KindPeriodic, Period: 24}},
+//		{Name: "rooms", Kind: models.Kind{Of: models.KindInteger}},
+//	}}
+//	m, err := models.NewFor(schema, models.Spec{Model: "nsf"})
+//
+// Positive, bounded and periodic columns have a density like real ones; integer,
+// ordinal and categorical ones a probability: LogProb is the logarithm of their product.
+//
+// All of LogProb, Sample, SampleLogProb, Inverse
 // and Score take any number of rows, may be called by several goroutines at
 // once (not while Fit runs), and give a row the same bits whatever rows it
 // comes with.

@@ -73,53 +73,52 @@ func (m *Model) check(task string, x, c mat.Matrix, rows int) error {
 		if _, cols := x.Dims(); cols != m.spec.Dim {
 			return fmt.Errorf("models: %s: %d columns, the model has %d", task, cols, m.spec.Dim)
 		}
-		if err := finite(task, x, m.schema.Columns); err != nil {
+		if err := holds(task, x, m.cols); err != nil {
 			return err
 		}
 	}
+	want := len(m.ctx)
 	switch {
-	case m.spec.Context == 0 && c != nil:
+	case want == 0 && c != nil:
 		return fmt.Errorf("models: %s: %w given, the model has none", task, ErrContext)
-	case m.spec.Context == 0:
+	case want == 0:
 		return nil
 	case c == nil:
-		return fmt.Errorf("models: %s: %w missing: the model is conditioned on %d columns", task, ErrContext, m.spec.Context)
+		return fmt.Errorf("models: %s: %w missing: the model is conditioned on %d columns", task, ErrContext, want)
 	}
 	r, k := c.Dims()
-	if k != m.spec.Context || r != rows {
-		return fmt.Errorf("models: %s: %w of (%d, %d), want (%d, %d)", task, ErrContext, r, k, rows, m.spec.Context)
+	if k != want || r != rows {
+		return fmt.Errorf("models: %s: %w of (%d, %d), want (%d, %d)", task, ErrContext, r, k, rows, want)
 	}
-	return finite(task, c, m.schema.Context)
+	return holds(task, c, m.ctx)
 }
 
-// finite checks that every number is finite, and of the kind of its column.
-func finite(task string, x mat.Matrix, cols []Column) error {
-	r, k := x.Dims()
-	for i := range r {
-		for j := range k {
-			if err := cols[j].holds(x.At(i, j)); err != nil {
-				return fmt.Errorf("models: %s: row %d, column %q: %w", task, i+1, cols[j].Name, err)
-			}
-		}
-	}
-	return nil
+// pass is what a program is run over: the rows of x and c, at these places in the cells
+// of discrete columns, or rows of noise of this seed; and which outputs it gives.
+type pass struct {
+	x, c        mat.Matrix
+	rows        int
+	places      []float64
+	seed, first uint64
+	outs        []string
+	widths      []int
 }
 
-// stream runs the engine over rows of x in chunks; done receives each chunk.
-func (m *Model) stream(e *engine, x, c mat.Matrix, rows int, seed, first uint64, outs []string, widths []int, done func(lo, hi int, out [2][]float64)) error {
+// stream runs the engine in chunks of rows; done receives each chunk.
+func (m *Model) stream(e *engine, p pass, done func(lo, hi int, out [2][]float64)) error {
 	s := e.get(m)
 	defer e.pool.Put(s)
-	for i, o := range outs {
-		if err := s.run.Into(o, graph.Rows{Float64: s.buffer(i, widths[i])}); err != nil {
+	for i, o := range p.outs {
+		if err := s.run.Into(o, graph.Rows{Float64: s.buffer(i, p.widths[i])}); err != nil {
 			return err
 		}
 	}
-	for lo := 0; lo < rows; lo += chunk {
-		hi := min(lo+chunk, rows)
-		if err := m.load(s, x, c, lo, hi); err != nil {
+	for lo := 0; lo < p.rows; lo += chunk {
+		hi := min(lo+chunk, p.rows)
+		if err := m.load(s, p.x, p.c, lo, hi, p.places); err != nil {
 			return err
 		}
-		s.run.Seed, s.run.FirstRow = seed, first+uint64(lo)
+		s.run.Seed, s.run.FirstRow = p.seed, p.first+uint64(lo)
 		if err := s.run.Do(background, hi-lo); err != nil {
 			return err
 		}
@@ -128,13 +127,13 @@ func (m *Model) stream(e *engine, x, c mat.Matrix, rows int, seed, first uint64,
 	return nil
 }
 
-// load standardises rows lo … hi and binds them.
-func (m *Model) load(s *state, x, c mat.Matrix, lo, hi int) error {
+// load standardises rows lo … hi, at these places in cells, and binds them.
+func (m *Model) load(s *state, x, c mat.Matrix, lo, hi int, places []float64) error {
 	if x != nil {
-		standardise(s.x, x, lo, hi, m.schema.Columns)
+		standardise(s.x, x, lo, hi, m.cols, places)
 	}
 	if c != nil {
-		standardise(s.c, c, lo, hi, m.schema.Context)
+		encode(s.c, c, lo, hi, m.ctx)
 	}
 	if err := s.run.Bind("x", graph.Rows{Float64: s.x}); err != nil {
 		return err

@@ -3,7 +3,6 @@ package models
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 
 	"github.com/gorgeflow/gorge/graph"
 	"github.com/gorgeflow/gorge/models/internal/store"
@@ -70,19 +69,17 @@ func fromFile(f *store.File, kind string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal([]byte(f.Metadata["schema"]), &m.schema); err != nil {
+	var s Schema
+	if err := json.Unmarshal([]byte(f.Metadata["schema"]), &s); err != nil {
 		return nil, fmt.Errorf("columns: %w", err)
 	}
-	if len(m.schema.Columns) != spec.Dim || len(m.schema.Context) != spec.Context {
-		return nil, fmt.Errorf("columns: %d and %d of context, the model has %d and %d", len(m.schema.Columns), len(m.schema.Context), spec.Dim, spec.Context)
+	for j := range s.Columns { // files of version 1 say nothing about angles
+		if c := &s.Columns[j]; m.angles() && c.Of == "" {
+			c.Kind = Radians()
+		}
 	}
-	for _, c := range m.schema.Columns {
-		if !(c.Scale > 0) || math.IsInf(c.Scale, 0) || !finiteNumber(c.Mean) {
-			return nil, fmt.Errorf("column %q: scaling by %v from %v", c.Name, c.Scale, c.Mean)
-		}
-		if err := c.check(); err != nil {
-			return nil, fmt.Errorf("column %q: %w", c.Name, err)
-		}
+	if err := m.setSchema(s); err != nil {
+		return nil, fmt.Errorf("columns: %w", err)
 	}
 	return m, nil
 }

@@ -70,29 +70,17 @@ type progress struct {
 	Done                   string
 }
 
-// table is standardised data.
-type table struct {
-	x, c    []float64
-	w       []float64
-	rows    int
-	sumW    float64
-	columns []Column
-	dim     int
-	shift   float64   // mean NLL in the user's units, less that of standardised rows
-	noisy   []float64 // the batch with dequantising noise
-}
-
 // Fit standardises the columns by the training rows and maximises the
 // likelihood of the data. When ctx is cancelled it ends early, without error,
 // with the best weights so far; Report.Stopped tells. After an error other than
 // ErrDiverged the model is as it was before.
 func (m *Model) Fit(ctx context.Context, data Data, opts FitOptions) (*Report, error) {
 	f := &fit{m: m, ctx: ctx}
-	schema, before := m.schema, newMemory(m.params.All())
+	cols, before := m.columns, newMemory(m.params.All())
 	before.take(m.params.All())
 	report, err := f.whole(data, opts)
 	if report == nil {
-		m.schema = schema
+		m.columns = cols
 		before.put(m.params.All())
 	}
 	return report, err
@@ -151,34 +139,13 @@ func (f *fit) batch() (int, error) {
 	if err := f.run.Bind("weight", graph.Rows{Float64: f.weights}); err != nil {
 		return 0, err
 	}
-	if !f.dequantise(n) {
+	if len(f.train.noisy) == 0 {
 		return n, f.bind(f.run, f.train, f.index)
 	}
-	err := f.run.Bind("x", graph.Rows{Float64: f.train.noisy})
+	f.train.addNoise(f.index[:n], rand.New(rand.NewPCG(f.opts.Seed^0xdec0de, uint64(f.s.Step))))
+	err := f.run.Bind("x", graph.Rows{Float64: f.train.batch})
 	if err == nil && f.train.c != nil {
 		err = f.run.Bind("context", graph.Rows{Float64: f.train.c, Index: f.index})
 	}
 	return n, err
-}
-
-// dequantise adds noise to the batch's columns of few values, by seed and step.
-func (f *fit) dequantise(n int) bool {
-	t := f.train
-	any := false
-	for _, c := range t.columns {
-		any = any || c.Step > 0
-	}
-	if !any {
-		return false
-	}
-	rng := rand.New(rand.NewPCG(f.opts.Seed^0xdec0de, uint64(f.s.Step)))
-	for i := range n {
-		copy(t.noisy[i*t.dim:(i+1)*t.dim], t.x[f.index[i]*t.dim:])
-		for j, c := range t.columns {
-			if c.Step > 0 {
-				t.noisy[i*t.dim+j] += (rng.Float64() - 0.5) * c.Step / c.Scale
-			}
-		}
-	}
-	return true
 }

@@ -14,7 +14,8 @@ type Data struct {
 	X       mat.Matrix // one row per sample
 	Context mat.Matrix // as many rows, if the model has a context
 	Weights []float64  // one per row, not negative; nil is equal weights
-	// Names of the columns of X and Context, for messages and the model file.
+	// Names of the columns of X and Context, for messages and the model file. A model
+	// made for a schema wants its names, in its order.
 	Names, ContextNames []string
 }
 
@@ -62,11 +63,8 @@ type FitOptions struct {
 	// if neither Steps nor Minutes is given, else never. Negative is never.
 	Patience int
 	Seed     uint64
-	// Kinds says, by the names of columns, which are not just real numbers; the model
-	// keeps it.
-	Kinds map[string]Kind
-	// Dequantise adds uniform noise to columns of few distinct values instead of
-	// refusing them.
+	// Dequantise adds uniform noise to columns of few distinct values that have a
+	// density by their kind, instead of refusing them.
 	Dequantise bool
 	// Checkpoint is a file from which a fit that was stopped goes on, written every
 	// CheckpointSteps (default 500, rounded up to a multiple of 50) and when the fit ends.
@@ -97,7 +95,9 @@ type Progress struct {
 type Report struct {
 	Steps, Epochs int
 	Train         float64 // NLL of the last epoch's batches, running mean
-	Valid         float64 // NLL of the weights that were kept; NaN without validation
+	// Valid is the NLL of the weights that were kept, NaN without validation. Rows with
+	// discrete columns are taken at one random place in their cells each.
+	Valid         float64
 	BestStep      int
 	Rows          int
 	RowsPerSecond float64

@@ -3,107 +3,114 @@ package models
 import (
 	"fmt"
 	"math"
-
-	"gonum.org/v1/gonum/mat"
+	"slices"
+	"strings"
 )
 
-// Kind says what numbers a column has. The zero value is any real number.
+// Kind says what the numbers of a column are, and with that which map stands between
+// them and the flow. The zero value is any real number.
 type Kind struct {
 	// Of is one of [Kinds].
-	Of string `json:"kind,omitempty" yaml:"kind"`
-	// Lo and Hi are the ends of a bounded column.
-	Lo float64 `json:"lo,omitempty" yaml:"lo"`
-	Hi float64 `json:"hi,omitempty" yaml:"hi"`
+	Of string `json:"kind,omitempty"`
+	// Lo and Hi are the ends of a bounded column, which no value reaches, or the least
+	// and the greatest value of an integer one; both 0 is no ends.
+	Lo float64 `json:"lo,omitempty"`
+	Hi float64 `json:"hi,omitempty"`
+	// Period of a periodic column. Any number is taken, modulo the period; samples are
+	// from Origin up to Origin + Period.
+	Period float64 `json:"period,omitempty"`
+	Origin float64 `json:"origin,omitempty"`
+	// Levels are the values of a categorical column and, in their order, those of an
+	// ordinal one. If every level is a number, the column holds these numbers, else
+	// the levels' places from 0; see [Values].
+	Levels []string `json:"levels,omitempty"`
 }
 
-// The names of kinds; the empty name is KindReal.
+// The names of kinds; the empty name is KindReal. A model gives a density for real,
+// positive, bounded and periodic columns, and a probability for integer, ordinal and
+// categorical ones.
 const (
 	KindReal     = "real"
 	KindPositive = "positive" // modelled through its logarithm
 	KindBounded  = "bounded"  // between Lo and Hi, modelled through the logit of its place
-	// KindInteger is whole numbers: uniform noise of width one is added in training, so
-	// that a density is about the probability of the number, and samples are rounded.
+	// KindPeriodic is an angle, an hour, a season: its density is that of one period. It
+	// is an angle on a circle for the models that have circles; the others cut the
+	// circle open where the widest gap between training values is.
+	KindPeriodic = "periodic"
+	// KindInteger is whole numbers. In training a number n is any of n-½ … n+½.
 	KindInteger = "integer"
+	// KindOrdinal is levels in an order, KindCategorical levels without one. A level is
+	// an interval of (0, 1), as wide as the level is frequent in training, and what the
+	// flow sees is the normal quantile of a place in it. In a context a categorical
+	// column is one input for each level, one for its own and zero for the others.
+	KindOrdinal     = "ordinal"
+	KindCategorical = "categorical"
+	// KindIgnored is a column of a table that the model leaves out.
+	KindIgnored = "ignored"
 )
 
 // Kinds lists the names of kinds.
-func Kinds() []string { return []string{KindReal, KindPositive, KindBounded, KindInteger} }
-
-func (k Kind) check() error {
-	switch k.Of {
-	case "", KindReal, KindPositive, KindInteger:
-		if k.Lo != 0 || k.Hi != 0 {
-			return fmt.Errorf("lo and hi are for kind %q", KindBounded)
-		}
-	case KindBounded:
-		if !(k.Lo < k.Hi) || math.IsInf(k.Hi-k.Lo, 0) {
-			return fmt.Errorf("bounded by %v and %v: want finite lo < hi", k.Lo, k.Hi)
-		}
-	default:
-		return fmt.Errorf("kind %q%s: want one of %v", k.Of, Nearest(k.Of, Kinds()), Kinds())
-	}
-	return nil
+func Kinds() []string {
+	return []string{KindReal, KindPositive, KindBounded, KindPeriodic, KindInteger, KindOrdinal, KindCategorical, KindIgnored}
 }
 
-// holds says why x is not of the kind, nil if it is.
-func (k Kind) holds(x float64) error {
+// MaxLevels is how many levels a column can have.
+const MaxLevels = 1024
+
+// Discrete reports whether a column of the kind has a probability, not a density.
+func (k Kind) Discrete() bool {
+	return k.Of == KindInteger || k.levelled()
+}
+
+func (k Kind) levelled() bool { return k.Of == KindOrdinal || k.Of == KindCategorical }
+
+// String is the kind with its numbers, such as "bounded by 0 and 1".
+func (k Kind) String() string {
 	switch {
-	case math.IsNaN(x) || math.IsInf(x, 0):
-		return fmt.Errorf("%v is not a finite number", x)
-	case k.Of == KindPositive && !(x > 0):
-		return fmt.Errorf("%v in a column of positive numbers", x)
-	case k.Of == KindBounded && !(x > k.Lo && x < k.Hi):
-		return fmt.Errorf("%v in a column bounded by %v and %v", x, k.Lo, k.Hi)
-	case k.Of == KindInteger && x != math.Trunc(x):
-		return fmt.Errorf("%v in a column of whole numbers", x)
+	case k.Of == "":
+		return KindReal
+	case k.Of == KindBounded:
+		return fmt.Sprintf("bounded by %v and %v", k.Lo, k.Hi)
+	case k.Of == KindInteger && k.ends():
+		return fmt.Sprintf("integer from %v to %v", k.Lo, k.Hi)
+	case k.Of == KindPeriodic:
+		return fmt.Sprintf("periodic, %v from %v", k.Period, k.Origin)
+	case k.levelled():
+		return fmt.Sprintf("%s, %s", k.Of, list(k.Levels, 6))
+	}
+	return k.Of
+}
+
+// list joins the first n names and counts the rest.
+func list(names []string, n int) string {
+	if len(names) <= n+1 {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
+}
+
+func (k Kind) ends() bool { return k.Lo != 0 || k.Hi != 0 }
+
+// check says what is wrong with the kind itself.
+func (k Kind) check() error {
+	if k.Of != "" && !slices.Contains(Kinds(), k.Of) {
+		return fmt.Errorf("kind %q%s: want one of %s", k.Of, Nearest(k.Of, Kinds()), strings.Join(Kinds(), ", "))
+	}
+	switch whole := k.Lo == math.Trunc(k.Lo) && k.Hi == math.Trunc(k.Hi); {
+	case k.ends() && k.Of != KindBounded && k.Of != KindInteger:
+		return fmt.Errorf("lo and hi are for kinds %s and %s, not %s", KindBounded, KindInteger, k)
+	case (k.ends() || k.Of == KindBounded) && (!(k.Lo < k.Hi) || math.IsInf(k.Hi-k.Lo, 0)):
+		return fmt.Errorf("%s by %v and %v: want finite lo < hi", k.Of, k.Lo, k.Hi)
+	case k.Of == KindInteger && !(whole && k.Hi-k.Lo < 1<<53):
+		return fmt.Errorf("integer from %v to %v: want whole numbers", k.Lo, k.Hi)
+	case (k.Period != 0 || k.Origin != 0) && k.Of != KindPeriodic:
+		return fmt.Errorf("period and origin are for kind %s, not %s", KindPeriodic, k)
+	case k.Of == KindPeriodic && (!(k.Period > 0) || math.IsInf(k.Period, 0) || !finiteNumber(k.Origin)):
+		return fmt.Errorf("periodic with period %v from %v: want a positive period and a finite origin", k.Period, k.Origin)
+	case len(k.Levels) > 0 && !k.levelled():
+		return fmt.Errorf("levels are for kinds %s and %s, not %s", KindOrdinal, KindCategorical, k)
+	case k.levelled() && (len(k.Levels) < 2 || len(k.Levels) > MaxLevels):
+		return fmt.Errorf("%s with %d levels: want 2 to %d", k.Of, len(k.Levels), MaxLevels)
 	}
 	return nil
-}
-
-// toLine is g(x), on the real line.
-func (k Kind) toLine(x float64) float64 {
-	switch k.Of {
-	case KindPositive:
-		return math.Log(x)
-	case KindBounded:
-		return math.Log((x - k.Lo) / (k.Hi - x))
-	}
-	return x
-}
-
-// fromLine is the x with g(x) = v, of the kind whatever v is.
-func (k Kind) fromLine(v float64) float64 {
-	switch k.Of {
-	case KindPositive:
-		return math.Min(math.Max(math.Exp(v), math.SmallestNonzeroFloat64), math.MaxFloat64)
-	case KindBounded:
-		x := k.Lo + (k.Hi-k.Lo)/(1+math.Exp(-v))
-		return math.Min(math.Max(x, math.Nextafter(k.Lo, k.Hi)), math.Nextafter(k.Hi, k.Lo))
-	case KindInteger:
-		return math.Round(v)
-	}
-	return v
-}
-
-// slopes returns log g'(x), g'(x) and the derivative of the first.
-func (k Kind) slopes(x float64) (log, slope, dlog float64) {
-	switch k.Of {
-	case KindPositive:
-		return -math.Log(x), 1 / x, -1 / x
-	case KindBounded:
-		a, b := x-k.Lo, k.Hi-x
-		return math.Log((k.Hi - k.Lo) / a / b), (k.Hi - k.Lo) / a / b, 1/b - 1/a
-	}
-	return 0, 1, 0
-}
-
-// logSlope is log|dv/dx| of a row: what a log-density gains in the user's units.
-func (s Schema) logSlope(x mat.Matrix, row int) float64 {
-	t := 0.0
-	for j, c := range s.Columns {
-		t -= math.Log(c.Scale)
-		l, _, _ := c.slopes(x.At(row, j))
-		t += l
-	}
-	return t
 }

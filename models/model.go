@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"math"
 	"sync"
 
 	"github.com/gorgeflow/gorge/flows"
@@ -15,13 +16,15 @@ type Model struct {
 	dtype  graph.DType
 	params *graph.Params
 	flow   *flows.Flow
-	schema Schema
+	columns
+	named bool // the data of a fit must have the schema's names
 
 	mu      sync.Mutex
 	engines map[string]*engine
 }
 
-// New makes an untrained model near the identity.
+// New makes an untrained model near the identity, of columns of real numbers; see
+// [NewFor] for others.
 func New(spec Spec) (*Model, error) {
 	spec, f, err := spec.complete()
 	if err != nil {
@@ -37,17 +40,32 @@ func New(spec Spec) (*Model, error) {
 	if err := m.params.Err(); err != nil {
 		return nil, fmt.Errorf("models: %s: %w", spec.Model, err)
 	}
-	m.schema = Schema{Columns: make([]Column, spec.Dim)}
-	if spec.Context > 0 {
-		m.schema.Context = make([]Column, spec.Context)
-	}
-	for _, cs := range [][]Column{m.schema.Columns, m.schema.Context} {
-		for i := range cs {
-			cs[i] = Column{Name: fmt.Sprintf("x%d", i+1), Scale: 1}
-		}
+	if err := m.setSchema(m.plainSchema()); err != nil {
+		return nil, fmt.Errorf("models: %w", err)
 	}
 	return m, nil
 }
+
+// plainSchema is that of columns of which nothing is known: real numbers, or angles
+// in radians in a model of such.
+func (m *Model) plainSchema() Schema {
+	s := Schema{Columns: make([]Column, m.spec.Dim)}
+	if m.spec.Context > 0 {
+		s.Context = make([]Column, m.spec.Context)
+	}
+	for i, cs := range [][]Column{s.Columns, s.Context} {
+		for j := range cs {
+			cs[j] = Column{Name: columnName(nil, j), Scale: 1}
+			if i == 0 && m.angles() {
+				cs[j].Kind = Radians()
+			}
+		}
+	}
+	return s
+}
+
+// Radians is the kind of angles from -π to π.
+func Radians() Kind { return Kind{Of: KindPeriodic, Period: 2 * math.Pi, Origin: -math.Pi} }
 
 // RealNVP makes a model of affine couplings (Dinh et al. 2017,
 // arXiv:1605.08803) of dim columns. Of s, Model and Dim are set.

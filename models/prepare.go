@@ -13,7 +13,7 @@ import (
 // prepare checks the data, splits and standardises it, and compiles programs.
 func (f *fit) prepare(data Data, opts FitOptions) error {
 	m := f.m
-	if err := checkData(m.spec, data, "training"); err != nil {
+	if err := checkData(m, data, "training"); err != nil {
 		return err
 	}
 	trainRows, validRows := splitRows(data.rows(), opts)
@@ -28,44 +28,29 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 		}
 		return rowsOf{x, rows}
 	}
-	kinds, err := fitKinds(data.X, data.Names, o.Kinds)
+	schema, err := m.fitted(data, trainRows, o.Dequantise)
 	if err != nil {
 		return err
 	}
-	cols, err := fitColumns(pick(data.X, trainRows), data.Names, kinds, o.Dequantise, false)
-	if err != nil {
-		return err
+	if err := m.setSchema(schema); err != nil {
+		return fmt.Errorf("models: fit: %w", err)
 	}
-	if m.angles() {
-		if err := asAngles(cols, data.X); err != nil {
-			return err
-		}
-	}
-	schema := Schema{Columns: cols}
-	if m.spec.Context > 0 {
-		if schema.Context, err = fitColumns(pick(data.Context, trainRows), data.ContextNames, nil, false, true); err != nil {
-			return err
-		}
-	}
-	m.schema = schema
-	f.train = newTable(schema, pick(data.X, trainRows), pick(data.Context, trainRows), pickWeights(data.Weights, trainRows))
+	f.train = f.newTable(pick(data.X, trainRows), pick(data.Context, trainRows), pickWeights(data.Weights, trainRows), nil)
 	if !(f.train.sumW > 0) {
 		return fmt.Errorf("models: fit: the weights of the training rows add up to %v: want more than 0", f.train.sumW)
 	}
+	noise := rand.New(rand.NewPCG(o.Seed, 0xce11))
 	switch {
 	case o.Valid.rows() > 0:
-		if err := checkData(m.spec, o.Valid, "validation"); err != nil {
+		if err := checkData(m, o.Valid, "validation"); err != nil {
 			return err
 		}
-		if err := finite("fit: validation", o.Valid.X, schema.Columns); err != nil {
+		if err := m.check("fit: validation", o.Valid.X, o.Valid.Context, o.Valid.rows()); err != nil {
 			return err
 		}
-		f.valid = newTable(schema, o.Valid.X, o.Valid.Context, o.Valid.Weights)
+		f.valid = f.newTable(o.Valid.X, o.Valid.Context, o.Valid.Weights, noise)
 	case len(validRows) > 0:
-		if err := finite("fit", data.X, schema.Columns); err != nil {
-			return err
-		}
-		f.valid = newTable(schema, pick(data.X, validRows), pick(data.Context, validRows), pickWeights(data.Weights, validRows))
+		f.valid = f.newTable(pick(data.X, validRows), pick(data.Context, validRows), pickWeights(data.Weights, validRows), noise)
 	}
 	if f.valid != nil && !(f.valid.sumW > 0) {
 		f.valid = nil
@@ -73,7 +58,57 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 	return f.compile()
 }
 
-func checkData(s Spec, d Data, what string) error {
+// fitted is the model's schema with names and scaling by the data, all of which is
+// held against it first.
+func (m *Model) fitted(data Data, trainRows []int, dequantise bool) (s Schema, err error) {
+	s.Ignored = m.schema.Ignored
+	if s.Columns, err = m.renamed(m.schema.Columns, data.Names, ""); err != nil {
+		return s, err
+	}
+	if s.Context, err = m.renamed(m.schema.Context, data.ContextNames, " of the context"); err != nil {
+		return s, err
+	}
+	for _, part := range []struct {
+		x    mat.Matrix
+		cols []Column
+	}{{data.X, s.Columns}, {data.Context, s.Context}} {
+		ls, err := lines(part.cols)
+		if err != nil {
+			return s, fmt.Errorf("models: fit: %w", err)
+		}
+		if part.x == nil {
+			continue
+		}
+		if err := holds("fit", part.x, ls); err != nil {
+			return s, err
+		}
+	}
+	if m.angles() && !m.named {
+		if err := inRadians(s.Columns, data.X); err != nil {
+			return s, err
+		}
+	}
+	if s.Columns, err = scaled(rowsOf{data.X, trainRows}, s.Columns, m.circle, dequantise); err == nil && data.Context != nil {
+		err = scaledContext(rowsOf{data.Context, trainRows}, s.Context)
+	}
+	return s, err
+}
+
+// inRadians checks that numbers that are taken for angles can be such.
+func inRadians(cols []Column, x mat.Matrix) error {
+	rows, _ := x.Dims()
+	for j := range cols {
+		for i := range rows {
+			if v := x.At(i, j); !(math.Abs(v) <= math.Pi*(1+1e-6)) {
+				return fmt.Errorf("models: row %d, column %q: %v is no angle from -π to π in radians, which this model wants unless a schema gives the column's period", i+1, cols[j].Name, v)
+			}
+		}
+	}
+	return nil
+}
+
+func checkData(m *Model, d Data, what string) error {
+	s := m.spec
 	n := d.rows()
 	if n == 0 {
 		return fmt.Errorf("models: fit: no %s rows", what)
@@ -85,11 +120,11 @@ func checkData(s Spec, d Data, what string) error {
 		return fmt.Errorf("models: fit: %d training row: need at least two", n)
 	}
 	if (s.Context > 0) != (d.Context != nil) {
-		return fmt.Errorf("models: fit: %s data: %w: the model is conditioned on %d columns", what, ErrContext, s.Context)
+		return fmt.Errorf("models: fit: %s data: %w: the model is conditioned on %d columns", what, ErrContext, len(m.ctx))
 	}
 	if d.Context != nil {
-		if r, k := d.Context.Dims(); r != n || k != s.Context {
-			return fmt.Errorf("models: fit: %s %w of (%d, %d), want (%d, %d)", what, ErrContext, r, k, n, s.Context)
+		if r, k := d.Context.Dims(); r != n || k != len(m.ctx) {
+			return fmt.Errorf("models: fit: %s %w of (%d, %d), want (%d, %d)", what, ErrContext, r, k, n, len(m.ctx))
 		}
 	}
 	if d.Weights != nil && len(d.Weights) != n {
@@ -142,38 +177,6 @@ func pickWeights(w []float64, rows []int) []float64 {
 	return out
 }
 
-func newTable(s Schema, x, c mat.Matrix, w []float64) *table {
-	n, _ := x.Dims()
-	t := &table{rows: n, x: make([]float64, n*len(s.Columns)), w: w, sumW: float64(n), columns: s.Columns, dim: len(s.Columns)}
-	standardise(t.x, x, 0, n, s.Columns)
-	for i := range n {
-		wi := 1.0
-		if w != nil {
-			wi = w[i]
-		}
-		t.shift -= wi * s.logSlope(x, i)
-	}
-	if c != nil {
-		t.c = make([]float64, n*len(s.Context))
-		standardise(t.c, c, 0, n, s.Context)
-	}
-	if w != nil {
-		t.sumW = 0
-		for _, v := range w {
-			t.sumW += v
-		}
-	}
-	t.shift /= max(t.sumW, math.SmallestNonzeroFloat64)
-	return t
-}
-
-func (t *table) weight(i int) float64 {
-	if t.w == nil {
-		return 1
-	}
-	return t.w[i]
-}
-
 // compile makes the programs of a step and of validation.
 func (f *fit) compile() error {
 	m := f.m
@@ -224,7 +227,7 @@ func (f *fit) compile() error {
 	f.weights, f.index = make([]float64, f.opts.Batch), make([]int, f.opts.Batch)
 	f.order = make([]int, f.train.rows)
 	f.orderEpoch = -1
-	f.train.noisy = make([]float64, f.opts.Batch*m.spec.Dim)
+	f.train.batch = make([]float64, f.opts.Batch*m.spec.Dim)
 	f.perEpoch = (f.train.rows + f.opts.Batch - 1) / f.opts.Batch
 	f.totalSteps = f.opts.Steps
 	if e := f.opts.Epochs * f.perEpoch; e > 0 && (f.totalSteps == 0 || e < f.totalSteps) {

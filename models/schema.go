@@ -2,64 +2,150 @@ package models
 
 import (
 	"fmt"
-	"math"
 	"slices"
 	"strings"
-
-	"gonum.org/v1/gonum/mat"
 )
 
-// Column is one column of data, what kind of numbers it has, and how these become
-// numbers on the real line of about unit size: v = (g(x) - Mean)/Scale.
+// Column is one column of data: what it holds, and how its numbers become numbers on
+// the real line of about unit size, v = (g(x) - Mean)/Scale. A fit finds what stands
+// below Kind.
 type Column struct {
 	Name string `json:"name"`
 	Kind
 	Mean  float64 `json:"mean"`
 	Scale float64 `json:"scale"`
 	// Step, if positive, is the width of the uniform noise that is added to the
-	// column in training: it has few distinct values that far apart.
+	// column in training: it has few distinct values that far apart, and has a density
+	// nevertheless.
 	Step float64 `json:"step,omitempty"`
+	// Cuts are the ends of the levels' cells, from 0 to 1.
+	Cuts []float64 `json:"cuts,omitempty"`
+	// Seam is where a periodic column is cut open; nil where it is an angle on a circle.
+	Seam *float64 `json:"seam,omitempty"`
 }
 
-// Schema is the columns of a model and of its context.
+// Schema is the columns of a model and of its context. It is written by hand (name
+// and kind of each column) or by [Infer], given to [NewFor], and complete after a fit.
 type Schema struct {
 	Columns []Column `json:"columns"`
 	Context []Column `json:"context,omitempty"`
+	// Ignored are columns of the table that the model leaves out.
+	Ignored []string `json:"ignored,omitempty"`
 }
 
-// FewValues is the number of distinct values up to which a column of many rows
-// counts as discrete.
-const FewValues = 32
-
-// fitKinds gives the columns the kinds that were asked for, by name, after checking
-// every value against them.
-func fitKinds(x mat.Matrix, names []string, kinds map[string]Kind) ([]Kind, error) {
-	rows, cols := x.Dims()
-	out := make([]Kind, cols)
-	at := map[string]int{}
-	var known []string
-	for j := range cols {
-		at[columnName(names, j)] = j
-		known = append(known, columnName(names, j))
+// NewFor makes an untrained model of the columns of s. Of the specification, Dim,
+// Context and Angles are set. The data of its fit have these columns, in this order,
+// without those of kind KindIgnored.
+func NewFor(s Schema, spec Spec) (*Model, error) {
+	s, err := s.stated()
+	if err != nil {
+		return nil, err
 	}
-	for name, k := range kinds {
-		j, ok := at[name]
-		if !ok {
-			return nil, fmt.Errorf("models: schema: no column %q%s: the columns are %s", name, Nearest(name, known), strings.Join(known, ", "))
-		}
-		if err := k.check(); err != nil {
-			return nil, fmt.Errorf("models: schema: column %q: %w", name, err)
-		}
-		out[j] = k
-		for i := range rows {
-			if err := k.holds(x.At(i, j)); err != nil {
-				return nil, fmt.Errorf("models: row %d, column %q: %w", i+1, name, err)
+	spec.Dim, spec.Context = len(s.Columns), 0
+	for _, c := range s.Context {
+		spec.Context += c.inputs()
+	}
+	m, err := New(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.setSchema(s); err != nil {
+		return nil, fmt.Errorf("models: schema: %w", err)
+	}
+	m.named = true
+	return m, nil
+}
+
+// stated is the schema with names and kinds alone, checked.
+func (s Schema) stated() (Schema, error) {
+	out := Schema{Ignored: slices.Clone(s.Ignored)}
+	seen := map[string]bool{}
+	for i, cols := range [][]Column{s.Columns, s.Context} {
+		for j, c := range cols {
+			if c.Name == "" || seen[c.Name] {
+				return out, fmt.Errorf("models: schema: column %d is named %q: want a name of its own for each", j+1, c.Name)
+			}
+			seen[c.Name] = true
+			c = Column{Name: c.Name, Kind: c.Kind, Scale: 1}
+			switch {
+			case c.Of == KindIgnored:
+				out.Ignored = append(out.Ignored, c.Name)
+			case i == 0:
+				out.Columns = append(out.Columns, c)
+			default:
+				out.Context = append(out.Context, c)
 			}
 		}
+	}
+	for _, cols := range [][]Column{out.Columns, out.Context} {
+		if _, err := lines(cols); err != nil {
+			return out, fmt.Errorf("models: schema: %w", err)
+		}
+	}
+	if len(out.Columns) == 0 {
+		return out, fmt.Errorf("models: schema: no columns to model")
 	}
 	return out, nil
 }
 
+// columns are a schema made ready for use.
+type columns struct {
+	schema    Schema
+	cols, ctx []line
+	// places are the points in the cells of discrete columns at which densities are
+	// evaluated: one, of no account, if there is no such column.
+	places [][]float64
+}
+
+// setSchema gives the model its columns.
+func (m *Model) setSchema(s Schema) error {
+	cols, err := lines(s.Columns)
+	if err != nil {
+		return err
+	}
+	ctx, err := lines(s.Context)
+	if err != nil {
+		return err
+	}
+	inputs := 0
+	for _, c := range s.Context {
+		inputs += c.inputs()
+	}
+	if len(cols) != m.spec.Dim || inputs != m.spec.Context {
+		return fmt.Errorf("%d columns, and %d inputs of context; the model has %d and %d", len(cols), inputs, m.spec.Dim, m.spec.Context)
+	}
+	m.columns = columns{s, cols, ctx, cellPlaces(cols)}
+	return nil
+}
+
+// LogProbOf says what the model's log-probabilities of rows are.
+func (s Schema) LogProbOf() string {
+	var density, probability []string
+	noisy := ""
+	for _, c := range s.Columns {
+		if c.Discrete() {
+			probability = append(probability, c.Name)
+			continue
+		}
+		density = append(density, c.Name)
+		if c.Step > 0 {
+			noisy = ", of which some are dequantised"
+		}
+	}
+	given := ""
+	if len(s.Context) > 0 {
+		given = ", given the context"
+	}
+	switch {
+	case len(probability) == 0:
+		return "log-density in nats, in the units of the columns" + noisy + given
+	case len(density) == 0:
+		return "log-probability in nats" + given
+	}
+	return fmt.Sprintf("log in nats of a probability (%s) times a density in the units of the other columns%s%s", list(probability, 6), noisy, given)
+}
+
+// columnName is the name of column j, x1, x2, … where there are none.
 func columnName(names []string, j int) string {
 	if j < len(names) {
 		return names[j]
@@ -67,123 +153,29 @@ func columnName(names []string, j int) string {
 	return fmt.Sprintf("x%d", j+1)
 }
 
-// fitColumns finds mean and standard deviation of each column of x. A constant
-// column, and one of few distinct values unless dequantise says to add noise to
-// such, is an error: the likelihood of a density there has no bound.
-func fitColumns(x mat.Matrix, names []string, kinds []Kind, dequantise, context bool) ([]Column, error) {
-	rows, cols := x.Dims()
-	out := make([]Column, cols)
-	v := make([]float64, rows)
-	for j := range cols {
-		name := columnName(names, j)
-		var kind Kind
-		if kinds != nil {
-			kind = kinds[j]
+// renamed checks that data have the model's columns, and returns these with the
+// names of the data where the model was not made for columns with names.
+func (m *Model) renamed(cols []Column, names []string, what string) ([]Column, error) {
+	out := slices.Clone(cols)
+	if names == nil {
+		return out, nil
+	}
+	if len(names) != len(cols) {
+		return nil, fmt.Errorf("models: fit: %d names for %d columns%s", len(names), len(cols), what)
+	}
+	for j := range out {
+		if m.named && out[j].Name != names[j] {
+			return nil, fmt.Errorf("models: fit: column %d of the data%s is %q, the model's is %q: want %s", j+1, what, names[j], out[j].Name, columnNames(cols))
 		}
-		for i := range v {
-			v[i] = x.At(i, j)
-			if math.IsNaN(v[i]) || math.IsInf(v[i], 0) {
-				return nil, fmt.Errorf("models: row %d, column %q: %v is not a finite number: drop or fill such rows", i+1, name, v[i])
-			}
-		}
-		for i := range v {
-			v[i] = kind.toLine(v[i])
-		}
-		c, err := fitColumn(v, name, dequantise || kind.Of == KindInteger, context)
-		if err != nil {
-			return nil, err
-		}
-		if c.Kind = kind; kind.Of == KindInteger {
-			c.Step = 1
-		}
-		out[j] = c
+		out[j].Name = names[j]
 	}
 	return out, nil
 }
 
-func fitColumn(v []float64, name string, dequantise, context bool) (Column, error) {
-	c := Column{Name: name}
-	n := float64(len(v))
-	big := 0.0
-	for _, x := range v {
-		big = math.Max(big, math.Abs(x))
+func columnNames(cols []Column) string {
+	var out []string
+	for _, c := range cols {
+		out = append(out, c.Name)
 	}
-	if big == 0 {
-		big = 1
-	}
-	for _, x := range v { // scaled, so that sums of squares do not overflow
-		c.Mean += x / big / n
-	}
-	ss := 0.0
-	for _, x := range v {
-		ss += (x/big - c.Mean) * (x/big - c.Mean) / n
-	}
-	c.Mean *= big
-	c.Scale = math.Sqrt(ss) * big
-	if !(c.Scale > 1e-12*math.Abs(c.Mean)) || c.Scale == 0 {
-		if context {
-			c.Scale = 1
-			return c, nil
-		}
-		return c, fmt.Errorf("models: column %q is constant (%v in all %d rows): it has no density; leave it out", name, v[0], len(v))
-	}
-	if context {
-		return c, nil
-	}
-	few, gap := distinct(v)
-	if few == 0 || len(v) < 4*few {
-		return c, nil
-	}
-	if !dequantise {
-		return c, fmt.Errorf("models: column %q has only %d distinct values in %d rows: a density there grows without bound; leave it out, make it context, or ask for dequantising", name, few, len(v))
-	}
-	c.Step = gap
-	return c, nil
-}
-
-// asAngles takes the columns as they are, if they are angles in radians.
-func asAngles(cols []Column, x mat.Matrix) error {
-	rows, _ := x.Dims()
-	for j := range cols {
-		for i := range rows {
-			if v := x.At(i, j); !(math.Abs(v) <= math.Pi*(1+1e-6)) {
-				return fmt.Errorf("models: row %d, column %q: %v is no angle from -π to π in radians, which this model wants", i+1, cols[j].Name, v)
-			}
-		}
-		cols[j].Mean, cols[j].Scale = 0, 1
-	}
-	return nil
-}
-
-// distinct returns the number of distinct values if it is at most FewValues, and
-// the least gap between them; 0 if there are more.
-func distinct(v []float64) (n int, gap float64) {
-	seen := make(map[float64]bool, FewValues+1)
-	for _, x := range v {
-		seen[x] = true
-		if len(seen) > FewValues {
-			return 0, 0
-		}
-	}
-	s := make([]float64, 0, len(seen))
-	for x := range seen {
-		s = append(s, x)
-	}
-	slices.Sort(s)
-	gap = math.Inf(1)
-	for i := 1; i < len(s); i++ {
-		gap = math.Min(gap, s[i]-s[i-1])
-	}
-	return len(s), gap
-}
-
-// standardise writes rows lo … hi of x to dst, row by row.
-func standardise(dst []float64, x mat.Matrix, lo, hi int, cols []Column) {
-	k := 0
-	for i := lo; i < hi; i++ {
-		for j, c := range cols {
-			dst[k] = (c.toLine(x.At(i, j)) - c.Mean) / c.Scale
-			k++
-		}
-	}
+	return strings.Join(out, ", ")
 }

@@ -2,15 +2,20 @@ package models
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/gorgeflow/gorge/graph"
 )
 
-// LogProb returns log p(x) in nats, in the units of the data, for each row of x.
-// A model with a context takes one row of it for each row of x; otherwise context
-// is nil.
+// LogProb returns log p(x) in nats, in the units of the data, for each row of x: the
+// logarithm of a density in the columns that have one, of a probability in integer,
+// ordinal and categorical ones, and of their product where there are both. A
+// probability is the integral of the density over a cell, by the mean over 16 points of
+// it for one such column, 32 for two, 64 for more. A model with a context takes one row
+// of it for each row of x; otherwise context is nil.
 func (m *Model) LogProb(x, context mat.Matrix) ([]float64, error) {
 	rows, _ := x.Dims()
 	out := make([]float64, rows)
@@ -37,18 +42,40 @@ func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
 	s := e.get(m)
 	defer e.pool.Put(s)
 	for lo := 0; lo < rows; lo += chunk {
-		hi := min(lo+chunk, rows)
-		if err := m.load(s, x, context, lo, hi); err != nil {
+		if err := m.logProbChunk(s, out[lo:min(lo+chunk, rows)], x, context, lo); err != nil {
 			return err
 		}
-		if err := s.run.Into("logprob", graph.Rows{Float64: out[lo:hi]}); err != nil {
+	}
+	return nil
+}
+
+// logProbChunk is the log-probability of the rows from lo on: the mean over the places
+// in the cells of discrete columns.
+func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo int) error {
+	for k, places := range m.places {
+		to := out
+		if k > 0 {
+			to = s.buffer(0, 1)[:len(out)]
+		}
+		if err := m.load(s, x, context, lo, lo+len(out), places); err != nil {
 			return err
 		}
-		if err := s.run.Do(background, hi-lo); err != nil {
+		if err := s.run.Into("logprob", graph.Rows{Float64: to}); err != nil {
 			return err
 		}
-		for i := lo; i < hi; i++ {
-			out[i] += m.schema.logSlope(x, i)
+		if err := s.run.Do(background, len(out)); err != nil {
+			return err
+		}
+		for i := range to {
+			to[i] += logSlopes(m.cols, x, lo+i, places)
+			if k > 0 {
+				out[i] = addLog(out[i], to[i])
+			}
+		}
+	}
+	if n := len(m.places); n > 1 {
+		for i := range out {
+			out[i] -= math.Log(float64(n))
 		}
 	}
 	return nil
@@ -58,7 +85,8 @@ func (m *Model) buildLogProb(g *graph.Graph, x, c graph.Expr) {
 	g.Output("logprob", m.flow.LogProb(x, c))
 }
 
-// Inverse returns the latents u = T⁻¹(x) of each row.
+// Inverse returns the latents u = T⁻¹(x) of each row, those of discrete columns at the
+// middle of their cells.
 func (m *Model) Inverse(x, context mat.Matrix) (*mat.Dense, error) {
 	rows, cols := x.Dims()
 	if err := m.check("inverse", x, context, rows); err != nil {
@@ -72,13 +100,14 @@ func (m *Model) Inverse(x, context mat.Matrix) (*mat.Dense, error) {
 		return nil, err
 	}
 	out := make([]float64, rows*cols)
-	err = m.stream(e, x, context, rows, 0, 0, []string{"u"}, []int{cols}, func(lo, hi int, b [2][]float64) {
+	err = m.stream(e, pass{x: x, c: context, rows: rows, outs: []string{"u"}, widths: []int{cols}}, func(lo, hi int, b [2][]float64) {
 		copy(out[lo*cols:hi*cols], b[0])
 	})
 	return dense(rows, cols, out), err
 }
 
-// Score returns ∇x log p(x), in the units of the data, for each row.
+// Score returns ∇x log p(x), in the units of the data, for each row; it is zero in
+// discrete columns.
 func (m *Model) Score(x, context mat.Matrix) (*mat.Dense, error) {
 	rows, cols := x.Dims()
 	if err := m.check("score", x, context, rows); err != nil {
@@ -86,20 +115,32 @@ func (m *Model) Score(x, context mat.Matrix) (*mat.Dense, error) {
 	}
 	e, err := m.engine("score", func(g *graph.Graph, x, c graph.Expr) {
 		lp := m.flow.LogProb(x, c)
+		g.Output("logprob", lp)
 		g.Output("score", graph.VJP(lp, lp.Zeros(1).Shift(1), x)[0])
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := make([]float64, rows*cols)
-	err = m.stream(e, x, context, rows, 0, 0, []string{"score"}, []int{cols}, func(lo, hi int, b [2][]float64) {
-		for i, v := range b[0][:(hi-lo)*cols] {
-			c := m.schema.Columns[i%cols]
-			_, slope, more := c.slopes(x.At(lo+i/cols, i%cols))
-			out[lo*cols+i] = v/c.Scale*slope + more
+	out, total := make([]float64, rows*cols), slices.Repeat([]float64{math.Inf(-1)}, rows)
+	for _, places := range m.places { // the mean of gradients, weighted by the densities
+		p := pass{x: x, c: context, rows: rows, places: places, outs: []string{"score", "logprob"}, widths: []int{cols, 1}}
+		err := m.stream(e, p, func(lo, hi int, b [2][]float64) {
+			for i := lo; i < hi; i++ {
+				lp := b[1][i-lo] + logSlopes(m.cols, x, i, places)
+				sum := addLog(total[i], lp)
+				old, own := math.Exp(total[i]-sum), math.Exp(lp-sum)
+				total[i] = sum
+				for j := range cols {
+					k := i*cols + j
+					out[k] = out[k]*old + m.cols[j].gradient(b[0][k-lo*cols], x.At(i, j), at(places, j))*own
+				}
+			}
+		})
+		if err != nil {
+			return nil, err
 		}
-	})
-	return dense(rows, cols, out), err
+	}
+	return dense(rows, cols, out), nil
 }
 
 func dense(rows, cols int, v []float64) *mat.Dense {
@@ -125,10 +166,18 @@ func (m *Model) Sample(n int, context mat.Matrix, opts SampleOptions) (*mat.Dens
 	return x, err
 }
 
-// SampleLogProb returns n samples and their log-densities in one pass. The
-// log-density is the model's own, whatever the temperature.
+// SampleLogProb returns n samples and what [Model.LogProb] says of them, in one pass
+// if no column is discrete. The log-probability is the model's own, whatever the temperature.
 func (m *Model) SampleLogProb(n int, context mat.Matrix, opts SampleOptions) (*mat.Dense, []float64, error) {
-	return m.sample(n, context, opts, true)
+	if len(m.places) == 1 {
+		return m.sample(n, context, opts, true)
+	}
+	x, _, err := m.sample(n, context, opts, false)
+	if err != nil || n == 0 {
+		return x, nil, err
+	}
+	lp, err := m.LogProb(x, context) // of whole cells
+	return x, lp, err
 }
 
 func (m *Model) sample(n int, context mat.Matrix, opts SampleOptions, withLogProb bool) (*mat.Dense, []float64, error) {
@@ -165,13 +214,12 @@ func (m *Model) sample(n int, context mat.Matrix, opts SampleOptions, withLogPro
 		outs, widths = append(outs, "logprob"), append(widths, 1)
 	}
 	res := dense(n, d, out)
-	err = m.stream(e, nil, context, n, opts.Seed, opts.FirstRow, outs, widths, func(lo, hi int, b [2][]float64) {
+	err = m.stream(e, pass{c: context, rows: n, seed: opts.Seed, first: opts.FirstRow, outs: outs, widths: widths}, func(lo, hi int, b [2][]float64) {
 		for i, v := range b[0][:(hi-lo)*d] {
-			c := m.schema.Columns[i%d]
-			out[lo*d+i] = c.fromLine(v*c.Scale + c.Mean)
+			out[lo*d+i] = m.cols[i%d].original(v)
 		}
 		for i := range logp[min(lo, len(logp)):min(hi, len(logp))] {
-			logp[lo+i] = b[1][i] + m.schema.logSlope(res, lo+i)
+			logp[lo+i] = b[1][i] + logSlopes(m.cols, res, lo+i, nil)
 		}
 	})
 	return res, logp, err

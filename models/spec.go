@@ -17,7 +17,8 @@ type Spec struct {
 	Model string `json:"model"`
 	// Dim is the number of columns modelled.
 	Dim int `json:"dim"`
-	// Context is the number of columns the density is conditioned on.
+	// Context is the number of inputs the density is conditioned on: columns, of which a
+	// categorical one counts for each of its levels and a periodic one twice.
 	Context int `json:"context,omitempty"`
 	// Layers is the number of couplings or autoregressive layers.
 	Layers int `json:"layers"`
@@ -194,11 +195,14 @@ func findFamily(name string) (*family, error) {
 	return nil, fmt.Errorf("models: unknown model %q%s: want one of %s", name, Nearest(name, Names()), strings.Join(Names(), ", "))
 }
 
-// angles reports whether the model's columns are angles.
+// angles reports whether all of the model's columns are angles.
 func (m *Model) angles() bool {
 	f, err := findFamily(m.spec.Model)
 	return err == nil && f.circle
 }
+
+// circle reports whether column j is modelled as an angle.
+func (m *Model) circle(j int) bool { return m.angles() }
 
 // complete fills in the defaults of the family.
 func (s Spec) complete() (Spec, *family, error) {

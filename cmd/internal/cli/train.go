@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -86,10 +88,14 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 			return err
 		}
 	}
-	spec := models.Spec{Model: o.Model, Dim: len(d.columns), Context: len(d.context), Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
+	spec := models.Spec{Model: o.Model, Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
 		Bins: o.Bins, Bound: o.Bound, Activation: layers.Activation(o.Activation), Dropout: o.Dropout, Mixing: o.Mixing, Norm: o.Norm,
 		Base: o.Base, Tails: o.Tails, Embed: o.Embed, DType: o.DType, Seed: o.Seed}
-	m, err := models.New(spec)
+	schema, err := d.schema(o)
+	if err != nil {
+		return err
+	}
+	m, err := models.NewFor(schema, spec)
 	if err != nil {
 		return usageError{err}
 	}
@@ -121,7 +127,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	}
 	checkpoint := filepath.Join(dir, "checkpoint.safetensors")
 	opts := models.FitOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Batch: o.Batch, LearnRate: o.LearnRate, WeightDecay: o.WeightDecay,
-		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise, Kinds: o.kinds,
+		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise,
 		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: log.step}
 	if _, err := os.Stat(checkpoint); err == nil && o.resume != "" {
 		opts.Resume = true
@@ -154,6 +160,22 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 		s.print(streams.Out, dir)
 	}
 	return fitErr
+}
+
+// schema is the kinds that the schema file gives, real numbers for the other columns
+// or, in a model of angles, radians.
+func (d *dataset) schema(o *trainOptions) (models.Schema, error) {
+	kinds := map[string]models.Kind{}
+	for _, n := range append(slices.Clone(d.selected), d.contextNames...) {
+		kinds[n] = models.Kind{}
+	}
+	if o.Model == "ncsf" {
+		for _, n := range d.selected {
+			kinds[n] = models.Radians()
+		}
+	}
+	maps.Copy(kinds, o.kinds)
+	return models.Infer(d.train, kinds)
 }
 
 // fraction reads a number between 0 and 1.

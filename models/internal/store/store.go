@@ -26,8 +26,8 @@ import (
 )
 
 // Version is the format version that this package writes, and the newest it
-// reads.
-const Version = 1
+// reads: 1, and since columns can be periodic, ordinal and categorical, 2.
+const Version = 2
 
 const (
 	keyFormat  = "format"

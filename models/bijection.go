@@ -1,0 +1,160 @@
+package models
+
+import (
+	"math"
+	"sort"
+)
+
+// bijection maps the numbers of a column onto the real line, v = g(x), and back.
+//
+// A number of a discrete column stands for a cell of the line: toLine is then the
+// point at r, from 0 to 1, between the ends of its cell, and fromLine the number in
+// whose cell v lies. Other columns do not look at r.
+type bijection interface {
+	toLine(x, r float64) float64
+	// fromLine gives a number of the column whatever v is.
+	fromLine(v float64) float64
+	// slopes returns log dv/dx, dv/dx and the derivative of the first; in a discrete
+	// column log dv/dr, 0 and 0.
+	slopes(x, r float64) (log, slope, dlog float64)
+}
+
+// identity is v = x.
+type identity struct{}
+
+func (identity) toLine(x, _ float64) float64 { return x }
+
+func (identity) fromLine(v float64) float64 { return v }
+
+func (identity) slopes(_, _ float64) (log, slope, dlog float64) { return 0, 1, 0 }
+
+// logarithm is v = log x.
+type logarithm struct{}
+
+func (logarithm) toLine(x, _ float64) float64 { return math.Log(x) }
+
+func (logarithm) fromLine(v float64) float64 {
+	return math.Min(math.Max(math.Exp(v), math.SmallestNonzeroFloat64), math.MaxFloat64)
+}
+
+func (logarithm) slopes(x, _ float64) (log, slope, dlog float64) {
+	return -math.Log(x), 1 / x, -1 / x
+}
+
+// logit is v = log (x - lo)/(hi - x).
+type logit struct{ lo, hi float64 }
+
+func (g logit) toLine(x, _ float64) float64 { return math.Log((x - g.lo) / (g.hi - x)) }
+
+func (g logit) fromLine(v float64) float64 {
+	x := g.lo + (g.hi-g.lo)/(1+math.Exp(-v))
+	return math.Min(math.Max(x, math.Nextafter(g.lo, g.hi)), math.Nextafter(g.hi, g.lo))
+}
+
+func (g logit) slopes(x, _ float64) (log, slope, dlog float64) {
+	a, b := x-g.lo, g.hi-x
+	slope = (g.hi - g.lo) / a / b
+	return math.Log(slope), slope, 1/b - 1/a
+}
+
+// angle is v = 2π t - π, t the part of a turn that x has made from its origin.
+type angle struct{ origin, period float64 }
+
+// turned is that part, 0 ≤ t < 1.
+func (g angle) turned(x float64) float64 {
+	t := (x - g.origin) / g.period
+	if t -= math.Floor(t); t >= 1 { // a hair below the origin
+		return 0
+	}
+	return t
+}
+
+func (g angle) toLine(x, _ float64) float64 { return 2*math.Pi*g.turned(x) - math.Pi }
+
+func (g angle) fromLine(v float64) float64 {
+	t := v/(2*math.Pi) + 0.5
+	if x := g.origin + g.period*(t-math.Floor(t)); x < g.origin+g.period {
+		return x
+	}
+	return g.origin
+}
+
+func (g angle) slopes(_, _ float64) (log, slope, dlog float64) {
+	s := 2 * math.Pi / g.period
+	return math.Log(s), s, 0
+}
+
+// opened is a circle cut open at the seam: v is the logit of the part of a turn that
+// x has made from there.
+type opened struct{ angle, seam angle }
+
+var unit = logit{0, 1}
+
+// place is that part, inside (0, 1).
+func (g opened) place(x float64) float64 {
+	return math.Min(math.Max(g.seam.turned(x), 0x1p-60), 1-0x1p-53)
+}
+
+func (g opened) toLine(x, _ float64) float64 { return unit.toLine(g.place(x), 0) }
+
+func (g opened) fromLine(v float64) float64 {
+	x := g.seam.origin + g.seam.period*unit.fromLine(v)
+	return g.angle.fromLine(g.angle.toLine(x, 0))
+}
+
+func (g opened) slopes(x, _ float64) (log, slope, dlog float64) {
+	log, slope, dlog = unit.slopes(g.place(x), 0)
+	return log - math.Log(g.seam.period), slope / g.seam.period, dlog / g.seam.period
+}
+
+// whole is v = n - ½ + r for whole numbers n.
+type whole struct{}
+
+func (whole) toLine(x, r float64) float64 { return x - 0.5 + r }
+
+func (whole) fromLine(v float64) float64 { return math.Floor(v + 0.5) }
+
+func (whole) slopes(_, _ float64) (log, slope, dlog float64) { return 0, 0, 0 }
+
+// wholeWithin is the logit of n - ½ + r, for whole numbers between its ends.
+type wholeWithin struct{ logit }
+
+func (g wholeWithin) toLine(x, r float64) float64 { return g.logit.toLine(x-0.5+r, 0) }
+
+func (g wholeWithin) fromLine(v float64) float64 {
+	x := math.Floor(g.logit.fromLine(v) + 0.5)
+	return math.Min(math.Max(x, g.lo+0.5), g.hi-0.5)
+}
+
+func (g wholeWithin) slopes(x, r float64) (log, slope, dlog float64) {
+	log, _, _ = g.logit.slopes(x-0.5+r, 0)
+	return log, 0, 0
+}
+
+// levels is the normal quantile of a point in the level's cell, the interval
+// between two neighbours of cuts, which go from 0 to 1. Where the cells are as wide
+// as their levels are frequent, v is standard normal.
+type levels struct {
+	values *Values
+	cuts   []float64
+}
+
+func (g levels) toLine(x, r float64) float64 {
+	k := g.values.level(x)
+	u := g.cuts[k] + r*(g.cuts[k+1]-g.cuts[k])
+	u = math.Min(math.Max(u, 0x1p-53), 1-0x1p-53)
+	return math.Sqrt2 * math.Erfinv(2*u-1)
+}
+
+func (g levels) fromLine(v float64) float64 {
+	u := 0.5 * math.Erfc(-v/math.Sqrt2)
+	k := sort.Search(len(g.cuts)-2, func(k int) bool { return u < g.cuts[k+1] })
+	return g.values.number(k)
+}
+
+// slopes: the density of a standard normal at v is du/dv.
+func (g levels) slopes(x, r float64) (log, slope, dlog float64) {
+	k := g.values.level(x)
+	v := g.toLine(x, r)
+	return 0.5*(v*v+math.Log(2*math.Pi)) + math.Log(g.cuts[k+1]-g.cuts[k]), 0, 0
+}

@@ -1,0 +1,183 @@
+package models
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// line is a column made ready for use: v = (g(x) - mean)/scale.
+type line struct {
+	*Values
+	name        string
+	g           bijection
+	mean, scale float64
+	logScale    float64
+	step        float64
+	discrete    bool
+}
+
+// line makes the column ready, or says what is wrong with it.
+func (c Column) line() (line, error) {
+	values, err := c.Kind.Values()
+	if err != nil {
+		return line{}, fmt.Errorf("column %q: %w", c.Name, err)
+	}
+	if !(c.Scale > 0) || math.IsInf(c.Scale, 0) || !finiteNumber(c.Mean) || !(c.Step >= 0) || math.IsInf(c.Step, 0) {
+		return line{}, fmt.Errorf("column %q: scaling by %v from %v, step %v", c.Name, c.Scale, c.Mean, c.Step)
+	}
+	if err := c.checkCuts(); err != nil {
+		return line{}, fmt.Errorf("column %q: %w", c.Name, err)
+	}
+	l := line{Values: values, name: c.Name, g: c.bijection(values), mean: c.Mean, scale: c.Scale, logScale: math.Log(c.Scale), discrete: c.Discrete()}
+	if !l.discrete {
+		l.step = c.Step
+	}
+	return l, nil
+}
+
+// checkCuts checks the cells of levels, and the seam.
+func (c Column) checkCuts() error {
+	switch {
+	case c.Seam != nil && (c.Of != KindPeriodic || !finiteNumber(*c.Seam)):
+		return fmt.Errorf("seam at %v of a column that is %s", *c.Seam, c.Kind)
+	case c.Cuts == nil:
+		return nil
+	case !c.levelled() || len(c.Cuts) != len(c.Levels)+1 || c.Cuts[0] != 0 || c.Cuts[len(c.Levels)] != 1:
+		return fmt.Errorf("%d ends of cells from 0 to 1 for a column that is %s", len(c.Cuts), c.Kind)
+	}
+	for i := range c.Levels {
+		if !(c.Cuts[i] < c.Cuts[i+1]) {
+			return fmt.Errorf("the cell of level %q is from %v to %v", c.Levels[i], c.Cuts[i], c.Cuts[i+1])
+		}
+	}
+	return nil
+}
+
+// bijection is the map of the column's kind.
+func (c Column) bijection(values *Values) bijection {
+	switch c.Of {
+	case KindPositive:
+		return logarithm{}
+	case KindBounded:
+		return logit{c.Lo, c.Hi}
+	case KindPeriodic:
+		a := angle{c.Origin, c.Period}
+		if c.Seam != nil {
+			return opened{a, angle{*c.Seam, c.Period}}
+		}
+		return a
+	case KindInteger:
+		if c.ends() {
+			return wholeWithin{logit{c.Lo - 0.5, c.Hi + 0.5}}
+		}
+		return whole{}
+	case KindOrdinal, KindCategorical:
+		cuts := c.Cuts
+		if cuts == nil {
+			cuts = cutsBy(make([]int, len(c.Levels)))
+		}
+		return levels{values, cuts}
+	}
+	return identity{}
+}
+
+// cutsBy are the ends of cells as wide as levels are frequent, each counted half a
+// time more than it is there.
+func cutsBy(count []int) []float64 {
+	cuts := make([]float64, len(count)+1)
+	for i, n := range count {
+		cuts[i+1] = cuts[i] + float64(n) + 0.5
+	}
+	total := cuts[len(count)]
+	for i := range cuts {
+		cuts[i] /= total
+	}
+	return cuts
+}
+
+// middle is r where nothing better is known.
+const middle = 0.5
+
+// standard is the number that the flow sees of x.
+func (l *line) standard(x, r float64) float64 { return (l.g.toLine(x, r) - l.mean) / l.scale }
+
+// original is the x that the flow's number stands for.
+func (l *line) original(v float64) float64 { return l.g.fromLine(v*l.scale + l.mean) }
+
+// logSlope is the logarithm of what a density gains in the units of x.
+func (l *line) logSlope(x, r float64) float64 {
+	s, _, _ := l.g.slopes(x, r)
+	return s - l.logScale
+}
+
+// gradient is the derivative in x of a log-density whose derivative in the flow's
+// number is d.
+func (l *line) gradient(d, x, r float64) float64 {
+	_, slope, more := l.g.slopes(x, r)
+	return d/l.scale*slope + more
+}
+
+// noisy is standard with noise, r from 0 to 1: a place in the cell of a discrete
+// number, else in the step of a column with few values.
+func (l *line) noisy(x, r float64) float64 {
+	if l.discrete {
+		return l.standard(x, r)
+	}
+	return l.standard(x, middle) + (r-0.5)*l.step/l.scale
+}
+
+// lines makes columns ready.
+func lines(cols []Column) ([]line, error) {
+	out := make([]line, len(cols))
+	for i, c := range cols {
+		l, err := c.line()
+		if err != nil {
+			return nil, err
+		}
+		out[i] = l
+	}
+	return out, nil
+}
+
+// at is r of column j among places, where there are any.
+func at(places []float64, j int) float64 {
+	if places == nil {
+		return middle
+	}
+	return places[j]
+}
+
+// logSlopes is log|dv/dx| of a row: what a log-density gains in the user's units.
+func logSlopes(ls []line, x mat.Matrix, row int, places []float64) float64 {
+	t := 0.0
+	for j := range ls {
+		t += ls[j].logSlope(x.At(row, j), at(places, j))
+	}
+	return t
+}
+
+// standardise writes rows lo … hi of x to dst, row by row.
+func standardise(dst []float64, x mat.Matrix, lo, hi int, ls []line, places []float64) {
+	k := 0
+	for i := lo; i < hi; i++ {
+		for j := range ls {
+			dst[k] = ls[j].standard(x.At(i, j), at(places, j))
+			k++
+		}
+	}
+}
+
+// holds checks that every number is of the kind of its column.
+func holds(task string, x mat.Matrix, ls []line) error {
+	r, k := x.Dims()
+	for i := range r {
+		for j := range k {
+			if err := ls[j].Check(x.At(i, j)); err != nil {
+				return fmt.Errorf("models: %s: row %d, column %q: %w", task, i+1, ls[j].name, err)
+			}
+		}
+	}
+	return nil
+}

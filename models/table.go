@@ -1,0 +1,100 @@
+package models
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"gonum.org/v1/gonum/mat"
+)
+
+// table is standardised data.
+type table struct {
+	x, c  []float64
+	w     []float64
+	rows  int
+	sumW  float64
+	dim   int
+	shift float64 // mean NLL in the user's units, less that of standardised rows
+
+	// Columns that get noise in training, and their numbers as the user has them.
+	lines []line
+	noisy []int
+	raw   []float64
+	batch []float64
+}
+
+// newTable standardises data. With noise, each row has its place in the cells of
+// discrete columns once and for all; without, the middle.
+func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
+	m := f.m
+	n, _ := x.Dims()
+	t := &table{rows: n, x: make([]float64, n*len(m.cols)), w: w, sumW: float64(n), dim: len(m.cols), lines: m.cols}
+	if w != nil {
+		t.sumW = 0
+		for _, v := range w {
+			t.sumW += v
+		}
+	}
+	for j, l := range m.cols {
+		if l.discrete || l.step > 0 {
+			t.noisy = append(t.noisy, j)
+		}
+	}
+	for i := range n {
+		var places []float64
+		if noise != nil && len(t.noisy) > 0 {
+			places = make([]float64, t.dim)
+			for j := range places {
+				places[j] = inside(noise)
+			}
+		}
+		standardise(t.x[i*t.dim:], x, i, i+1, m.cols, places)
+		t.shift -= t.weight(i) * t.gain(x, i, places)
+		for _, j := range t.noisy {
+			t.raw = append(t.raw, x.At(i, j))
+		}
+	}
+	t.shift /= max(t.sumW, math.SmallestNonzeroFloat64)
+	if c != nil {
+		t.c = make([]float64, n*m.spec.Context)
+		encode(t.c, c, 0, n, m.ctx)
+	}
+	return t
+}
+
+// gain is log|dv/dx| of a row, in training its mean over places in cells.
+func (t *table) gain(x mat.Matrix, i int, places []float64) float64 {
+	if places != nil || len(t.noisy) == 0 {
+		return logSlopes(t.lines, x, i, places)
+	}
+	const n = 8
+	sum := 0.0
+	for k := range n {
+		r := (float64(k) + 0.5) / n
+		for j := range t.lines {
+			sum += t.lines[j].logSlope(x.At(i, j), r)
+		}
+	}
+	return sum / n
+}
+
+// inside is a uniform number inside (0, 1).
+func inside(rng *rand.Rand) float64 { return (float64(rng.Uint64()>>12) + 0.5) * 0x1p-52 }
+
+// addNoise makes the batch of these rows, with noise in its noisy columns.
+func (t *table) addNoise(index []int, rng *rand.Rand) {
+	for i, row := range index {
+		to := t.batch[i*t.dim : (i+1)*t.dim]
+		copy(to, t.x[row*t.dim:])
+		for k, j := range t.noisy {
+			to[j] = t.lines[j].noisy(t.raw[row*len(t.noisy)+k], inside(rng))
+		}
+	}
+}
+
+func (t *table) weight(i int) float64 {
+	if t.w == nil {
+		return 1
+	}
+	return t.w[i]
+}
