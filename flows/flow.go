@@ -2,6 +2,7 @@ package flows
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -88,9 +89,7 @@ func (f *Flow) Random() (forward, inverse bool) {
 //
 //	E exp LogProb(x) = p(x),   E LogProb(x) ≤ log p(x)
 //
-// over the noise. The logarithm of a mean of exp LogProb over several draws is
-// nearer the log-density the more of them there are (Burda et al. 2016,
-// arXiv:1509.00519).
+// over the noise; see [Flow.LogProbOver].
 func (f *Flow) Bound() bool {
 	_, inverse := f.Random()
 	return inverse
@@ -163,6 +162,22 @@ func (f *Flow) context(c graph.Expr) graph.Expr {
 // row; a draw of a lower bound, if [Flow.Bound] says so.
 func (f *Flow) LogProb(x, context graph.Expr) graph.Expr {
 	return f.logProb(x, f.context(context))
+}
+
+// LogProbOver emits the logarithm of the mean of exp LogProb over several draws of
+// noise, a lower bound that is nearer log p(x) the more of them there are (Burda et al.
+// 2016, arXiv:1509.00519), at the cost of as many passes. It is [Flow.LogProb] where
+// that is exact.
+func (f *Flow) LogProbOver(draws int, x, context graph.Expr) graph.Expr {
+	if !f.Bound() || draws <= 1 {
+		return f.LogProb(x, context)
+	}
+	c := f.context(context)
+	each := make([]graph.Expr, draws)
+	for i := range each {
+		each[i] = f.logProb(x, c)
+	}
+	return graph.Concat(each...).LogSumExp(draws).Shift(-math.Log(float64(draws)))
 }
 
 func (f *Flow) logProb(x, c graph.Expr) graph.Expr {

@@ -115,6 +115,17 @@ func TestSurjectiveFlow(t *testing.T) {
 	for i, s := range sums {
 		bound, density = bound+out["loose"][i]/n, density+math.Log(s)/n
 	}
+	over := func(draws int) (mean float64) {
+		g := graph.New(p, graph.Eval)
+		g.Output("lp", loose.LogProbOver(draws, g.Rows("x", 2), graph.Expr{}))
+		for _, v := range evaluate(t, g, n, map[string][]float64{"x": out["loosex"]}, 5)["lp"] {
+			mean += v / n
+		}
+		return mean
+	}
+	require.InDelta(t, bound, over(1), 0.1)
+	require.Less(t, over(1)+0.01, over(8))
+	require.Less(t, over(8), density+0.01)
 	require.Less(t, bound, density-0.02)
 	require.Greater(t, bound, density-3)
 }
