@@ -309,8 +309,9 @@ func histogram(v []float64, lo, hi float64) plotter.XYs {
 	const bins = 40
 	var count [bins]float64
 	for _, x := range v {
-		if k := int((x - lo) / (hi - lo) * bins); x >= lo && k < bins {
-			count[k]++
+		// Compared before it is cut: a sample far out has no bin, and NaN has none.
+		if at := (x - lo) / (hi - lo) * bins; at >= 0 && at < bins {
+			count[int(at)]++
 		}
 	}
 	w := (hi - lo) / bins
