@@ -13,25 +13,38 @@ import (
 //
 // with several units for each column, blocks of W on the diagonal positive, exp of
 // a parameter, those below free, those above zero. The last layer has no
-// activation; the straight part of the others makes the image all of ℝ. Forward is
-// solved for column by column.
+// activation; the straight part of the others makes the image all of ℝ. A gate g in
+// (0, 1) for each column, if there is one, adds the column itself,
+//
+//	u = g x + (1 - g) f(x)
+//
+// so that the map starts near the identity, which tanh alone does not where it is
+// flat, and several can be stacked. Forward is solved for column by column.
 type BlockAutoregressive struct {
 	dim     int
 	units   []int // of one column in each layer, ones at both ends
 	w, b    []*graph.Param
 	context *graph.Param
+	gate    *graph.Param // logit of g
+}
+
+// BlockAutoregressiveOptions are the settings of a BlockAutoregressive.
+type BlockAutoregressiveOptions struct {
+	Hidden  []int // units for each column in the hidden layers; default {8}
+	Context int   // columns of context
+	Gated   bool
 }
 
 // leak is the straight part of the activation.
 const leak = 0.01
 
-// diagonalLimit bounds the parameters of the diagonal blocks smoothly.
+// diagonalLimit bounds the parameters of the diagonal blocks, and of the gate, smoothly.
 const diagonalLimit = 10
 
-// NewBlockAutoregressive makes the layer of dim columns with the given units for each
-// column in its hidden layers ({8} for none given), and context columns of context.
-func NewBlockAutoregressive(p *graph.Params, dim, context int, hidden []int) *BlockAutoregressive {
+// NewBlockAutoregressive makes the layer of dim columns.
+func NewBlockAutoregressive(p *graph.Params, dim int, opts BlockAutoregressiveOptions) *BlockAutoregressive {
 	dim = atLeastOne(p, "block autoregressive", dim)
+	hidden := opts.Hidden
 	if len(hidden) == 0 {
 		hidden = []int{8}
 	}
@@ -57,8 +70,11 @@ func NewBlockAutoregressive(p *graph.Params, dim, context int, hidden []int) *Bl
 		_ = w.Set(v) // as many as there are
 		l.w, l.b = append(l.w, w), append(l.b, p.New(fmt.Sprintf("bias%d", i), 1, dim*out, nil))
 	}
-	if context > 0 {
-		l.context = p.New("context.weight", dim*l.units[1], context, graph.FanIn(0.3))
+	if opts.Context > 0 {
+		l.context = p.New("context.weight", dim*l.units[1], opts.Context, graph.FanIn(0.3))
+	}
+	if opts.Gated {
+		l.gate = p.New("gate", 1, dim, nil)
 	}
 	return l
 }
@@ -122,7 +138,18 @@ func (l *BlockAutoregressive) Inverse(x, context graph.Expr) (u, logDet graph.Ex
 			slope = slope.Add(s)
 		}
 	}
-	return h, slope.SumCols()
+	u, slope = l.gated(x, h, slope, 0, l.dim)
+	return u, slope.SumCols()
+}
+
+// gated adds columns lo … hi themselves to what the network makes of them.
+func (l *BlockAutoregressive) gated(x, y, logSlope graph.Expr, lo, hi int) (u, logSlopeU graph.Expr) {
+	if l.gate == nil {
+		return y, logSlope
+	}
+	g := limited(use(x, l.gate), diagonalLimit).Slice(lo, hi)
+	p, q := g.Sigmoid(), g.Neg().Sigmoid()
+	return x.Mul(p).Add(y.Mul(q)), logSlope.Exp().Mul(q).Add(p).Log()
 }
 
 // Forward emits x, column by column: the units of a column are its own number
@@ -177,5 +204,6 @@ func (l *BlockAutoregressive) column(c int, x graph.Expr, add []graph.Expr) (uni
 			slope = slope.Add(s)
 		}
 	}
+	h, slope = l.gated(x, h, slope, c, c+1)
 	return append(units, h), slope
 }

@@ -108,7 +108,10 @@ var table = []struct {
 	{"gaussianization autoregressive", flowtest.Case{Context: 2, Make: autoregressive(layers.Gaussianization{Components: 3}, small, 2)}},
 	{"volume-preserving coupling", flowtest.Case{Make: coupling(layers.Even, layers.VolumePreserving{}, small, layers.CouplingOptions{})}},
 	{"block autoregressive", flowtest.Case{Context: 2, FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer {
-		return layers.NewBlockAutoregressive(p, dim, 2, []int{4, 3})
+		return layers.NewBlockAutoregressive(p, dim, layers.BlockAutoregressiveOptions{Hidden: []int{4, 3}, Context: 2})
+	}}},
+	{"block autoregressive, gated", flowtest.Case{Context: 2, FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewBlockAutoregressive(p, dim, layers.BlockAutoregressiveOptions{Hidden: []int{4, 3}, Context: 2, Gated: true})
 	}}},
 	{"acyclic", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
 		parents := make([][]int, dim)

@@ -193,7 +193,7 @@ var rowCases = []rowCase{
 		return map[string][]float64{"q": rows, "r1": z["R1"], "r2": z["R2"], "d1": d1, "d2": z["d2"], "bias": z["b"]}
 	}, map[string]string{"r1": "R1", "r2": "R2", "bias": "b", "d2": "d2"}},
 	{"bnaf", func(p *graph.Params, _ map[string][]float64) flows.Layer {
-		return layers.NewBlockAutoregressive(p, 5, 0, []int{2, 2})
+		return layers.NewBlockAutoregressive(p, 5, layers.BlockAutoregressiveOptions{Hidden: []int{2, 2}})
 	}, func(z map[string][]float64) map[string][]float64 {
 		out := map[string][]float64{}
 		per := []int{1, 2, 2, 1}

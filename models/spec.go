@@ -116,7 +116,7 @@ var families = []family{
 		name: "bnaf", paper: "De Cao et al. 2019, arXiv:1904.04676", good: "block autoregression: one small network is the map, samples by root finding",
 		defaults: Spec{Layers: 3, Hidden: []int{10, 10}, Mixing: "reverse"},
 		layer: func(b *builder, i int) flows.Layer {
-			return layers.NewBlockAutoregressive(b.at, b.Dim, b.context, b.Hidden)
+			return layers.NewBlockAutoregressive(b.at, b.Dim, layers.BlockAutoregressiveOptions{Hidden: b.Hidden, Context: b.context, Gated: true})
 		},
 	},
 	{
