@@ -12,15 +12,14 @@ import (
 //
 //	x_i = τ(u_i; h_i),  h_i = c(x_<i)
 //
-// Inverse takes one pass of the conditioner. Forward goes element by element and
-// computes each hidden unit once, when the inputs it sees are known: one network
-// evaluation in all, in as many steps as there are columns.
+// Inverse takes one pass of the conditioner. Forward goes element by element, in one
+// evaluation of the network in all; see [MADE.Unroll].
 type Autoregressive struct {
 	t     Transformer
 	dim   int
 	order []int // column of the i-th element
 	back  []int
-	net   *network
+	net   *MADE
 }
 
 // AutoregressiveOptions are the rarer settings of an autoregressive layer.
@@ -46,7 +45,7 @@ func NewAutoregressive(p *graph.Params, dim int, t Transformer, net Net, opts Au
 		p.Fail("layers: autoregressive: %w", err)
 		order, back = identity(max(dim, 1)), identity(max(dim, 1))
 	}
-	return &Autoregressive{t, len(order), slices.Clone(order), back, newMasked(p, len(order), t.Params(), opts.Context, net)}
+	return &Autoregressive{t, len(order), slices.Clone(order), back, NewMADE(p, len(order), t.Params(), opts.Context, net)}
 }
 
 func identity(n int) []int {
@@ -72,20 +71,13 @@ func invertOrder(order []int, dim int) ([]int, error) {
 	return back, nil
 }
 
-func (l *Autoregressive) ctx(context graph.Expr) graph.Expr {
-	if l.net.context == nil {
-		return graph.Expr{}
-	}
-	return context
-}
-
 // Inverse emits u = T⁻¹(x).
 func (l *Autoregressive) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 	if !checkCols(x, l.dim, "autoregressive") {
 		return x, x
 	}
 	x = x.Columns(l.order)
-	u, logSlope := at(l.t, l.order).Inverse(x, l.net.apply(x, l.ctx(context)))
+	u, logSlope := at(l.t, l.order).Inverse(x, l.net.Apply(x, context))
 	return u.Columns(l.back), logSlope.SumCols()
 }
 
@@ -95,16 +87,10 @@ func (l *Autoregressive) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 		return u, u
 	}
 	u = u.Columns(l.order)
-	s := l.net.start(u, l.ctx(context))
-	known := u.Zeros(l.dim)
 	slopes := make([]graph.Expr, l.dim)
-	p := l.t.Params()
-	for i := range l.dim {
-		s.setInput(known)
-		s.advance(i)
-		var xi graph.Expr
-		xi, slopes[i] = at(l.t, l.order[i:i+1]).Forward(u.Slice(i, i+1), s.output(i*p, (i+1)*p))
-		known = known.Place(i, xi)
-	}
-	return known.Columns(l.back), graph.Concat(slopes...).SumCols()
+	x = l.net.Unroll(u, context, func(i int, h graph.Expr) (xi graph.Expr) {
+		xi, slopes[i] = at(l.t, l.order[i:i+1]).Forward(u.Slice(i, i+1), h)
+		return xi
+	})
+	return x.Columns(l.back), graph.Concat(slopes...).SumCols()
 }
