@@ -35,53 +35,54 @@ func (b *StandardNormal) Sample(g *graph.Graph, _ graph.Expr, temperature float6
 	return g.Normal(b.dim).Scale(temperature)
 }
 
+// given is a row of numbers, learnt or, with a context, a linear map of it: b + W c.
+type given struct {
+	b, w    *graph.Param
+	context int
+}
+
+// newGiven makes it of n numbers; b begins as init, W at zero.
+func newGiven(p *graph.Params, name string, n, context int, init graph.Init) given {
+	q := given{b: p.New(name, 1, n, init), context: context}
+	if context > 0 {
+		q.w = p.New(name+".weight", n, context, nil)
+	}
+	return q
+}
+
+// use emits the numbers in g: for each row, with a context.
+func (q given) use(g *graph.Graph, context graph.Expr) graph.Expr {
+	switch {
+	case q.w == nil:
+		return g.Use(q.b)
+	case context.IsZero():
+		return g.Fail("base", "it has a context, none was given")
+	}
+	return context.Linear(g.Use(q.w), g.Use(q.b))
+}
+
+// set makes the numbers v, whatever the context.
+func (q given) set(v []float64) error { return q.b.Set(v) }
+
+// scaleLimit bounds log-scales, smoothly.
+const scaleLimit = 5
+
+func bounded(a graph.Expr) graph.Expr { return a.Scale(1. / scaleLimit).Tanh().Scale(scaleLimit) }
+
+// unbounded is the a that bounded makes v of, for v brought well within the limit.
+func unbounded(v float64) float64 {
+	return scaleLimit * math.Atanh(max(min(v/scaleLimit, 0.99), -0.99))
+}
+
 // DiagonalNormal is N(m, s²) in each column with m and log s learnt directly or,
 // with a context, given by a linear map of it. Log-scales are bounded smoothly
 // by ±5.
-type DiagonalNormal struct {
-	dim          int
-	loc, scale   *graph.Param // without context: (1, dim)
-	locW, scaleW *graph.Param // with: (dim, context)
-	hasContext   bool
-}
+type DiagonalNormal = LocationScale
 
 // NewDiagonalNormal makes it of dim columns, given context columns of context; 0
 // is none. It starts as N(0, 1).
 func NewDiagonalNormal(p *graph.Params, dim, context int) *DiagonalNormal {
-	dim = atLeastOne(p, dim)
-	b := &DiagonalNormal{dim: dim, loc: p.New("location", 1, dim, nil), scale: p.New("log_scale", 1, dim, nil), hasContext: context > 0}
-	if b.hasContext {
-		b.locW, b.scaleW = p.New("location.weight", dim, context, nil), p.New("log_scale.weight", dim, context, nil)
-	}
-	return b
-}
-
-// Dim is the number of columns.
-func (b *DiagonalNormal) Dim() int { return b.dim }
-
-func (b *DiagonalNormal) parts(g *graph.Graph, context graph.Expr) (m, logS graph.Expr) {
-	m, logS = g.Use(b.loc), g.Use(b.scale)
-	if b.hasContext {
-		if context.IsZero() {
-			e := g.Fail("base", "it has a context, none was given")
-			return e, e
-		}
-		m, logS = context.Linear(g.Use(b.locW), m), context.Linear(g.Use(b.scaleW), logS)
-	}
-	return m, logS.Scale(1. / 5).Tanh().Scale(5)
-}
-
-// LogProb is Σ log N(u; m, s²).
-func (b *DiagonalNormal) LogProb(u, context graph.Expr) graph.Expr {
-	m, logS := b.parts(u.Graph(), context)
-	z := u.Sub(m).Mul(logS.Neg().Exp())
-	return z.Square().Scale(-0.5).Sub(logS).SumCols().Shift(-0.5 * float64(b.dim) * math.Log(2*math.Pi))
-}
-
-// Sample emits m + s·noise.
-func (b *DiagonalNormal) Sample(g *graph.Graph, context graph.Expr, temperature float64) graph.Expr {
-	m, logS := b.parts(g, context)
-	return g.Normal(b.dim).Scale(temperature).Mul(logS.Exp()).Add(m)
+	return NewLocationScale(p, NewStandardNormal(p, dim), context)
 }
 
 // Uniform is the uniform density on a box. Outside it the density is zero, its
@@ -155,66 +156,4 @@ func (b *StudentT) LogProb(u, _ graph.Expr) graph.Expr {
 func (b *StudentT) Sample(g *graph.Graph, _ graph.Expr, temperature float64) graph.Expr {
 	r := g.Uniform(b.dim).Log().Scale(-2 / b.nu).Min(g.Scalar(80)).Expm1().Scale(b.nu).Sqrt()
 	return r.Mul(g.Uniform(b.dim).Scale(2 * math.Pi).Cos()).Scale(temperature)
-}
-
-// Mixture is a mixture of K Gaussians with diagonal covariances, all learnt.
-type Mixture struct {
-	dim, k                int
-	logit, mean, logScale *graph.Param
-}
-
-// NewMixture makes it of dim columns and k components with random means.
-func NewMixture(p *graph.Params, dim, k int) *Mixture {
-	dim = atLeastOne(p, dim)
-	if k < 1 {
-		p.Fail("flows: mixture base of %d components: need at least one", k)
-		k = 1
-	}
-	return &Mixture{dim, k, p.New("logits", 1, k, nil), p.New("means", k, dim, graph.Gaussian(1)), p.New("log_scales", k, dim, nil)}
-}
-
-// Dim is the number of columns.
-func (b *Mixture) Dim() int { return b.dim }
-
-func (b *Mixture) scales(g *graph.Graph) graph.Expr {
-	return g.Use(b.logScale).Scale(1. / 5).Tanh().Scale(5)
-}
-
-// LogProb is log Σ_k w_k N(u; m_k, s_k²).
-func (b *Mixture) LogProb(u, _ graph.Expr) graph.Expr {
-	g := u.Graph()
-	n := b.k * b.dim
-	logS := b.scales(g).Reshape(1, n)
-	all := make([]graph.Expr, b.k)
-	for k := range all {
-		all[k] = u
-	}
-	z := graph.Concat(all...).Sub(g.Use(b.mean).Reshape(1, n)).Mul(logS.Neg().Exp())
-	each := z.Square().Scale(-0.5).Sub(logS).SumGroups(b.dim)
-	logit := g.Use(b.logit)
-	logW := logit.Sub(logit.LogSumExp(b.k))
-	return each.Add(logW).LogSumExp(b.k).Shift(-0.5 * float64(b.dim) * math.Log(2*math.Pi))
-}
-
-// Sample picks a component for each row and emits noise of it; the temperature
-// scales noise within components.
-func (b *Mixture) Sample(g *graph.Graph, _ graph.Expr, temperature float64) graph.Expr {
-	upTo := make([]float64, b.k*b.k)
-	for i := range b.k {
-		for j := range i + 1 {
-			upTo[i*b.k+j] = 1
-		}
-	}
-	cum := g.Use(b.logit).Softmax(b.k).Linear(g.Constant(b.k, b.k, upTo), graph.Expr{})
-	below := g.Uniform(1).Less(cum) // 0 … 0 1 … 1
-	pick := below
-	if b.k > 1 {
-		last := below.Zeros(1).Shift(1)
-		below = graph.Concat(below.Slice(0, b.k-1), last) // rounding: the last always counts
-		pick = graph.Concat(below.Slice(0, 1), below.Slice(1, b.k).Sub(below.Slice(0, b.k-1)))
-	} else {
-		pick = pick.Scale(0).Shift(1)
-	}
-	s := pick.Times(b.scales(g).Exp())
-	return g.Normal(b.dim).Scale(temperature).Mul(s).Add(pick.Times(g.Use(b.mean)))
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/gorgeflow/gorge/graph"
 )
 
-// FullNormal is N(m, L Lᵀ) with m and the lower triangular L learnt; the diagonal of
-// L is exp of parameters bounded smoothly by ±5.
+// FullNormal is N(m, S L Lᵀ S) with m, the diagonal S and the lower triangular L of unit
+// diagonal learnt. Logarithms of S are bounded smoothly by ±5, elements of L by ±100.
 type FullNormal struct {
 	dim              int
 	loc, lower, diag *graph.Param
@@ -22,7 +22,7 @@ func NewFullNormal(p *graph.Params, dim int) *FullNormal {
 // Dim is the number of columns.
 func (b *FullNormal) Dim() int { return b.dim }
 
-func (b *FullNormal) factor(g *graph.Graph) (l, logDet graph.Expr) {
+func (b *FullNormal) parts(g *graph.Graph) (l, logS graph.Expr) {
 	n := b.dim
 	below, one := make([]float64, n*n), make([]float64, n*n)
 	for i := range n {
@@ -31,22 +31,25 @@ func (b *FullNormal) factor(g *graph.Graph) (l, logDet graph.Expr) {
 			below[i*n+j] = 1
 		}
 	}
-	d := g.Use(b.diag).Scale(1. / 5).Tanh().Scale(5)
-	return g.Use(b.lower).Mul(g.Constant(n, n, below)).Add(g.Constant(n, n, one).Mul(d.Exp())), d.SumCols()
+	l = factors(g.Use(b.lower)).Mul(g.Constant(n, n, below)).Add(g.Constant(n, n, one))
+	return l, bounded(g.Use(b.diag))
 }
 
-// LogProb is log N(u; m, L Lᵀ).
+// factors are bounded smoothly by ±100.
+func factors(a graph.Expr) graph.Expr { return a.Scale(1. / 100).Tanh().Scale(100) }
+
+// LogProb is log N(u; m, S L Lᵀ S).
 func (b *FullNormal) LogProb(u, _ graph.Expr) graph.Expr {
 	g := u.Graph()
-	l, logDet := b.factor(g)
-	z := u.Sub(g.Use(b.loc)).Linear(l.TriInverse(false), graph.Expr{})
-	return z.Square().SumCols().Affine(-0.5, -0.5*float64(b.dim)*math.Log(2*math.Pi)).Sub(logDet)
+	l, logS := b.parts(g)
+	z := u.Sub(g.Use(b.loc)).Mul(logS.Neg().Exp()).Linear(l.TriInverse(false), graph.Expr{})
+	return z.Square().SumCols().Affine(-0.5, -0.5*float64(b.dim)*math.Log(2*math.Pi)).Sub(logS.SumCols())
 }
 
-// Sample emits m + L·noise.
+// Sample emits m + S L·noise.
 func (b *FullNormal) Sample(g *graph.Graph, _ graph.Expr, temperature float64) graph.Expr {
-	l, _ := b.factor(g)
-	return g.Normal(b.dim).Scale(temperature).Linear(l, g.Use(b.loc))
+	l, logS := b.parts(g)
+	return g.Normal(b.dim).Scale(temperature).Linear(l, graph.Expr{}).Mul(logS.Exp()).Add(g.Use(b.loc))
 }
 
 // LowRankNormal is N(m, U Uᵀ + D) with U of few columns and D diagonal, all learnt:
@@ -70,7 +73,7 @@ func NewLowRankNormal(p *graph.Params, dim, rank int) *LowRankNormal {
 func (b *LowRankNormal) Dim() int { return b.dim }
 
 func (b *LowRankNormal) parts(g *graph.Graph) (u, logD graph.Expr) {
-	return g.Use(b.factors).Scale(1. / 100).Tanh().Scale(100), g.Use(b.diag).Scale(1. / 5).Tanh().Scale(5)
+	return factors(g.Use(b.factors)), bounded(g.Use(b.diag))
 }
 
 // LogProb is log N(u; m, U Uᵀ + D).
@@ -116,7 +119,7 @@ func (b *LearnableTails) Dim() int { return b.dim }
 
 // parts returns location, log-scale and degrees of freedom.
 func (b *LearnableTails) parts(g *graph.Graph) (m, logS, nu graph.Expr) {
-	return g.Use(b.loc), g.Use(b.s).Scale(1. / 5).Tanh().Scale(5), g.Use(b.logNu).Clamp(-10, 7).Exp().Shift(1)
+	return g.Use(b.loc), bounded(g.Use(b.s)), g.Use(b.logNu).Clamp(-10, 7).Exp().Shift(1)
 }
 
 // logGamma is log Γ by Stirling's series eight further on, to about 1e-13.

@@ -60,7 +60,7 @@ func logBessel(kappa graph.Expr) (logI0, weights graph.Expr) {
 }
 
 func (b *VonMises) kappa(g *graph.Graph) graph.Expr {
-	return g.Use(b.c).Scale(1. / 5).Tanh().Scale(5).Exp()
+	return bounded(g.Use(b.c)).Exp()
 }
 
 // LogProb is Σ κ cos(u - m) - log 2π I₀(κ).

@@ -414,7 +414,7 @@ func (b *builder) base() flows.Base {
 	case "tails":
 		return flows.NewLearnableTails(p, b.Dim)
 	case "mixture":
-		return flows.NewMixture(p, b.Dim, 8)
+		return flows.NewMixture(p, b.Dim, 8, b.context)
 	}
 	return flows.NewStandardNormal(p, b.Dim)
 }
