@@ -78,7 +78,7 @@ func (b *ClassConditional) class(g *graph.Graph, context graph.Expr) graph.Expr 
 	return c.Repeat(b.classes).Sub(g.Constant(1, b.classes, number)).Abs().Less(g.Scalar(0.5))
 }
 
-// LogProb is log Σ_k c_k p(u | k).
+// LogProb is log Σ_k c_k p(u | k): -Inf for a row of no class.
 func (b *ClassConditional) LogProb(u, context graph.Expr) graph.Expr {
 	g := u.Graph()
 	each := b.logProb(u, graph.Expr{})
@@ -86,7 +86,10 @@ func (b *ClassConditional) LogProb(u, context graph.Expr) graph.Expr {
 		l := g.Use(b.logit)
 		each = each.Add(l).LogSumExp(b.each).Sub(l.LogSumExp(b.each))
 	}
-	return each.Add(b.class(g, context).Log()).LogSumExp(b.classes)
+	c := b.class(g, context)
+	any := c.SumCols().Step()
+	c = any.Where(c, c.Zeros(b.classes).Shift(1)) // of no class: zero, by the last term
+	return each.Add(c.Log()).LogSumExp(b.classes).Add(any.Log())
 }
 
 // Sample emits noise of the row's class; the temperature scales noise within

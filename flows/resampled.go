@@ -37,7 +37,7 @@ type ResampledOptions struct {
 	Tries int
 	// Average is the weight of a step in the moving average of Z; default 0.05.
 	Average float64
-	// Points is how many points Z is the mean over in evaluation; default 8192.
+	// Points is how many points Z is the mean over in evaluation; default 16384.
 	Points int
 }
 
@@ -47,7 +47,7 @@ const acceptLimit = 15
 // NewResampled makes it of dim columns, net being the network of a. It starts near N(0, 1).
 func NewResampled(p *graph.Params, dim int, net layers.Net, opts ResampledOptions) *Resampled {
 	dim = atLeastOne(p, dim)
-	o := ResampledOptions{Tries: or(opts.Tries, 100), Average: or(opts.Average, 0.05), Points: or(opts.Points, 8192)}
+	o := ResampledOptions{Tries: or(opts.Tries, 100), Average: or(opts.Average, 0.05), Points: or(opts.Points, 16384)}
 	if o.Tries < 1 || o.Tries > 10000 || !(o.Average > 0) || o.Average > 1 || o.Points < 1 {
 		p.Fail("flows: resampled base: %d tries, average %v, %d points: want 1 to 10000, 0 < average ≤ 1, at least one", opts.Tries, opts.Average, opts.Points)
 		o.Tries, o.Average, o.Points = 1, 1, 1

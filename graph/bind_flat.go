@@ -51,19 +51,25 @@ func (pr *program[T]) flatKernel(v *value, out ref[T], in []ref[T]) func(r *run[
 			}
 		}
 	case linear:
-		if k.reach != nil || len(in) != 2 {
+		if k.reach != nil {
 			return nil
 		}
 		w := shape(1)
 		pr.flatScratch = max(pr.flatScratch, w.r*w.c)
-		return func(r *run[T]) { // x Wᵀ
+		return func(r *run[T]) { // x Wᵀ + b
 			m, t := in[1].get(r), r.flat
 			for j := range w.r {
 				for i, x := range m[j*w.c:][:w.c] {
 					t[i*w.r+j] = x
 				}
 			}
-			kernel.Times(out.get(r), in[0].get(r), w.c, 1, t, d.r, w.c, w.r)
+			o := out.get(r)
+			kernel.Times(o, in[0].get(r), w.c, 1, t, d.r, w.c, w.r)
+			if len(in) == 3 {
+				for b := in[2].get(r); len(o) > 0; o = o[d.c:] {
+					kernel.Pairs(kernel.Add, o[:d.c], o[:d.c], b)
+				}
+			}
 		}
 	case linearT:
 		if k.reach != nil {
