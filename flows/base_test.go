@@ -356,3 +356,48 @@ func TestVonMisesSample(t *testing.T) {
 		require.InDelta(t, 0, s, 4/math.Sqrt(n), "κ %v", k)
 	}
 }
+
+// Layers in stacks, of whatever depth and turned round, are the same as one after the
+// other.
+func TestStacks(t *testing.T) {
+	make := func(p *graph.Params, i int) flows.Layer {
+		return layers.NewAutoregressive(p, 2, layers.Affine{}, layers.Net{Hidden: []int{5}}, layers.AutoregressiveOptions{Order: []int{i % 2, 1 - i%2}})
+	}
+	p, q := graph.NewParams(graph.Float64, 1), graph.NewParams(graph.Float64, 2)
+	nested := flows.New(flows.NewStandardNormal(p, 2), make(p.In("first"), 0), layers.Invert(flows.Stack(flows.Repeat(p.In("a"), 3, make), make(p.In("last"), 1))))
+	inverse := func(name string, i int) flows.Layer { return layers.Invert(make(q.In(name), i)) }
+	flat := flows.New(flows.NewStandardNormal(q, 2), make(q.In("first"), 0), inverse("last", 1), inverse("a.layer2", 2), inverse("a.layer1", 1), inverse("a.layer0", 0))
+	scramble(p, 0.5)
+	require.Len(t, q.All(), len(p.All()))
+	for _, w := range q.All() {
+		require.NoError(t, w.Set(p.ByName(w.Name()).Get()), w.Name())
+	}
+	x := []float64{0.3, -1, 2, 0.1, -0.5, -0.4}
+	both := func(p *graph.Params, f *flows.Flow) map[string][]float64 {
+		g := graph.New(p, graph.Eval)
+		g.Output("lp", f.LogProb(g.Rows("x", 2), graph.Expr{}))
+		g.Output("sample", f.Sample(g, graph.Expr{}, 1))
+		return evaluate(t, g, 3, map[string][]float64{"x": x}, 4)
+	}
+	a, b := both(p, nested), both(q, flat)
+	requireNear(t, "log p", b["lp"], a["lp"], 1e-12)
+	requireNear(t, "samples", b["sample"], a["sample"], 1e-12)
+}
+
+// A stack has no density of its own, and says so.
+func TestStackHasNoDensity(t *testing.T) {
+	p := graph.NewParams(graph.Float64, 1)
+	s := flows.Repeat(p, 2, func(p *graph.Params, _ int) flows.Layer { return layers.NewLU(p, 2, layers.LUOptions{}) })
+	for _, use := range []func(g *graph.Graph) graph.Expr{
+		func(g *graph.Graph) graph.Expr { return s.LogProb(g.Rows("x", 2), graph.Expr{}) },
+		func(g *graph.Graph) graph.Expr { return s.Sample(g, graph.Expr{}, 1) },
+		func(g *graph.Graph) graph.Expr { x, _ := s.SampleLogProb(g, graph.Expr{}, 1); return x },
+	} {
+		g := graph.New(p, graph.Eval)
+		g.Output("y", use(g))
+		_, err := g.Compile()
+		require.ErrorContains(t, err, "no density without a base")
+	}
+	flows.Repeat(p, -1, nil)
+	require.ErrorContains(t, p.Err(), "-1 layers")
+}

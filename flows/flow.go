@@ -60,6 +60,23 @@ var _ Surjection = (*Flow)(nil)
 // New stacks layers on a base.
 func New(base Base, layers ...Layer) *Flow { return &Flow{base: base, layers: layers} }
 
+// Stack makes one layer of several, in the order of sampling: a flow that stands in
+// others and has no base of its own.
+func Stack(layers ...Layer) *Flow { return New(nil, layers...) }
+
+// Repeat makes one layer of k that make makes, i being 0 next to the noise. Each has
+// parameters of its own, in layer0, layer1, … of p.
+func Repeat(p *graph.Params, k int, make func(p *graph.Params, i int) Layer) *Flow {
+	if k < 0 {
+		p.Fail("flows: %d layers: must not be negative", k)
+	}
+	f := Stack()
+	for i := range k {
+		f.layers = append(f.layers, make(p.In(fmt.Sprintf("layer%d", i)), i))
+	}
+	return f
+}
+
 // Embed makes the flow pass contexts through e first; the layers and the base
 // must then be made for the number of columns that e gives. It returns f.
 func (f *Flow) Embed(e Embedding) *Flow {
@@ -67,7 +84,7 @@ func (f *Flow) Embed(e Embedding) *Flow {
 	return f
 }
 
-// Base returns the base density.
+// Base returns the base density, nil of a [Stack].
 func (f *Flow) Base() Base { return f.base }
 
 // Layers returns the layers in the order of sampling.
@@ -190,6 +207,10 @@ func (f *Flow) baseLogProb(u, c graph.Expr) (lp graph.Expr) {
 		return u
 	}
 	u.Graph().In("base", func() {
+		if f.base == nil {
+			lp = noBase(u.Graph())
+			return
+		}
 		if u.Node() != nil && u.Cols() != f.base.Dim() {
 			lp = u.Graph().Fail("base", "the layers leave %d columns, the base was made for %d", u.Cols(), f.base.Dim())
 			return
@@ -199,10 +220,21 @@ func (f *Flow) baseLogProb(u, c graph.Expr) (lp graph.Expr) {
 	return lp
 }
 
+func noBase(g *graph.Graph) graph.Expr {
+	return g.Fail("base", "a stack of layers has no density without a base")
+}
+
+func (f *Flow) noise(g *graph.Graph, c graph.Expr, temperature float64) graph.Expr {
+	if f.base == nil {
+		return noBase(g)
+	}
+	return f.base.Sample(g, c, temperature)
+}
+
 // Sample emits samples of x in g.
 func (f *Flow) Sample(g *graph.Graph, context graph.Expr, temperature float64) graph.Expr {
 	c := f.context(context)
-	x, _ := f.forward(f.base.Sample(g, c, temperature), c)
+	x, _ := f.forward(f.noise(g, c, temperature), c)
 	return x
 }
 
@@ -211,7 +243,7 @@ func (f *Flow) Sample(g *graph.Graph, context graph.Expr, temperature float64) g
 // drawn for it would, and would give no lower bound.
 func (f *Flow) SampleLogProb(g *graph.Graph, context graph.Expr, temperature float64) (x, logProb graph.Expr) {
 	c := f.context(context)
-	u := f.base.Sample(g, c, temperature)
+	u := f.noise(g, c, temperature)
 	x, logDet := f.forward(u, c)
 	if f.Bound() {
 		return x, f.logProb(x, c)
