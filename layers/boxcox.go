@@ -10,15 +10,17 @@ func boxCox(logX graph.Expr, lambda float64) graph.Expr {
 	return logX.Scale(lambda).Expm1().Scale(1 / lambda)
 }
 
+// unBoxCox is at most 80: e⁸⁰ is about where float32 has no larger numbers to give.
 func unBoxCox(u graph.Expr, lambda float64) graph.Expr {
-	if lambda == 0 {
-		return u
+	if lambda != 0 {
+		u = u.Scale(lambda).Log1p().Scale(1 / lambda)
 	}
-	return u.Scale(lambda).Log1p().Scale(1 / lambda)
+	return u.Clamp(-80, 80)
 }
 
 // NewBoxCox is the transform of Box & Cox (1964), u = (x^λ - 1)/λ of positive x, log x
 // for λ = 0. Unless λ is zero its image is a half line: noise beyond it gives NaN.
+// Data stay within e^±80.
 func NewBoxCox(lambda float64) *Bijection {
 	return elementwise("box-cox",
 		func(u graph.Expr) (graph.Expr, graph.Expr) {
@@ -33,7 +35,7 @@ func NewBoxCox(lambda float64) *Bijection {
 
 // NewYeoJohnson is the transform of Yeo & Johnson (2000): that of Box and Cox of 1 + x
 // with λ for x ≥ 0, and of 1 - x with 2 - λ, negated, below. Its image is the real
-// line for 0 ≤ λ ≤ 2.
+// line for 0 ≤ λ ≤ 2; noise beyond it gives NaN.
 func NewYeoJohnson(lambda float64) *Bijection {
 	return elementwise("yeo-johnson",
 		func(u graph.Expr) (graph.Expr, graph.Expr) {

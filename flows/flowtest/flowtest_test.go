@@ -1,6 +1,9 @@
 package flowtest_test
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -38,13 +41,29 @@ func maf(p *graph.Params, dim int) flows.Layer {
 	return layers.NewAutoregressive(p, dim, layers.Affine{}, layers.Net{Hidden: []int{12}, Activation: layers.Tanh}, layers.AutoregressiveOptions{})
 }
 
-// Each check fails on a layer broken for it; the sound layer passes them all.
+// Each check fails on a layer broken for it, narrow or wide; the sound layer passes
+// them all.
 func TestChecksFail(t *testing.T) {
-	order := []int{0, 1, 2}
-	sound := flowtest.Case{Dim: 3, Make: maf, Order: order}
+	for _, dim := range []int{3, flowtest.Wide + 8} {
+		t.Run(fmt.Sprintf("dim=%d", dim), func(t *testing.T) { checksFail(t, dim) })
+	}
+}
+
+func checksFail(t *testing.T, dim int) {
+	order := make([]int, dim)
+	for i := range order {
+		order[i] = i
+	}
+	sound := flowtest.Case{Dim: dim, Make: maf, Order: order}
 	flowtest.Run(t, sound)
+	positive := sound
+	positive.Data = flowtest.Set{
+		Draw:  func(rng *rand.Rand, dim int) []float64 { return make([]float64, dim) },
+		Holds: func(row []float64) bool { return slices.Min(row) > 0 },
+	}
+	require.ErrorContains(t, flowtest.RoundTrip(positive), "not in the set")
 	with := func(b broken) flowtest.Case {
-		return flowtest.Case{Dim: 3, Order: order, Make: func(p *graph.Params, dim int) flows.Layer {
+		return flowtest.Case{Dim: dim, Order: order, Make: func(p *graph.Params, dim int) flows.Layer {
 			b.Layer = maf(p, dim)
 			return b
 		}}
@@ -58,7 +77,7 @@ func TestChecksFail(t *testing.T) {
 		{"wrong sign in one direction", flowtest.RoundTrip, broken{forward: func(x, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return x, ld.Neg() }}},
 		{"an inverse that drifts", flowtest.RoundTrip, broken{forward: func(x, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return x.Scale(1 + 1e-6), ld }}},
 		{"an off-by-one mask", flowtest.Structure, broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
-			return u.Add(graph.Concat(x.Slice(1, 3).Tanh().Scale(0.1), x.Zeros(1))), ld
+			return u.Add(graph.Concat(x.Slice(1, dim).Tanh().Scale(0.1), x.Zeros(1))), ld
 		}}},
 		{"a discontinuous derivative", flowtest.Smooth, broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
 			return u.Add(x.Shift(-1).ReLU().Scale(0.3)), ld

@@ -1,0 +1,114 @@
+package flowtest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// Finite checks that values, Jacobians and gradients are finite for inputs from
+// zero to ±1e8, with random parameters and, for values, with huge ones: up to
+// the largest float32, as graph.Param.Set takes them. Where inputs are of a set,
+// they are drawn from it.
+func Finite(c Case) error {
+	for _, dt := range []graph.DType{graph.Float32, graph.Float64} {
+		for _, blow := range []float64{1, 1e3, 1e6, math.MaxFloat32} {
+			b, err := newBench(c, dt, 15)
+			if err != nil {
+				return err
+			}
+			b.blow(blow)
+			for _, d := range both {
+				if d == forward && blow > 1 {
+					continue
+				}
+				if err := b.finite(d, blow == 1 && d == inverse); err != nil {
+					return fmt.Errorf("%v, parameters × %v, %s: %w", dt, blow, d, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// blow multiplies the parameters.
+func (b *bench) blow(by float64) {
+	for _, p := range b.p.Trainable() {
+		v := p.Get()
+		for i := range v {
+			v[i] = max(-math.MaxFloat32, min(v[i]*by, math.MaxFloat32))
+		}
+		_ = p.Set(v) // the count is right
+	}
+}
+
+func (b *bench) finite(d direction, derivatives bool) error {
+	x, ctx := b.c.extremes(d)
+	res, err := b.values(d, x, ctx)
+	if err != nil {
+		return err
+	}
+	n := b.c.Dim
+	row := func(k int) string { return short(x[k*n : (k+1)*n]) }
+	for k, v := range res.logDet {
+		if v-v != 0 {
+			return fmt.Errorf("log-determinant %v at %s", v, row(k))
+		}
+	}
+	for k, v := range res.y {
+		if v-v != 0 {
+			return fmt.Errorf("value %v at %s", v, row(k/n))
+		}
+	}
+	if !derivatives {
+		return nil
+	}
+	few := b.c.rows(len(res.logDet), 12)
+	jac, err := b.jacobians(d, x[:few*n], ctx[:few*b.c.Context])
+	if err != nil {
+		return err
+	}
+	for k, v := range jac {
+		if v-v != 0 {
+			return fmt.Errorf("derivative %v at %s", v, row(k/n/n))
+		}
+	}
+	if b.p.DType() == graph.Float32 {
+		return nil // squares of 1e8 in the loss pass what float32 holds when summed
+	}
+	if _, err := b.gradients(d, x, ctx); err != nil {
+		return err
+	}
+	for _, p := range b.p.Trainable() {
+		for i, g := range p.GetGrad() {
+			if g-g != 0 {
+				return fmt.Errorf("gradient in %s[%d] is %v", p.Name(), i, g)
+			}
+		}
+	}
+	return nil
+}
+
+// extremes are rows of small and huge numbers, some of one number in all columns.
+func (c Case) extremes(d direction) (x, ctx []float64) {
+	values := []float64{0, 1, -1, 5, -5, 1e3, -1e3, 1e8, -1e8}
+	rng := rand.New(rand.NewPCG(16, 16))
+	for _, v := range values {
+		for range c.Dim {
+			x = append(x, v)
+		}
+	}
+	for range c.rows(60, 20) * c.Dim {
+		x = append(x, values[rng.IntN(len(values))])
+	}
+	ctx = make([]float64, len(x)/c.Dim*c.Context)
+	for i := range ctx {
+		ctx[i] = values[rng.IntN(5)]
+	}
+	if c.set(d).Draw != nil {
+		x, _ = c.inputs(d, len(x)/c.Dim, 24)
+	}
+	return x, ctx
+}

@@ -1,0 +1,140 @@
+package flowtest
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// LogDet checks the log-determinants of both directions against the Jacobian by
+// automatic differentiation.
+func LogDet(c Case) error {
+	b, err := newBench(c, graph.Float64, 3)
+	if err != nil {
+		return err
+	}
+	for _, d := range both {
+		x, ctx := c.inputs(d, c.rows(40, 3), 4)
+		res, err := b.values(d, x, ctx)
+		if err != nil {
+			return err
+		}
+		jac, err := b.jacobians(d, x, ctx)
+		if err != nil {
+			return err
+		}
+		want := make([]float64, len(res.logDet))
+		n := c.Dim
+		for k := range want {
+			want[k], _ = mat.LogDet(mat.NewDense(n, n, jac[k*n*n:(k+1)*n*n]))
+		}
+		if err := compare(string(d)+": log-determinant", res.logDet, want, LogDetTol); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Differences checks the Jacobians against central differences of the map.
+func Differences(c Case) error {
+	b, err := newBench(c, graph.Float64, 5)
+	if err != nil {
+		return err
+	}
+	cc := c
+	cc.Points = nil // a one-sided slope has no central difference
+	for _, d := range both {
+		x, ctx := cc.inputs(d, c.rows(30, 3), 6)
+		if err := b.differences(d, x, ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) differences(d direction, x, ctx []float64) error {
+	const h = 1e-6
+	n := b.c.Dim
+	jac, err := b.jacobians(d, x, ctx)
+	if err != nil {
+		return err
+	}
+	moved := func(by float64, v []float64) ([]float64, error) {
+		m := make([]float64, len(x))
+		for k := range m {
+			m[k] = x[k] + by*v[k%n]
+		}
+		out, err := b.values(d, m, ctx)
+		if err != nil {
+			return nil, err
+		}
+		return out.y, nil
+	}
+	bad, tried := 0, 0
+	var first error
+	for j, v := range b.c.directions(22) {
+		up, err := moved(h, v)
+		if err != nil {
+			return err
+		}
+		down, err := moved(-h, v)
+		if err != nil {
+			return err
+		}
+		for k := range up {
+			num, got := (up[k]-down[k])/(2*h), 0.0
+			for i := range v {
+				got += jac[k*n+i] * v[i]
+			}
+			tried++
+			if !(math.Abs(num-got) <= DifferenceTol*(1+math.Abs(num))) {
+				bad++
+				first = fmt.Errorf("%s: derivative of column %d in direction %d, row %d: %v, by differences %v", d, k%n, j, k/n, got, num)
+			}
+		}
+	}
+	// A kink may fall between the two points now and then.
+	if bad > 0 && (!b.c.Kinks || bad*50 > tried) {
+		return first
+	}
+	return nil
+}
+
+// Structure checks that in the Jacobian of Inverse what Order forbids is exactly
+// zero, and that what it allows is not all zero.
+func Structure(c Case) error {
+	if c.Order == nil {
+		return nil
+	}
+	b, err := newBench(c, graph.Float64, 11)
+	if err != nil {
+		return err
+	}
+	x, ctx := c.inputs(inverse, c.rows(40, 3), 12)
+	jac, err := b.jacobians(inverse, x, ctx)
+	if err != nil {
+		return err
+	}
+	n := c.Dim
+	below := 0.0
+	for k := range len(x) / n {
+		for a := range n {
+			for e := range n {
+				v := jac[(k*n+c.Order[a])*n+c.Order[e]]
+				if e > a && v != 0 {
+					return fmt.Errorf("element %d depends on element %d, which comes later: ∂ = %v in row %d", a, e, v, k)
+				}
+				if e == a-1 {
+					below += math.Abs(v)
+				}
+			}
+		}
+	}
+	if n > 1 && below == 0 {
+		return fmt.Errorf("no element depends on the one before it")
+	}
+	return nil
+}
