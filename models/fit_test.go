@@ -71,3 +71,17 @@ func TestFitBanana(t *testing.T) {
 		})
 	}
 }
+
+// An average over far more steps than there were is as good as the last weights: it
+// has forgotten the first ones.
+func TestAverageForgetsInitialWeights(t *testing.T) {
+	x, _ := banana(2000, 1)
+	fit := func(ema float64) float64 {
+		m, err := models.MAF(2, models.Spec{Layers: 3, Hidden: []int{16}, Seed: 3})
+		require.NoError(t, err)
+		r, err := m.Fit(context.Background(), models.Data{X: x}, models.FitOptions{Steps: 400, Batch: 64, LearnRate: 3e-3, EMA: ema, Seed: 5})
+		require.NoError(t, err)
+		return r.Valid
+	}
+	require.InDelta(t, fit(0), fit(0.9999), 0.05)
+}

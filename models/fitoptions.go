@@ -49,7 +49,8 @@ type FitOptions struct {
 	// Clip limits the norm of all gradients together; default 5, negative never.
 	Clip float64
 	// EMA is the decay of a moving average of the weights, which is then what is
-	// validated and kept; 0 is none, 0.999 is usual.
+	// validated and kept; 0 is none, 0.999 is usual. At step t it is at most
+	// (1+t)/(10+t), so that the average forgets the initial weights.
 	EMA float64
 	// Valid is the data on which the fit is judged; if it has no rows, ValidFraction
 	// of the rows, default 0.1, is set aside. Negative is none: the last weights

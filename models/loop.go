@@ -97,7 +97,7 @@ func (f *fit) step() (loss, norm, rate float64, n int, err error) {
 		f.m.params.Clip()
 	}
 	if f.ema != nil {
-		f.ema.average(f.m.params.All(), f.opts.EMA)
+		f.ema.average(f.m.params.All(), f.decay())
 	}
 	// What the batch lost, as a mean over its rows.
 	sum := 0.0
@@ -164,6 +164,13 @@ func (f *fit) rate() float64 {
 		r *= float64(f.s.Step+1) / float64(f.opts.WarmUp)
 	}
 	return r
+}
+
+// decay is that of the averaged weights: the initial ones would weigh 0.999^4000, a
+// fiftieth, after 4,000 steps, so it is less while there are few steps to average.
+func (f *fit) decay() float64 {
+	t := float64(f.s.Step)
+	return min(f.opts.EMA, (1+t)/(10+t))
 }
 
 func (f *fit) advance(n int) {
