@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"codeberg.org/sbinet/npyio"
@@ -65,6 +66,9 @@ func TestChoiceIsByValidation(t *testing.T) {
 	add("magic", everywhere[2], 0, 0)
 	if got := of("california", done); got[0].Args != everywhere[1] || got[1].Args != everywhere[0] {
 		t.Errorf("order %v: want the best on validation first", got)
+	}
+	if got := regretTable(nil); strings.Count(got, "\n") != 2 {
+		t.Errorf("regrets of no results:\n%s", got)
 	}
 	want := "| model and arguments | california | magic | wine | mean | most |\n|---|---|---|---|---|---|\n" +
 		"| `" + everywhere[1] + "` | 0.00 | 0.00 | 0.50 | 0.17 | 0.50 |\n" +

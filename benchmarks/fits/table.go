@@ -128,7 +128,7 @@ func regretTable(done map[string]result) string {
 				l.mean += (best[i] - *r.Valid) / float64(len(names))
 			}
 		}
-		if len(l.regrets) == len(names) {
+		if len(names) > 0 && len(l.regrets) == len(names) {
 			lines = append(lines, l)
 		}
 	}
