@@ -68,7 +68,7 @@ func (pr *program[T]) bindLinear(v *value, k linear, limits *[2]T) func(*worker[
 	}
 }
 
-// bindSum adds rows into the lane's sums.
+// bindSum adds the rows of a shard to a sum.
 func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 	switch k := v.k.(type) {
 	case outer:
@@ -78,7 +78,8 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 			gt, xt := w.tile(g), w.tile(x)
 			w.zeroTail(gt, g.d.c)
 			w.zeroTail(xt, x.d.c)
-			kernel.Outer(kernel.Matrix[T]{Data: w.sum(v), Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch, !w.first)
+			sum, add := w.sum(v)
+			kernel.Outer(kernel.Matrix[T]{Data: sum, Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch, add)
 		}
 	case groupOuter:
 		return pr.bindGroupOuter(v, k)
@@ -87,8 +88,8 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 		return func(w *worker[T]) {
 			xt := w.tile(x)
 			w.zeroTail(xt, x.d.c)
-			sum := w.sum(v)
-			if w.first {
+			sum, add := w.sum(v)
+			if !add {
 				clear(sum)
 			}
 			kernel.SumRows(sum, xt, w.panels, x.d.c)

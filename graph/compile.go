@@ -48,7 +48,7 @@ type value struct {
 	start int    // of a view: the first of them
 	off   int    // in columns of the tile, or elements of a flat arena
 	keep  bool   // outlives its stage: one tile for each shard
-	sumAt int    // of a sum: its place in the arenas beside the first
+	sum   int    // of a sum: its number
 	into  *Param // of a sum: the parameter whose gradient it is
 }
 
@@ -69,7 +69,7 @@ type plan struct {
 	keepCols int // columns kept for each shard
 	prologue int // elements of values without rows that depend on parameters alone
 	epilogue int // elements of those that depend on sums over rows
-	sums     int // elements of the sums in an arena beside the first
+	sums     int // number of sums over rows
 }
 
 // passes is the compiler's table of contents.

@@ -36,7 +36,7 @@ func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
 	r.workers = all[:1]
 	r.check = func(v *value, w *worker[T]) bool {
 		if !v.body {
-			return bad(v, w.sum(v))
+			return bad(v, w.r.pr.ref(v).get(w.r))
 		}
 		n := kernel.PanelRows[T]()
 		t := w.tile(v)

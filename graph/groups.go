@@ -103,10 +103,11 @@ func (pr *program[T]) bindGroupOuter(v *value, k groupOuter) func(*worker[T]) {
 		gt, xt := w.tile(g), w.tile(x)
 		w.zeroTail(gt, g.d.c)
 		w.zeroTail(xt, x.d.c)
-		to := kernel.Matrix[T]{Data: w.sum(v), Stride: v.d.c}
+		sum, add := w.sum(v)
+		to := kernel.Matrix[T]{Data: sum, Stride: v.d.c}
 		for p := range w.panels {
 			kernel.Outer(to, kernel.Tile[T]{Data: gt.Panel(p, g.d.c), Stride: v.d.r * n},
-				kernel.Tile[T]{Data: xt.Panel(p, x.d.c), Stride: v.d.c * n}, k.groups, v.d.r, v.d.c, nil, w.scratch, !w.first || p > 0)
+				kernel.Tile[T]{Data: xt.Panel(p, x.d.c), Stride: v.d.c * n}, k.groups, v.d.r, v.d.c, nil, w.scratch, add || p > 0)
 		}
 	}
 }

@@ -27,8 +27,8 @@ func place_(p *plan) {
 			p.keepCols += v.d.c
 		case v.body || v.k == nil:
 		case v.reduce:
-			v.sumAt = p.sums
-			p.sums += n
+			v.sum = p.sums
+			p.sums++
 			if v.grad != nil { // adds up where the gradient is wanted
 				v.into = v.grad
 				break

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -74,6 +75,39 @@ func TestSameBits(t *testing.T) {
 			require.Equal(t, want, gradients(p))
 		}
 		runtime.GOMAXPROCS(old)
+	}
+}
+
+// late is cancelled once it has been asked n times.
+type late struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (l *late) Err() error {
+	if l.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Cancelled at any shard, a run ends, whoever waits for whom, and the next one has
+// the same bits as ever.
+func TestCancelMidway(t *testing.T) {
+	p, prog := network(t, Float32)
+	const rows = 1234
+	old := runtime.GOMAXPROCS(4)
+	defer runtime.GOMAXPROCS(old)
+	r := prog.NewRun()
+	bindAll(t, r, rows)
+	require.NoError(t, r.Do(context.Background(), rows))
+	want := gradients(p)
+	for n := range 11 { // ten shards, then once more
+		ctx := &late{Context: context.Background()}
+		ctx.left.Store(int64(n))
+		require.ErrorIs(t, r.Do(ctx, rows), context.Canceled)
+		require.NoError(t, r.Do(context.Background(), rows))
+		require.Equal(t, want, gradients(p))
 	}
 }
 

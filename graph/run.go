@@ -76,9 +76,7 @@ func (r *Run) Diagnose(n int) string { return r.r.diagnose(n, r.Seed, r.Step, r.
 type run[T float] struct {
 	pr       *program[T]
 	epilogue []T
-	arenas   [][]T // sums beside those that add up in place
-	pairs    bool  // two shards follow each other in an arena
-	adding   []chunk[T]
+	turns    []atomic.Int64 // of each sum: how many shards it has
 	kept     []T
 	keptStep int
 	workers  []*worker[T]
@@ -95,6 +93,7 @@ type run[T float] struct {
 	lane     *lane[T]
 	timing   map[*value]*StepTime // while profiling
 	check    func(v *value, w *worker[T]) bool
+	halted   bool // by check
 	ctx      context.Context
 	now      *stage[T]
 
@@ -108,8 +107,6 @@ type worker[T float] struct {
 	body    []T
 	scratch []T
 	line    [3][]T
-	arena   int  // where this worker's sums go
-	first   bool // of the shards that are added up there
 	shard   int
 	n       int // rows of the shard
 	panels  int
@@ -118,7 +115,8 @@ type worker[T float] struct {
 }
 
 func (pr *program[T]) newRun() runner {
-	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16), flat: make([]T, pr.flatScratch)}
+	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16),
+		flat: make([]T, pr.flatScratch), turns: make([]atomic.Int64, pr.plan.sums)}
 }
 
 func (r *run[T]) bind(name string, rows Rows) error {
@@ -185,22 +183,11 @@ func (r *run[T]) prepare(rows int) error {
 	if r.epilogue == nil {
 		r.epilogue = make([]T, p.epilogue+1)
 	}
-	cores := runtime.GOMAXPROCS(0)
-	if r.pr.reducing {
-		r.pairs = cores <= 2 && r.shards > 2 && r.shards <= lanes
-		for len(r.arenas) < r.sharers()-1 {
-			r.arenas = append(r.arenas, make([]T, p.sums))
-		}
-	}
 	r.keptStep = p.keepCols * r.pr.panels * kernel.PanelRows[T]()
 	if need := r.keptStep * r.shards; len(r.kept) < need {
 		r.kept = make([]T, need)
 	}
-	tasks := r.shards
-	if r.pr.reducing {
-		tasks = r.sharers()
-	}
-	for len(r.workers) < max(1, min(cores, tasks)) {
+	for cores := runtime.GOMAXPROCS(0); len(r.workers) < max(1, min(cores, r.shards)); {
 		n := kernel.PanelRows[T]()
 		r.workers = append(r.workers, &worker[T]{r: r, body: make([]T, p.bodyCols*r.pr.panels*n),
 			scratch: make([]T, r.pr.scratch), solvers: make([]*solver[T], r.pr.solves), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}})
@@ -291,54 +278,42 @@ func (r *run[T]) stages() error {
 		if !s.needs {
 			continue
 		}
-		r.now = s
-		tasks := r.shards
-		if len(s.sums) > 0 {
-			if tasks = r.sharers(); r.shards == 0 {
-				r.clearSums(s)
-			}
-		}
-		r.job.do(r, tasks, len(r.workers))
+		r.now, r.halted = s, false
+		r.beginSums(s)
+		r.job.do(r, r.shards, len(r.workers))
 		if err := r.ctx.Err(); err != nil {
 			return err
-		}
-		if len(s.sums) > 0 {
-			r.addArenas(s)
 		}
 	}
 	return nil
 }
 
-// task runs one shard of a stage or, if the stage makes sums, those of an arena.
+// task runs one shard of a stage.
 func (r *run[T]) task(i, slot int) {
-	w := r.workers[slot]
-	w.arena = i
-	begin, end, step := i, i+1, 1
-	if len(r.now.sums) > 0 {
-		if r.pairs {
-			begin, end = 2*i, min(2*i+2, r.shards)
-		} else {
-			end, step = r.shards, lanes
-		}
+	if r.ctx.Err() != nil || r.halted {
+		return
 	}
-	for s := begin; s < end; s += step {
-		if r.ctx.Err() != nil {
+	w := r.workers[slot]
+	w.shard = i
+	w.n = min(shardRows, r.rows-i*shardRows)
+	n := kernel.PanelRows[T]()
+	w.panels = (w.n + n - 1) / n
+	for j := range r.now.body {
+		s := &r.now.body[j]
+		if s.v.reduce && !w.await(s.v) {
 			return
 		}
-		w.first = s == begin
-		w.shard = s
-		w.n = min(shardRows, r.rows-s*shardRows)
-		n := kernel.PanelRows[T]()
-		w.panels = (w.n + n - 1) / n
-		for j := range r.now.body {
-			if r.timing != nil {
-				r.timed("body", r.now.body[j].v, w.n, func() { r.now.body[j].run(w) })
-				continue
-			}
-			r.now.body[j].run(w)
-			if r.check != nil && r.check(r.now.body[j].v, w) {
-				return
-			}
+		if r.timing != nil {
+			r.timed("body", s.v, w.n, func() { s.run(w) })
+		} else {
+			s.run(w)
+		}
+		if s.v.reduce {
+			w.pass(s.v)
+		}
+		if r.check != nil && r.check(s.v, w) {
+			r.halted = true
+			return
 		}
 	}
 }
