@@ -35,13 +35,14 @@ const (
 	uAtan     = kernel.Atan
 	uLogCDF   = kernel.LogCDF
 	uHazard   = kernel.Hazard
+	uExcess   = kernel.HazardExcess
 	uQuantile = kernel.Quantile
 	uStop     = kernel.Copy
 )
 
 var unaryNames = [...]string{"exp", "log", "log1p", "expm1", "tanh", "sigmoid", "softplus", "erf", "sin", "cos",
 	"sqrt", "square", "recip", "abs", "sign", "relu", "step", "affine", "clamp", "inside", "floor",
-	"atan", "logcdf", "hazard", "quantile", "stopgrad"}
+	"atan", "logcdf", "hazard", "hazardexcess", "quantile", "stopgrad"}
 
 // unary is an elementwise function of one argument, with up to two numbers.
 type unary struct {
@@ -100,7 +101,9 @@ func (u unary) diff(xs []Expr, y, g Expr) []Expr {
 	case uLogCDF:
 		d = g.Mul(x.Hazard())
 	case uHazard:
-		d = g.Mul(y.Mul(x.Add(y))).Neg()
+		d = g.Mul(y.Mul(x.apply1(unary{kind: uExcess}))).Neg()
+	case uExcess:
+		d = g.Mul(x.Hazard().Mul(y).Affine(-1, 1))
 	case uQuantile:
 		d = g.Div(y.Hazard())
 	case uClamp:

@@ -92,7 +92,7 @@ var (
 		dots:      [9]dotsFunc[float32]{nil, dots32x1, dots32x2, dots32x3, dots32x4, dots32x5, dots32x6, dots32x7, dots32x8},
 		column:    [9]columnFunc[float32]{nil, column32x1, column32x2, column32x3, column32x4, column32x5, column32x6, column32x7, column32x8},
 		times:     [9]timesFunc[float32]{nil, rowtimes32x1, rowtimes32x2, rowtimes32x3, rowtimes32x4, rowtimes32x5, rowtimes32x6, rowtimes32x7, rowtimes32x8},
-		unary:     [unaryOps]unaryFunc[float32]{Exp: vexp32, Expm1: vexpm132, Log: vlog32, Log1p: vlog1p32, Tanh: vtanh32, Sigmoid: vsigmoid32, Softplus: vsoftplus32, Erf: verf32, Square: vsquare32, Sqrt: vsqrt32, Recip: vrecip32, Abs: vabs32, Floor: vfloor32, ReLU: vrelu32, Step: vstep32, Sign: vsign32, Affine: vaffine32, Clamp: vclamp32, Inside: vinside32},
+		unary:     [unaryOps]unaryFunc[float32]{Exp: vexp32, Expm1: vexpm132, Log: vlog32, Log1p: vlog1p32, Tanh: vtanh32, Sigmoid: vsigmoid32, Softplus: vsoftplus32, Erf: verf32, LogCDF: vlogcdf32, Hazard: vhazard32, HazardExcess: vexcess32, Quantile: vquantile32, Square: vsquare32, Sqrt: vsqrt32, Recip: vrecip32, Abs: vabs32, Floor: vfloor32, ReLU: vrelu32, Step: vstep32, Sign: vsign32, Affine: vaffine32, Clamp: vclamp32, Inside: vinside32},
 		binary: [binaryOps]binaryFuncs[float32]{
 			Add:  {padd32, ladd32, nadd32, madd32},
 			Sub:  {psub32, lsub32, nsub32, msub32},
@@ -123,7 +123,7 @@ var (
 		dots:      [9]dotsFunc[float64]{nil, dots64x1, dots64x2, dots64x3, dots64x4, dots64x5, dots64x6, dots64x7, dots64x8},
 		column:    [9]columnFunc[float64]{nil, column64x1, column64x2, column64x3, column64x4, column64x5, column64x6, column64x7, column64x8},
 		times:     [9]timesFunc[float64]{nil, rowtimes64x1, rowtimes64x2, rowtimes64x3, rowtimes64x4, rowtimes64x5, rowtimes64x6, rowtimes64x7, rowtimes64x8},
-		unary:     [unaryOps]unaryFunc[float64]{Exp: vexp64, Expm1: vexpm164, Log: vlog64, Log1p: vlog1p64, Tanh: vtanh64, Sigmoid: vsigmoid64, Softplus: vsoftplus64, Erf: verf64, Square: vsquare64, Sqrt: vsqrt64, Recip: vrecip64, Abs: vabs64, Floor: vfloor64, ReLU: vrelu64, Step: vstep64, Sign: vsign64, Affine: vaffine64, Clamp: vclamp64, Inside: vinside64},
+		unary:     [unaryOps]unaryFunc[float64]{Exp: vexp64, Expm1: vexpm164, Log: vlog64, Log1p: vlog1p64, Tanh: vtanh64, Sigmoid: vsigmoid64, Softplus: vsoftplus64, Erf: verf64, LogCDF: vlogcdf64, Hazard: vhazard64, HazardExcess: vexcess64, Quantile: vquantile64, Square: vsquare64, Sqrt: vsqrt64, Recip: vrecip64, Abs: vabs64, Floor: vfloor64, ReLU: vrelu64, Step: vstep64, Sign: vsign64, Affine: vaffine64, Clamp: vclamp64, Inside: vinside64},
 		binary: [binaryOps]binaryFuncs[float64]{
 			Add:  {padd64, ladd64, nadd64, madd64},
 			Sub:  {psub64, lsub64, nsub64, msub64},

@@ -29,9 +29,10 @@ const (
 	Inside // 1 where a < x < b, else 0
 	Floor
 	Atan
-	LogCDF   // log Φ(x), Φ the normal distribution function
-	Hazard   // φ(x)/Φ(x), its derivative
-	Quantile // z with log Φ(z) = x, for x ≤ 0
+	LogCDF       // log Φ(x), Φ the normal distribution function
+	Hazard       // φ(x)/Φ(x), its derivative
+	HazardExcess // x + φ(x)/Φ(x)
+	Quantile     // z with log Φ(z) = x, for x ≤ 0
 	Copy
 	unaryOps
 )
@@ -122,16 +123,21 @@ func SoftplusOf(x float64) float64 {
 	return math.Max(x, 0) + math.Log1p(math.Exp(-math.Abs(x)))
 }
 
+// logOf is the logarithm; package math has another for subnormals on amd64.
+func logOf(x float64) float64 {
+	if x > 0 && x < 0x1p-1022 {
+		return math.Log(x*0x1p60) - 60*math.Ln2
+	}
+	return math.Log(x)
+}
+
 // Of is the function of one number in float64.
 func (op UnaryOp) Of(x, a, b float64) float64 {
 	switch op {
 	case Exp:
 		return math.Exp(x)
 	case Log:
-		if x > 0 && x < 0x1p-1022 { // math.Log is wrong for subnormals on amd64
-			return math.Log(x*0x1p60) - 60*math.Ln2
-		}
-		return math.Log(x)
+		return logOf(x)
 	case Log1p:
 		return math.Log1p(x)
 	case Expm1:
@@ -182,6 +188,8 @@ func (op UnaryOp) Of(x, a, b float64) float64 {
 		return logCDF(x)
 	case Hazard:
 		return hazard(x)
+	case HazardExcess:
+		return hazardExcess(x)
 	case Quantile:
 		return quantile(x)
 	}

@@ -29,6 +29,18 @@ func vsoftplus32(dst *float32, src *float32, n int, a float32, b float32)
 func verf32(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
+func vlogcdf32(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
+func vhazard32(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
+func vexcess32(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
+func vquantile32(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
 func vsquare32(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
@@ -183,6 +195,18 @@ func vsoftplus64(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func verf64(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func vlogcdf64(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func vhazard64(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func vexcess64(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func vquantile64(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func vsquare64(dst *float64, src *float64, n int, a float64, b float64)

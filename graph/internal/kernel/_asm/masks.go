@@ -76,8 +76,12 @@ func (v vec) negative() mask {
 	return k
 }
 
-// any jumps to a label if a lane says yes.
-func (k mask) any(label string) {
+// any jumps to a label if a lane says yes, none if no lane does.
+func (k mask) any(label string) { k.test(); JNE(LabelRef(label)) }
+
+func (k mask) none(label string) { k.test(); JEQ(LabelRef(label)) }
+
+func (k mask) test() {
 	if k.e.half {
 		bits := GP32()
 		if k.e.size == 4 {
@@ -89,7 +93,6 @@ func (k mask) any(label string) {
 	} else {
 		KORTESTW(k.r, k.r)
 	}
-	JNE(LabelRef(label))
 }
 
 // pick is o in the lanes of k, v elsewhere.
