@@ -29,6 +29,8 @@ type bench struct {
 	start [][]float64 // the parameters' first values
 	layer flows.Layer
 	runs  map[program]*graph.Run // compiled when first asked for
+	seed  uint64                 // of noise, and the number of the first row
+	first uint64
 }
 
 // program names what a graph computes.
@@ -93,7 +95,8 @@ func (b *bench) run(d direction, what string, emit func(g *graph.Graph, x, y, lo
 		return r, nil
 	}
 	g := graph.New(b.p, graph.Eval)
-	x := g.Rows("x", b.c.Dim)
+	in, out := b.c.columnsOf(d)
+	x := g.Rows("x", in)
 	var ctx graph.Expr
 	if b.c.Context > 0 {
 		ctx = g.Rows("context", b.c.Context)
@@ -103,8 +106,8 @@ func (b *bench) run(d direction, what string, emit func(g *graph.Graph, x, y, lo
 		apply = b.layer.Inverse
 	}
 	y, logDet := apply(x, ctx)
-	if y.Cols() != b.c.Dim || logDet.Cols() != 1 {
-		g.Fail(string(d), "%d values and %d log-determinants of rows of %d", y.Cols(), logDet.Cols(), b.c.Dim)
+	if y.Cols() != out || logDet.Cols() != 1 {
+		g.Fail(string(d), "%d values and %d log-determinants of rows of %d, want %d and 1", y.Cols(), logDet.Cols(), in, out)
 	}
 	emit(g, x, y, logDet)
 	prog, err := g.Compile()
@@ -130,6 +133,7 @@ func (b *bench) do(r *graph.Run, in, out map[string][]float64, n int) error {
 			return err
 		}
 	}
+	r.Seed, r.FirstRow = b.seed, b.first
 	return r.Do(context.Background(), n)
 }
 
@@ -148,7 +152,7 @@ func (b *bench) values(d direction, x, ctx []float64) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b.result(r, x, ctx)
+	return b.result(r, d, x, ctx)
 }
 
 // gradients maps rows, and leaves the gradients of a loss made of values and
@@ -164,43 +168,45 @@ func (b *bench) gradients(d direction, x, ctx []float64) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	out, err := b.result(r, x, ctx)
+	out, err := b.result(r, d, x, ctx)
 	if err == nil {
 		out.loss = r.Number("loss")
 	}
 	return out, err
 }
 
-func (b *bench) result(r *graph.Run, x, ctx []float64) (*result, error) {
-	n := len(x) / b.c.Dim
-	out := &result{y: make([]float64, len(x)), logDet: make([]float64, n)}
+func (b *bench) result(r *graph.Run, d direction, x, ctx []float64) (*result, error) {
+	from, to := b.c.columnsOf(d)
+	n := len(x) / from
+	out := &result{y: make([]float64, n*to), logDet: make([]float64, n)}
 	return out, b.do(r, map[string][]float64{"x": x, "context": ctx}, map[string][]float64{"y": out.y, "logdet": out.logDet}, n)
 }
 
 // jacobians are those of rows, by automatic differentiation, one behind the other:
-// element (i, j) of the k-th, at (k·dim + i)·dim + j, is ∂y_i/∂x_j in row k. Each row
+// element (i, j) of the k-th, at (k·out + i)·in + j, is ∂y_i/∂x_j in row k. Each row
 // is evaluated with every cotangent.
 func (b *bench) jacobians(d direction, x, ctx []float64) ([]float64, error) {
+	from, to := b.c.columnsOf(d)
 	r, err := b.run(d, "jacobian", func(g *graph.Graph, x, y, _ graph.Expr) {
-		j := graph.VJP(y, g.Rows("cotangent", b.c.Dim), x)[0]
+		j := graph.VJP(y, g.Rows("cotangent", to), x)[0]
 		if j.IsZero() {
-			j = x.Zeros(b.c.Dim)
+			j = x.Zeros(from)
 		}
 		g.Output("row", j)
 	})
 	if err != nil {
 		return nil, err
 	}
-	dim, n := b.c.Dim, len(x)/b.c.Dim
+	n := len(x) / from
 	var xs, ctxs []float64
-	cotangents := make([]float64, n*dim*dim)
+	cotangents := make([]float64, n*to*to)
 	for k := range n {
-		for i := range dim {
-			xs, ctxs = append(xs, x[k*dim:(k+1)*dim]...), append(ctxs, ctx[k*b.c.Context:(k+1)*b.c.Context]...)
-			cotangents[(k*dim+i)*dim+i] = 1
+		for i := range to {
+			xs, ctxs = append(xs, x[k*from:(k+1)*from]...), append(ctxs, ctx[k*b.c.Context:(k+1)*b.c.Context]...)
+			cotangents[(k*to+i)*to+i] = 1
 		}
 	}
-	jac := make([]float64, n*dim*dim)
+	jac := make([]float64, n*to*from)
 	in := map[string][]float64{"x": xs, "context": ctxs, "cotangent": cotangents}
-	return jac, b.do(r, in, map[string][]float64{"row": jac}, n*dim)
+	return jac, b.do(r, in, map[string][]float64{"row": jac}, n*to)
 }

@@ -50,7 +50,7 @@ func (b *bench) finite(d direction, derivatives bool) error {
 	if err != nil {
 		return err
 	}
-	n := b.c.Dim
+	n, out := b.c.columnsOf(d)
 	row := func(k int) string { return short(x[k*n : (k+1)*n]) }
 	for k, v := range res.logDet {
 		if v-v != 0 {
@@ -59,7 +59,7 @@ func (b *bench) finite(d direction, derivatives bool) error {
 	}
 	for k, v := range res.y {
 		if v-v != 0 {
-			return fmt.Errorf("value %v at %s", v, row(k/n))
+			return fmt.Errorf("value %v at %s", v, row(k/out))
 		}
 	}
 	if !derivatives {
@@ -72,7 +72,7 @@ func (b *bench) finite(d direction, derivatives bool) error {
 	}
 	for k, v := range jac {
 		if v-v != 0 {
-			return fmt.Errorf("derivative %v at %s", v, row(k/n/n))
+			return fmt.Errorf("derivative %v at %s", v, row(k/out/n))
 		}
 	}
 	if b.p.DType() == graph.Float32 {
@@ -93,22 +93,28 @@ func (b *bench) finite(d direction, derivatives bool) error {
 
 // extremes are rows of small and huge numbers, some of one number in all columns.
 func (c Case) extremes(d direction) (x, ctx []float64) {
+	dim, _ := c.columnsOf(d)
 	values := []float64{0, 1, -1, 5, -5, 1e3, -1e3, 1e8, -1e8}
 	rng := rand.New(rand.NewPCG(16, 16))
 	for _, v := range values {
-		for range c.Dim {
+		for range dim {
 			x = append(x, v)
 		}
 	}
-	for range c.rows(60, 20) * c.Dim {
+	for range c.rows(60, 20) * dim {
 		x = append(x, values[rng.IntN(len(values))])
 	}
-	ctx = make([]float64, len(x)/c.Dim*c.Context)
+	ctx = make([]float64, len(x)/dim*c.Context)
 	for i := range ctx {
 		ctx[i] = values[rng.IntN(5)]
 	}
-	if c.set(d).Draw != nil {
-		x, _ = c.inputs(d, len(x)/c.Dim, 24)
+	switch s := c.set(d); {
+	case s.Extreme != nil:
+		for k := 0; k < len(x); k += dim {
+			copy(x[k:k+dim], s.Extreme(rng, dim))
+		}
+	case s.Draw != nil:
+		x, _ = c.inputs(d, len(x)/dim, 24)
 	}
 	return x, ctx
 }

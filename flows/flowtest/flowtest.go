@@ -63,6 +63,9 @@ type Case struct {
 	// Data and Noise are the sets the layer maps between, where they are not all rows
 	// of real numbers.
 	Data, Noise Set
+	// NoiseDim is the number of columns on the side of the noise, for [RunSurjection];
+	// default Dim.
+	NoiseDim int
 
 	shared map[graph.DType]*bench // between the checks of a Run
 }

@@ -101,3 +101,69 @@ func checksFail(t *testing.T, dim int) {
 		})
 	}
 }
+
+// brokenSurjection is a surjection with one thing wrong.
+type brokenSurjection struct {
+	broken
+	random func(forward, inverse bool) (bool, bool)
+}
+
+func (b brokenSurjection) Random() (forward, inverse bool) {
+	forward, inverse = b.Layer.(flows.Surjection).Random()
+	if b.random != nil {
+		return b.random(forward, inverse)
+	}
+	return forward, inverse
+}
+
+// Each check of surjections fails on one broken for it: one exact, one a bound.
+func TestSurjectionChecksFail(t *testing.T) {
+	q := func(p *graph.Params) *flows.Flow { return flows.New(flows.NewDiagonalNormal(p, 1, 1)) }
+	with := func(turned bool, b brokenSurjection) flowtest.Case {
+		dim, noise := 2, 1
+		if turned {
+			dim, noise = 1, 2
+		}
+		return flowtest.Case{Dim: dim, NoiseDim: noise, Spread: 0.1, Make: func(p *graph.Params, _ int) flows.Layer {
+			slice := layers.NewSlice(p, 2, 1, q(p), 0)
+			if b.Layer = slice; turned {
+				b.Layer = layers.Invert(slice)
+			}
+			return b
+		}}
+	}
+	negate := func(y, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return y, ld.Neg() }
+	more := func(y, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return y, ld.Shift(0.1) }
+	less := func(y, ld, _ graph.Expr) (graph.Expr, graph.Expr) { return y, ld.Shift(-0.1) }
+	for _, turned := range []bool{false, true} {
+		flowtest.RunSurjection(t, with(turned, brokenSurjection{}))
+		for _, c := range []struct {
+			name  string
+			check func(flowtest.Case) error
+			b     brokenSurjection
+		}{
+			{"no direction that draws", flowtest.RightInverse, brokenSurjection{random: func(bool, bool) (bool, bool) { return false, false }}},
+			{"the other direction draws", flowtest.RightInverse, brokenSurjection{random: func(f, i bool) (bool, bool) { return i, f }}},
+			{"wrong sign in one direction", flowtest.RightInverse, brokenSurjection{broken: broken{forward: negate}}},
+			{"wrong sign in both", flowtest.Density, brokenSurjection{broken: broken{forward: negate, inverse: negate}}},
+			{"likelihoods that are too large", flowtest.Density, brokenSurjection{broken: broken{forward: less, inverse: more}}},
+			{"a draw that is kept apart", flowtest.RightInverse, brokenSurjection{broken: broken{
+				forward: func(x, ld, u graph.Expr) (graph.Expr, graph.Expr) { return x.Add(u.Graph().Normal(1).Scale(1e-3)), ld }}}},
+			{"an overflow", flowtest.Finite, brokenSurjection{broken: broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
+				return u, ld.Add(x.Exp().SumCols().Scale(1e-3))
+			}}}},
+			{"rows that see each other", flowtest.Batching, brokenSurjection{broken: broken{inverse: func(u, ld, x graph.Expr) (graph.Expr, graph.Expr) {
+				return u.Add(x.SumRows().SumCols().Scale(1e-3)), ld
+			}}}},
+			{"a gradient that does not reach the parameters", flowtest.Gradients, brokenSurjection{broken: broken{inverse: func(u, ld, _ graph.Expr) (graph.Expr, graph.Expr) {
+				return u.StopGrad(), ld.StopGrad()
+			}}}},
+		} {
+			t.Run(c.name, func(t *testing.T) {
+				err := c.check(with(turned, c.b))
+				require.Error(t, err)
+				t.Log(err)
+			})
+		}
+	}
+}

@@ -11,6 +11,20 @@ type Set struct {
 	Draw func(rng *rand.Rand, dim int) []float64
 	// Holds says whether a row is in the set or, by rounding, on its edge.
 	Holds func(row []float64) bool
+	// Extreme returns a row at the extremes of the set; if nil, Draw does.
+	Extreme func(rng *rand.Rand, dim int) []float64
+}
+
+// columnsOf are the numbers of columns of what a direction takes and gives.
+func (c Case) columnsOf(d direction) (in, out int) {
+	in, out = c.Dim, c.Dim
+	if c.NoiseDim > 0 {
+		out = c.NoiseDim
+	}
+	if d == forward {
+		return out, in
+	}
+	return in, out
 }
 
 // set is where the inputs of a direction are.
@@ -33,7 +47,8 @@ func (c Case) rows(n, wide int) int {
 // of normal numbers with the case's points among them.
 func (c Case) inputs(d direction, n int, seed uint64) (x, ctx []float64) {
 	rng := rand.New(rand.NewPCG(seed, 5))
-	x, ctx = make([]float64, n*c.Dim), make([]float64, n*c.Context)
+	dim, _ := c.columnsOf(d)
+	x, ctx = make([]float64, n*dim), make([]float64, n*c.Context)
 	for i := range x {
 		x[i] = 1.5 * rng.NormFloat64()
 		if len(c.Points) > 0 && rng.IntN(4) == 0 {
@@ -45,7 +60,7 @@ func (c Case) inputs(d direction, n int, seed uint64) (x, ctx []float64) {
 	}
 	if draw := c.set(d).Draw; draw != nil {
 		for k := range n {
-			copy(x[k*c.Dim:(k+1)*c.Dim], draw(rng, c.Dim))
+			copy(x[k*dim:(k+1)*dim], draw(rng, dim))
 		}
 	}
 	return x, ctx

@@ -1,0 +1,83 @@
+package layers_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/gorgeflow/gorge/flows"
+	"github.com/gorgeflow/gorge/flows/flowtest"
+	"github.com/gorgeflow/gorge/graph"
+	"github.com/gorgeflow/gorge/layers"
+)
+
+// noise is the density of what a surjection forgets, given what it keeps: logistic
+// noise through a coupling with a spline. Its tails are those of the noise, so that no
+// likelihood weighs more than its fellows by orders of magnitude.
+func noise(p *graph.Params, dim, given int) *flows.Flow {
+	return flows.New(flows.NewLogistic(p, dim),
+		layers.NewCoupling(p.In("q"), dim, layers.Even, rq, sat, layers.CouplingOptions{Context: given}))
+}
+
+// surjections are the layers one of whose directions draws noise.
+var surjections = []struct {
+	name  string
+	noise func(dim int) int // columns of noise; as many as of data if nil
+	dims  []int
+	c     flowtest.Case
+}{
+	{"slice", func(dim int) int { return dim - 1 }, []int{2, 5}, flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewSlice(p, dim, dim-1, noise(p, 1, dim-1), 0)
+	}}},
+	{"slice of most, context", func(dim int) int { return 1 }, []int{2, 5}, flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewSlice(p, dim, 1, noise(p, dim-1, 3), 2)
+	}}},
+	{"augment", func(dim int) int { return dim + 1 }, []int{1, 2, 5}, flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAugment(p, dim, 1, noise(p, 1, dim), 0)
+	}}},
+	{"augment by two, context", func(dim int) int { return dim + 2 }, []int{1, 3}, flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAugment(p, dim, 2, noise(p, 2, dim+2), 2)
+	}}},
+	{"abs", nil, []int{1, 2, 5}, flowtest.Case{Noise: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAbs(p, dim, layers.AbsOptions{})
+	}}},
+	{"abs with signs of a network, context", nil, []int{1, 2, 5}, flowtest.Case{Context: 2, Noise: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAbs(p, dim, layers.AbsOptions{Net: &sat, Context: 2})
+	}}},
+	{"abs inverted", nil, []int{1, 2, 5}, flowtest.Case{Data: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.Invert(layers.NewAbs(p, dim, layers.AbsOptions{}))
+	}}},
+	{"max", func(int) int { return 1 }, []int{2, 5}, flowtest.Case{Spread: 0.3, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewMax(p, dim, sat, 0)
+	}}},
+	{"max, context", func(int) int { return 1 }, []int{2, 4}, flowtest.Case{Spread: 0.3, Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewMax(p, dim, sat, 2)
+	}}},
+	{"uniform dequantize", nil, []int{1, 2, 5}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewUniformDequantize(p, dim, layers.Grid{})
+	}}},
+	{"variational dequantize", nil, []int{1, 2, 5}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewVariationalDequantize(p, dim, layers.Grid{}, noise(p, dim, dim), 0)
+	}}},
+	{"variational dequantize, context", nil, []int{1, 2, 5}, flowtest.Case{Context: 2, Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewVariationalDequantize(p, dim, layers.Grid{}, noise(p, dim, dim+2), 2)
+	}}},
+}
+
+// Every surjection passes the conformance checks.
+func TestSurjections(t *testing.T) {
+	for _, row := range surjections {
+		for _, dim := range row.dims {
+			if testing.Short() && dim > 2 {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/dim=%d", row.name, dim), func(t *testing.T) {
+				c := row.c
+				c.Dim = dim
+				if row.noise != nil {
+					c.NoiseDim = row.noise(dim)
+				}
+				flowtest.RunSurjection(t, c)
+			})
+		}
+	}
+}
