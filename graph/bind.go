@@ -193,6 +193,8 @@ func (p *plan) dump(b *strings.Builder) {
 		switch {
 		case v.body && v.isView():
 			kind = "view"
+		case v.landed:
+			kind = "land"
 		case v.body && v.keep:
 			kind = "kept"
 		case v.body:

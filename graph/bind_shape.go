@@ -47,7 +47,9 @@ func (pr *program[T]) bindShape(v *value) func(*worker[T]) {
 			if x := arg(w, 0, p); &x[0] != &out[0] {
 				copy(out, x)
 			}
-			copy(out[k.at*n:], arg(w, 1, p))
+			if b := arg(w, 1, p); &b[0] != &out[k.at*n] { // else it was computed there
+				copy(out[k.at*n:], b)
+			}
 		})
 	case repeat:
 		return each(func(out []T, w *worker[T], p int) {

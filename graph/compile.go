@@ -44,12 +44,13 @@ type value struct {
 	reduce bool // a sum over rows of the data
 
 	// storage
-	root  *value // of a view: whose columns it shows
-	start int    // of a view: the first of them
-	off   int    // in columns of the tile, or elements of a flat arena
-	keep  bool   // outlives its stage: one tile for each shard
-	sum   int    // of a sum: its number
-	into  *Param // of a sum: the parameter whose gradient it is
+	root   *value // of a view: whose columns it shows
+	start  int    // of a view: the first of them
+	landed bool   // computed among the columns of root where it will be placed
+	off    int    // in columns of the tile, or elements of a flat arena
+	keep   bool   // outlives its stage: one tile for each shard
+	sum    int    // of a sum: its number
+	into   *Param // of a sum: the parameter whose gradient it is
 }
 
 func (v *value) name() string {
@@ -81,6 +82,7 @@ var passes = []struct {
 	{"classify", classify}, // with rows or without; stages between sums over rows
 	{"fuse", fuse},         // clamps and their derivatives go into the products before them
 	{"views", views},       // runs of columns become pointers
+	{"land", land},         // blocks are computed where they will be placed
 	{"place", place_},      // buffers by liveness
 }
 

@@ -269,8 +269,12 @@ func narrowShape[T float](v *value) func(*lane[T]) {
 	case place:
 		return func(l *lane[T]) {
 			out := l.values(v)
-			copy(out, l.values(in[0]))
-			copy(out[k.at:], l.values(in[1]))
+			if x := l.values(in[0]); &x[0] != &out[0] {
+				copy(out, x)
+			}
+			if b := l.values(in[1]); &b[0] != &out[k.at] {
+				copy(out[k.at:], b)
+			}
 		}
 	case repeat:
 		return func(l *lane[T]) {

@@ -22,7 +22,7 @@ func place_(p *plan) {
 	}
 	for _, v := range p.values {
 		switch n := v.d.r * v.d.c; {
-		case v.body && v.root.keep && !v.isView():
+		case v.body && v.root.keep && v.root == v:
 			v.off = p.keepCols
 			p.keepCols += v.d.c
 		case v.body || v.k == nil:
@@ -81,7 +81,7 @@ func placeStage(p *plan, stage int, last map[*value]int) int {
 		live = rest
 	}
 	for _, v := range p.values {
-		if !v.body || v.isView() || v.keep || v.leaf != nil || v.stage != stage {
+		if !v.body || v.root != v || v.keep || v.leaf != nil || v.stage != stage {
 			continue
 		}
 		free(v.id)
@@ -107,7 +107,7 @@ func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 	default:
 		return 0, false
 	}
-	if _, isPlace := v.k.(place); isPlace && (len(v.in) < 1 || v.in[1].root == v.in[0].root) {
+	if _, isPlace := v.k.(place); isPlace && v.in[1].root == v.in[0].root && !v.in[1].landed {
 		return 0, false
 	}
 	for i, a := range v.in {
@@ -129,7 +129,7 @@ func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 // that writing over them would disturb.
 func aliased(v, a *value) bool {
 	for _, o := range v.in {
-		if o != a && o.root == a {
+		if o != a && o.root == a && !o.landed {
 			return true
 		}
 	}

@@ -14,4 +14,4 @@ func views(p *plan) {
 }
 
 // isView reports whether the value has no storage of its own.
-func (v *value) isView() bool { return v.root != v }
+func (v *value) isView() bool { return v.root != v && !v.landed }

@@ -54,15 +54,20 @@ func (s *pass) apply(l int, input graph.Expr, lo, hi int) graph.Expr {
 
 // fill puts a block of units into the input of linear layer l.
 func (s *pass) fill(l int, lo int, block graph.Expr) {
-	width, _ := s.n.lin[l-1].w.Shape()
-	if s.slots[l].IsZero() && block.Cols() != width {
-		s.slots[l] = s.template.Zeros(width)
-	}
+	s.reserve(l, block.Cols())
 	if s.slots[l].IsZero() {
 		s.slots[l] = block
 		return
 	}
 	s.slots[l] = s.slots[l].Place(lo, block)
+}
+
+// reserve makes room for the input of linear layer l before the first of its blocks
+// of units is computed, unless that is all of them.
+func (s *pass) reserve(l, units int) {
+	if width, _ := s.n.lin[l-1].w.Shape(); s.slots[l].IsZero() && units != width {
+		s.slots[l] = s.template.Zeros(width)
+	}
 }
 
 // units returns the run of units of hidden layer l with degree d; all if d < 0.
@@ -85,6 +90,7 @@ func (s *pass) advance(d int) {
 	input := s.x
 	for l := range len(n.lin) - 1 {
 		if lo, hi := s.units(l, d); hi > lo {
+			s.reserve(l+1, hi-lo)
 			h := s.apply(l, s.filled(l, input), lo, hi)
 			if l == 0 && !s.ctx.IsZero() {
 				h = h.Add(s.ctx.Slice(lo, hi))
@@ -110,6 +116,9 @@ func (s *pass) advanceResidual(d int) {
 	lo, hi := s.units(0, d)
 	if hi == lo {
 		return
+	}
+	for l := 1; l < len(n.lin); l++ {
+		s.reserve(l, hi-lo)
 	}
 	h := s.apply(0, s.x, lo, hi)
 	if !s.ctx.IsZero() {
