@@ -129,7 +129,7 @@ func TestGoldenSpline(t *testing.T) {
 				tol, back = 1e-11, 1e-9
 			}
 			p := graph.NewParams(graph.Float64, 1)
-			l := layers.NewElementwise(p, 1, layers.RationalQuadratic{Bins: len(c.W), Bound: c.Bound, MinWidth: c.MinWidth, MinHeight: c.MinHeight, MinSlope: c.MinDerivative, ZeroSlope: -1})
+			l := layers.NewElementwise(p, 1, layers.RationalQuadratic{Bins: len(c.W), Bound: c.Bound, MinWidth: c.MinWidth, MinHeight: c.MinHeight, MinSlope: c.MinDerivative, ZeroSlope: -1}, layers.ElementwiseOptions{})
 			require.NoError(t, p.ByName("parameters").Set(append(append(append([]float64(nil), c.W...), c.H...), c.D...)))
 			g := graph.New(p, graph.Eval)
 			u, ld := l.Inverse(g.Rows("x", 1), graph.Expr{})

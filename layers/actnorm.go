@@ -8,11 +8,13 @@ import "github.com/gorgeflow/gorge/graph"
 //	u = (x + b) exp(s)
 //
 // A pass in mode graph.Start sets b and s so that the columns of u have mean
-// zero and variance one on the rows it sees.
+// zero and variance one on the rows it sees. A context moves b and s, from nothing at
+// the start: a diagonal affine map given by the context.
 type ActNorm struct {
-	b, s *graph.Param
-	dim  int
-	opts ActNormOptions
+	b, s  *graph.Param
+	given amortised
+	dim   int
+	opts  ActNormOptions
 }
 
 // ActNormOptions are the settings of an ActNorm layer.
@@ -27,32 +29,36 @@ type ActNormOptions struct {
 	// Epsilon is added to the standard deviations of the start; default 1e-12,
 	// negative for none.
 	Epsilon float64
+	// Context is the number of context columns, Net the network that they move the
+	// parameters by.
+	Context int
+	Net     Net
 }
 
 // NewActNorm makes an ActNorm layer of dim columns, at first the identity.
 func NewActNorm(p *graph.Params, dim int, opts ActNormOptions) *ActNorm {
 	opts.Limit, opts.Epsilon = orDefault(opts.Limit, 10), orDefault(opts.Epsilon, 1e-12)
-	return &ActNorm{p.New("shift", 1, dim, nil), p.New("log_scale", 1, dim, nil), dim, opts}
+	l := &ActNorm{b: p.New("shift", 1, dim, nil), s: p.New("log_scale", 1, dim, nil), dim: dim, opts: opts}
+	l.given = amortise(p, "actnorm", opts.Context, opts.Net, l.b, l.s)
+	return l
 }
 
-func (l *ActNorm) parts(g *graph.Graph) (b, s graph.Expr) {
-	b, s = g.Use(l.b), g.Use(l.s)
-	if l.opts.Limit > 0 {
-		s = s.Scale(1 / l.opts.Limit).Tanh().Scale(l.opts.Limit)
-	}
-	return b, s
+// parts returns b and s of their parameters.
+func (l *ActNorm) parts(context, b, a graph.Expr) (shift, s graph.Expr) {
+	h := l.given.move(context, b, a)
+	return h[0], limited(h[1], l.opts.Limit)
 }
 
-// start assigns b and s by the rows of x and returns them.
-func (l *ActNorm) start(x graph.Expr) (b, s graph.Expr) {
+// start assigns the parameters by the rows of x and returns them.
+func (l *ActNorm) start(x graph.Expr) (b, a graph.Expr) {
 	g := x.Graph()
 	mean, variance := Moments(x)
 	if l.opts.Unbiased {
 		variance = unbiased(x, variance)
 	}
 	// The least variance keeps a constant column's scale finite.
-	s = variance.Shift(1e-24).Sqrt().Shift(l.opts.Epsilon).Log().Neg()
-	a := s
+	s := variance.Shift(1e-24).Sqrt().Shift(l.opts.Epsilon).Log().Neg()
+	a = s
 	if limit := l.opts.Limit; limit > 0 {
 		// Through the inverse of the bound, kept off its ends.
 		r := s.Scale(1/limit).Clamp(-0.999, 0.999)
@@ -64,19 +70,20 @@ func (l *ActNorm) start(x graph.Expr) (b, s graph.Expr) {
 	}
 	g.Assign(l.b, b)
 	g.Assign(l.s, a)
-	return b, s
+	return b, a
 }
 
 // Inverse emits u = (x + b) exp(s).
-func (l *ActNorm) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
+func (l *ActNorm) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 	if !checkCols(x, l.dim, "actnorm") {
 		return x, x
 	}
 	g := x.Graph()
-	b, s := l.parts(g)
+	b, s := g.Use(l.b), g.Use(l.s)
 	if g.Mode() == graph.Start {
 		b, s = l.start(x)
 	}
+	b, s = l.parts(context, b, s)
 	if logDet = s.SumCols().Expand(x.Zeros(1)); l.opts.ShiftAfter {
 		return x.Mul(s.Exp()).Add(b), logDet
 	}
@@ -84,11 +91,12 @@ func (l *ActNorm) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
 }
 
 // Forward emits x = u exp(-s) - b.
-func (l *ActNorm) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
+func (l *ActNorm) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 	if !checkCols(u, l.dim, "actnorm") {
 		return u, u
 	}
-	b, s := l.parts(u.Graph())
+	g := u.Graph()
+	b, s := l.parts(context, g.Use(l.b), g.Use(l.s))
 	if logDet = s.SumCols().Neg().Expand(u.Zeros(1)); l.opts.ShiftAfter {
 		return u.Sub(b).Mul(s.Neg().Exp()), logDet
 	}

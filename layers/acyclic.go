@@ -109,11 +109,7 @@ func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, contex
 	for i := range dim {
 		out = append(out, slices.Repeat([]int{i}, t.Params())...)
 	}
-	gain := net.OutputGain
-	if gain == 0 {
-		gain = 0.01
-	}
-	layer("output", out, gain)
+	layer("output", out, net.outputGain())
 	if context > 0 {
 		l.context = p.New("context.weight", net.widths()[0], context, graph.FanIn(1))
 	}

@@ -12,9 +12,10 @@ import (
 //	u = γ (x - m)/√(v + ε) + β
 //
 // In training m and v are those of the batch, and running averages of them are
-// kept; in evaluation and sampling the averages are used.
+// kept; in evaluation and sampling the averages are used. A context moves γ and β, as in
+// the conditional batch normalisation of de Vries et al. (2017), arXiv:1707.00683.
 type BatchNorm struct {
-	gamma, beta    *graph.Param
+	given          amortised // of γ, and β
 	mean, variance *graph.Param
 	dim            int
 	opts           BatchNormOptions
@@ -31,6 +32,10 @@ type BatchNormOptions struct {
 	SoftplusGamma bool
 	// Unbiased takes variances of batches with divisor n-1, as nflows does.
 	Unbiased bool
+	// Context is the number of context columns, Net the network that they move the
+	// parameters by.
+	Context int
+	Net     Net
 }
 
 // NewBatchNorm makes a BatchNorm layer of dim columns.
@@ -43,20 +48,22 @@ func NewBatchNorm(p *graph.Params, dim int, opts BatchNormOptions) *BatchNorm {
 	if opts.SoftplusGamma {
 		start = math.Log(math.Expm1(1 - opts.Epsilon))
 	}
-	return &BatchNorm{p.New("gamma", 1, dim, graph.Fill(start)), p.New("beta", 1, dim, nil),
+	gamma, beta := p.New("gamma", 1, dim, graph.Fill(start)), p.New("beta", 1, dim, nil)
+	return &BatchNorm{amortise(p, "batch norm", opts.Context, opts.Net, gamma, beta),
 		p.State("running_mean", 1, dim, nil), p.State("running_variance", 1, dim, graph.Fill(1)), dim, opts}
 }
 
-func (l *BatchNorm) logGamma(g *graph.Graph) graph.Expr {
-	w := g.Use(l.gamma)
+// parts returns log γ and β.
+func (l *BatchNorm) parts(g *graph.Graph, context graph.Expr) (logGamma, beta graph.Expr) {
+	h := l.given.of(g, context)
 	if l.opts.SoftplusGamma {
-		return w.Softplus().Shift(l.opts.Epsilon).Log()
+		return h[0].Softplus().Shift(l.opts.Epsilon).Log(), h[1]
 	}
-	return w.Scale(1. / 3).Tanh().Scale(3)
+	return limited(h[0], 3), h[1]
 }
 
 // Inverse emits u, normalised.
-func (l *BatchNorm) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
+func (l *BatchNorm) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 	if !checkCols(x, l.dim, "batch norm") {
 		return x, x
 	}
@@ -75,16 +82,18 @@ func (l *BatchNorm) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
 		g.Assign(l.mean, rm.Scale(1-w).Add(m.Scale(w)))
 		g.Assign(l.variance, rv.Scale(1-w).Add(v.Scale(w)))
 	}
-	s := l.logGamma(g).Sub(v.Shift(l.opts.Epsilon).Log().Scale(0.5))
-	return x.Sub(m).Mul(s.Exp()).Add(g.Use(l.beta)), s.SumCols().Expand(x.Zeros(1))
+	s, beta := l.parts(g, context)
+	s = s.Sub(v.Shift(l.opts.Epsilon).Log().Scale(0.5))
+	return x.Sub(m).Mul(s.Exp()).Add(beta), s.SumCols().Expand(x.Zeros(1))
 }
 
 // Forward emits x, by the running averages.
-func (l *BatchNorm) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
+func (l *BatchNorm) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 	if !checkCols(u, l.dim, "batch norm") {
 		return u, u
 	}
 	g := u.Graph()
-	s := l.logGamma(g).Sub(g.Use(l.variance).Shift(l.opts.Epsilon).Log().Scale(0.5))
-	return u.Sub(g.Use(l.beta)).Mul(s.Neg().Exp()).Add(g.Use(l.mean)), s.SumCols().Neg().Expand(u.Zeros(1))
+	s, beta := l.parts(g, context)
+	s = s.Sub(g.Use(l.variance).Shift(l.opts.Epsilon).Log().Scale(0.5))
+	return u.Sub(beta).Mul(s.Neg().Exp()).Add(g.Use(l.mean)), s.SumCols().Neg().Expand(u.Zeros(1))
 }

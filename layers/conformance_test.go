@@ -36,6 +36,8 @@ func inverted(make func(*graph.Params, int) flows.Layer) func(*graph.Params, int
 	return func(p *graph.Params, dim int) flows.Layer { return layers.Invert(make(p, dim)) }
 }
 
+// Matrices given by a context have small random parts: those of order one are as good as
+// singular at 64 columns.
 var table = []struct {
 	name string
 	c    flowtest.Case
@@ -50,7 +52,12 @@ var table = []struct {
 	{"coupling spline, noise side, identity map", flowtest.Case{Make: coupling(layers.Odd, layers.RationalQuadratic{Noise: true}, small, layers.CouplingOptions{Identity: rq}), Points: []float64{-5, 5, -3, 3}}},
 	{"coupling spline soft-clipped", flowtest.Case{Make: coupling(layers.Even, layers.RationalQuadratic{Bins: 5, Bound: 3, ExpSlope: true, SoftClip: 6.9, MinWidth: -1, MinHeight: -1}, small, layers.CouplingOptions{}), Points: knots}},
 	{"coupling gated context", flowtest.Case{Context: 3, Make: coupling(layers.Even, layers.Affine{}, layers.Net{Hidden: []int{10}, Blocks: 1, GateContext: true, Activation: layers.SiLU}, layers.CouplingOptions{Context: 3})}},
-	{"elementwise spline", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewElementwise(p, dim, rq) }, Points: knots}},
+	{"elementwise spline", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewElementwise(p, dim, rq, layers.ElementwiseOptions{})
+	}, Points: knots}},
+	{"elementwise spline, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewElementwise(p, dim, rq, layers.ElementwiseOptions{Context: 2, Net: small})
+	}, Points: knots}},
 	{"autoregressive affine", flowtest.Case{Make: autoregressive(layers.Affine{}, small, 0)}},
 	{"autoregressive affine relu", flowtest.Case{Make: autoregressive(layers.Affine{}, kinky, 0), Kinks: true}},
 	{"autoregressive affine resnet context", flowtest.Case{Context: 2, Make: autoregressive(layers.Affine{}, resnet, 2)}},
@@ -68,12 +75,24 @@ var table = []struct {
 	{"lu signed", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewLU(p, dim, layers.LUOptions{Diagonal: layers.DiagSigned, DiagLower: true, NoBias: true})
 	}}},
+	{"lu, context", flowtest.Case{Context: 2, Spread: 0.1, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewLU(p, dim, layers.LUOptions{Context: 2, Net: small, Shuffle: 3})
+	}, FarFromIdentity: true}},
+	{"lu signed, context", flowtest.Case{Context: 2, Spread: 0.1, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewLU(p, dim, layers.LUOptions{Diagonal: layers.DiagSigned, DiagLower: true, NoBias: true, Context: 2, Net: small})
+	}}},
 	{"actnorm shift after", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewActNorm(p, dim, layers.ActNormOptions{ShiftAfter: true, Unbiased: true})
 	}}},
 	{"actnorm", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewActNorm(p, dim, layers.ActNormOptions{}) }}},
+	{"actnorm, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewActNorm(p, dim, layers.ActNormOptions{Context: 2, Net: small})
+	}}},
 	{"batchnorm", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewBatchNorm(p, dim, layers.BatchNormOptions{})
+	}}},
+	{"batchnorm, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewBatchNorm(p, dim, layers.BatchNormOptions{Context: 2, Net: small})
 	}}},
 	{"linear spline", flowtest.Case{Make: coupling(layers.Even, layers.LinearSpline{}, small, layers.CouplingOptions{}), Kinks: true}},
 	{"linear spline autoregressive", flowtest.Case{Context: 2, Make: autoregressive(layers.LinearSpline{Bins: 5, Bound: 3}, small, 2), Kinks: true}},
@@ -123,18 +142,46 @@ var table = []struct {
 		return layers.NewAcyclic(p, layers.Passes(dim, 3), rq, small, 0)
 	}, Points: knots}},
 	{"planar", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewPlanar(p, dim, layers.PlanarOptions{}) }}},
-	{"radial", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewRadial(p, dim) }}},
-	{"sylvester", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewSylvester(p, dim, (dim+1)/2, "") }}},
+	{"planar, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewPlanar(p, dim, layers.PlanarOptions{Context: 2, Net: small})
+	}}},
+	{"radial", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewRadial(p, dim, layers.RadialOptions{}) }}},
+	{"radial, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewRadial(p, dim, layers.RadialOptions{Context: 2, Net: small})
+	}}},
+	{"sylvester", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewSylvester(p, dim, (dim+1)/2, "", layers.SylvesterOptions{})
+	}}},
 	{"sylvester householder", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
-		return layers.NewSylvester(p, dim, (dim+1)/2, layers.SylvesterHouseholder)
+		return layers.NewSylvester(p, dim, (dim+1)/2, layers.SylvesterHouseholder, layers.SylvesterOptions{})
 	}}},
 	{"sylvester triangular", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
-		return layers.NewSylvester(p, dim, 0, layers.SylvesterTriangular)
+		return layers.NewSylvester(p, dim, 0, layers.SylvesterTriangular, layers.SylvesterOptions{})
+	}}},
+	{"sylvester, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewSylvester(p, dim, (dim+7)/8, "", layers.SylvesterOptions{Context: 2, Net: small})
+	}}},
+	{"sylvester householder, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewSylvester(p, dim, (dim+7)/8, layers.SylvesterHouseholder, layers.SylvesterOptions{Context: 2, Net: small})
+	}}},
+	{"sylvester triangular, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewSylvester(p, dim, 0, layers.SylvesterTriangular, layers.SylvesterOptions{Context: 2, Net: small})
+	}}},
+	{"householder", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewHouseholder(p, dim, 0, layers.HouseholderOptions{})
+	}}},
+	{"householder, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewHouseholder(p, dim, 4, layers.HouseholderOptions{Context: 2, Net: small})
 	}}},
 	{"qr", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewQR(p, dim, 0) }}},
 	{"svd", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewSVD(p, dim, 0) }}},
 	{"rotation", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewRotation(p, dim) }}},
-	{"triangular", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewTriangular(p, dim) }}},
+	{"triangular", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewTriangular(p, dim, layers.TriangularOptions{})
+	}}},
+	{"triangular, context", flowtest.Case{Context: 2, Spread: 0.1, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewTriangular(p, dim, layers.TriangularOptions{Context: 2, Net: small})
+	}}},
 	{"low rank", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewLowRank(p, dim, (dim+1)/2, true) }}},
 	{"dct", flowtest.Case{FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewDCT(p, dim) }}},
 	{"haar", flowtest.Case{FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewHaar(p, dim) }}},

@@ -10,7 +10,7 @@ import (
 // correlation matrix, the numbers below its diagonal, row by row: x_ij =
 // r_ij √Π_{k<j}(1 - r_ik²), r = tanh(u). The diagonal is what makes the rows' length one.
 func NewCorrelationCholesky(p *graph.Params, dim int) *Bijection {
-	n := triangular(dim) + 1
+	n := triangleSize(dim) + 1
 	if n == 1 {
 		p.Fail("layers: correlation cholesky: %d columns are not n(n-1)/2", dim)
 		n, dim = 2, 1

@@ -66,7 +66,7 @@ func NewCoupling(p *graph.Params, dim int, split Split, t Transformer, net Net, 
 		c.fixed = p.New("parameters", 1, out, nil)
 	}
 	if opts.Identity != nil && len(c.a) > 0 {
-		c.un = NewElementwise(p.In("identity"), len(c.a), at(opts.Identity, c.a))
+		c.un = NewElementwise(p.In("identity"), len(c.a), at(opts.Identity, c.a), ElementwiseOptions{})
 	}
 	c.t = at(t, c.b)
 	return c

@@ -7,8 +7,8 @@ import (
 	"github.com/gorgeflow/gorge/graph"
 )
 
-// triangular returns the n with n(n+1)/2 = count, 0 if there is none.
-func triangular(count int) int {
+// triangleSize returns the n with n(n+1)/2 = count, 0 if there is none.
+func triangleSize(count int) int {
 	n := int(math.Sqrt(2 * float64(count)))
 	if n*(n+1)/2 != count {
 		return 0
@@ -19,7 +19,7 @@ func triangular(count int) int {
 // NewCovarianceCholesky maps n(n+1)/2 numbers to the lower Cholesky factor of a
 // covariance, row by row: those on the diagonal by exp, the others as they are.
 func NewCovarianceCholesky(p *graph.Params, dim int) *Bijection {
-	n := triangular(dim)
+	n := triangleSize(dim)
 	if n == 0 {
 		p.Fail("layers: covariance cholesky: %d columns are not n(n+1)/2", dim)
 		n, dim = 1, 1

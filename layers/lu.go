@@ -10,15 +10,17 @@ import (
 // LU is the linear layer of Kingma & Dhariwal (2018), arXiv:1807.03039, and
 // Oliva et al. (2018), arXiv:1801.09819:
 //
-//	u = P L U x + b,  log-determinant Σ log |d_i|
+//	u = P (L U x + b),  log-determinant Σ log |d_i|
 //
 // with L lower and U upper triangular, one of them with diagonal d and the other
-// with ones, and P a fixed permutation. It starts at u = P x.
+// with ones, and P a fixed permutation. It starts at u = P x. A context moves L, U, d
+// and b, one map for each row: products then cost dim² for each row, in the
+// network's last layer most of all.
 type LU struct {
-	lower, upper, diag, bias *graph.Param
-	perm                     *Permutation
-	dim                      int
-	opts                     LUOptions
+	given amortised // L, U, d, b
+	perm  *Permutation
+	dim   int
+	opts  LUOptions
 }
 
 // Diagonal is how an LU layer makes its diagonal d of parameters a.
@@ -49,6 +51,10 @@ type LUOptions struct {
 	NoBias bool
 	// Shuffle, when not zero, seeds a random P; otherwise P is the identity.
 	Shuffle uint64
+	// Context is the number of context columns, Net the network that they move the
+	// parameters by.
+	Context int
+	Net     Net
 }
 
 func (o *LUOptions) check(dim int) error {
@@ -78,7 +84,8 @@ func NewLU(p *graph.Params, dim int, opts LUOptions) *LU {
 		p.Fail("layers: lu: %w", err)
 		dim, opts = 1, LUOptions{MinDiag: 1e-3, Diagonal: DiagSoftplus}
 	}
-	l := &LU{dim: dim, opts: opts, lower: p.New("lower", dim, dim, nil), upper: p.New("upper", dim, dim, nil)}
+	l := &LU{dim: dim, opts: opts}
+	params := []*graph.Param{p.New("lower", dim, dim, nil), p.New("upper", dim, dim, nil)}
 	start := 0.0
 	switch opts.Diagonal {
 	case DiagSoftplus:
@@ -86,10 +93,11 @@ func NewLU(p *graph.Params, dim int, opts LUOptions) *LU {
 	case DiagSigned:
 		start = math.Sqrt(1 - opts.MinDiag*opts.MinDiag)
 	}
-	l.diag = p.New("diagonal", 1, dim, graph.Fill(start))
+	params = append(params, p.New("diagonal", 1, dim, graph.Fill(start)))
 	if !opts.NoBias {
-		l.bias = p.New("bias", 1, dim, nil)
+		params = append(params, p.New("bias", 1, dim, nil))
 	}
+	l.given = amortise(p, "lu", opts.Context, opts.Net, params...)
 	if opts.Shuffle != 0 {
 		l.perm = NewShuffle(p, dim, opts.Shuffle)
 	}
@@ -97,8 +105,7 @@ func NewLU(p *graph.Params, dim int, opts LUOptions) *LU {
 }
 
 // diagonal returns d and Σ log |d_i|.
-func (l *LU) diagonal(g *graph.Graph) (d, logDet graph.Expr) {
-	a := g.Use(l.diag)
+func (l *LU) diagonal(a graph.Expr) (d, logDet graph.Expr) {
 	switch l.opts.Diagonal {
 	case DiagExp:
 		d, logDet = a.Exp(), a.SumCols()
@@ -110,53 +117,36 @@ func (l *LU) diagonal(g *graph.Graph) (d, logDet graph.Expr) {
 		logDet = d.Log().SumCols()
 	}
 	if l.opts.Signs != nil {
-		d = d.Mul(g.Constant(1, l.dim, l.opts.Signs))
+		d = d.Mul(a.Graph().Constant(1, l.dim, l.opts.Signs))
 	}
 	return d, logDet
 }
 
-// matrices returns L and U and the log-determinant.
-func (l *LU) matrices(g *graph.Graph) (lo, up, logDet graph.Expr) {
-	n := l.dim
-	strictLower, strictUpper, one := make([]float64, n*n), make([]float64, n*n), make([]float64, n*n)
-	for i := range n {
-		one[i*n+i] = 1
-		for j := range n {
-			switch {
-			case j < i:
-				strictLower[i*n+j] = 1
-			case j > i:
-				strictUpper[i*n+j] = 1
-			}
-		}
-	}
-	eye := g.Constant(n, n, one)
-	d, logDet := l.diagonal(g)
-	onLower, onUpper := eye, eye.Mul(d)
+// parts returns L, U, b, which is zero if there is none, and the log-determinant.
+func (l *LU) parts(g *graph.Graph, context graph.Expr) (lo, up, b, logDet graph.Expr) {
+	h := l.given.of(g, context)
+	d, logDet := l.diagonal(h[2])
+	onLower, onUpper := graph.Expr{}, d
 	if l.opts.DiagLower {
 		onLower, onUpper = onUpper, onLower
 	}
-	lo = g.Use(l.lower).Mul(g.Constant(n, n, strictLower)).Add(onLower)
-	up = g.Use(l.upper).Mul(g.Constant(n, n, strictUpper)).Add(onUpper)
-	return lo, up, logDet
-}
-
-// shift returns b, or nothing.
-func (l *LU) shift(g *graph.Graph) graph.Expr {
-	if l.bias == nil {
-		return graph.Expr{}
+	if !l.opts.NoBias {
+		b = h[3]
 	}
-	return g.Use(l.bias)
+	return triangular(h[0], onLower, l.dim, false), triangular(h[1], onUpper, l.dim, true), b, logDet
 }
 
-// Inverse emits u = P L U x + b.
+// Inverse emits u = P (L U x + b).
 func (l *LU) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 	if !checkCols(x, l.dim, "lu") {
 		return x, x
 	}
-	lo, up, d := l.matrices(x.Graph())
-	// (L U) as one product: rows are many, columns few.
-	u = x.Linear(lo.Times(up), l.shift(x.Graph()))
+	lo, up, b, d := l.parts(x.Graph(), context)
+	if !lo.HasRows() { // (L U) as one product: rows are many, columns few
+		u = x.Linear(lo.Times(up), b)
+	} else if u = product(lo, product(up, x, l.dim), l.dim); !b.IsZero() {
+		u = u.Add(b)
+	}
 	if l.perm != nil {
 		u, _ = l.perm.Inverse(u, context)
 	}
@@ -168,14 +158,14 @@ func (l *LU) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 	if !checkCols(u, l.dim, "lu") {
 		return u, u
 	}
-	lo, up, d := l.matrices(u.Graph())
+	lo, up, b, d := l.parts(u.Graph(), context)
 	if l.perm != nil {
 		u, _ = l.perm.Forward(u, context)
 	}
-	if l.bias != nil {
-		u = u.Sub(u.Graph().Use(l.bias))
+	if !b.IsZero() {
+		u = u.Sub(b)
 	}
-	return u.Linear(lo.TriInverse(false), graph.Expr{}).Linear(up.TriInverse(true), graph.Expr{}), d.Neg().Expand(u.Zeros(1))
+	return solveTriangular(up, solveTriangular(lo, u, false), true), d.Neg().Expand(u.Zeros(1))
 }
 
 // String names the layer.

@@ -7,8 +7,9 @@ import (
 )
 
 // Matrix is a linear layer u = W x + b whose matrix is made so that its inverse and
-// its determinant are known. [NewQR], [NewSVD], [NewRotation], [NewTriangular],
-// [NewLowRank], [NewDCT], [NewHaar] and [NewFixedAffine] make one; [LU] is its own.
+// its determinant are known. [NewQR], [NewSVD], [NewRotation], [NewLowRank],
+// [NewDCT] and [NewHaar] make one; [LU], [Triangular], [Householder] and [FixedAffine]
+// are their own.
 type Matrix struct {
 	dim  int
 	name string
@@ -58,17 +59,6 @@ func eyeValues(n int) []float64 {
 		v[i*n+i] = 1
 	}
 	return v
-}
-
-// triangle is one above (or below) the diagonal of an n×n matrix.
-func triangle(g *graph.Graph, n int, upper bool) graph.Expr {
-	v := make([]float64, n*n)
-	for i := range n {
-		for j := range n {
-			v[i*n+j] = step(i != j && (j > i) == upper)
-		}
-	}
-	return g.Constant(n, n, v)
 }
 
 // fixed is a matrix that nothing trains.

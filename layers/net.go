@@ -31,13 +31,15 @@ type Net struct {
 	// linear map of the context.
 	GateContext bool
 	// OutputGain scales the initial weights of the last layer; default 0.01, so
-	// that layers start near the identity.
+	// that layers start near the identity; negative for zero.
 	OutputGain float64
 	// Degrees are, in masked networks, the degrees of the hidden units of every
 	// hidden layer, in 0 … dim-1 and not decreasing: a unit of degree m sees the
 	// first m inputs. Default: spread evenly over 1 … dim-1 (0 … dim-1 with a
 	// context).
 	Degrees []int
+
+	addend bool // what it gives is added to parameters: no bias in the last layer
 }
 
 func (n Net) check() error {
@@ -59,6 +61,16 @@ func (n Net) check() error {
 		return fmt.Errorf("saturate %v: must not be negative", n.Saturate)
 	}
 	return n.Activation.check()
+}
+
+func (n Net) outputGain() float64 {
+	switch {
+	case n.OutputGain == 0:
+		return 0.01
+	case n.OutputGain < 0:
+		return 0
+	}
+	return n.OutputGain
 }
 
 func (n Net) widths() []int {

@@ -24,8 +24,12 @@ type linearLayer struct {
 	reach graph.Reach
 }
 
-func newLinear(p *graph.Params, name string, out, in int, gain float64, reach graph.Reach) linearLayer {
-	return linearLayer{p.New(name+".weight", out, in, graph.FanIn(gain)), p.New(name+".bias", 1, out, nil), reach}
+func newLinear(p *graph.Params, name string, out, in int, gain float64, reach graph.Reach, bias bool) linearLayer {
+	l := linearLayer{w: p.New(name+".weight", out, in, graph.FanIn(gain)), reach: reach}
+	if bias {
+		l.b = p.New(name+".bias", 1, out, nil)
+	}
+	return l
 }
 
 // newNetwork makes a plain network from in columns to out.
@@ -56,14 +60,11 @@ func buildNetwork(p *graph.Params, in, out, context int, s Net, degrees [][]int)
 				g = 0.1 // blocks start near the identity
 			}
 		}
-		n.lin = append(n.lin, newLinear(p, fmt.Sprintf("hidden%d", l), h, prev, g, n.hiddenReach(l)))
+		n.lin = append(n.lin, newLinear(p, fmt.Sprintf("hidden%d", l), h, prev, g, n.hiddenReach(l), true))
 		prev = h
 	}
-	og := s.OutputGain
-	if og == 0 {
-		og = 0.01
-	}
-	n.lin = append(n.lin, newLinear(p, "output", out, prev, og, n.outputReach()))
+	last := newLinear(p, "output", out, prev, s.outputGain(), n.outputReach(), !s.addend)
+	n.lin = append(n.lin, last)
 	if context > 0 {
 		c := linearLayer{w: p.New("context.weight", widths[0], context, graph.FanIn(gain))}
 		if s.ActivateContext {
@@ -72,7 +73,7 @@ func buildNetwork(p *graph.Params, in, out, context int, s Net, degrees [][]int)
 		n.context = &c
 		for k := range s.Blocks {
 			if s.GateContext {
-				n.gates = append(n.gates, newLinear(p, fmt.Sprintf("gate%d", k), widths[0], context, 1, nil))
+				n.gates = append(n.gates, newLinear(p, fmt.Sprintf("gate%d", k), widths[0], context, 1, nil, true))
 			}
 		}
 	}

@@ -45,7 +45,10 @@ func (s *pass) setInput(x graph.Expr) {
 // apply evaluates the units lo … hi of linear layer l.
 func (s *pass) apply(l int, input graph.Expr, lo, hi int) graph.Expr {
 	lin := s.n.lin[l]
-	w, b := use(input, lin.w).TakeRows(lo, hi), use(input, lin.b).Slice(lo, hi)
+	w, b := use(input, lin.w).TakeRows(lo, hi), graph.Expr{}
+	if lin.b != nil {
+		b = use(input, lin.b).Slice(lo, hi)
+	}
 	if lin.reach == nil {
 		return input.Linear(w, b)
 	}

@@ -7,23 +7,28 @@ import "github.com/gorgeflow/gorge/graph"
 //	u = x + û tanh(w·x + b),  w·û > -1
 //
 // with û = v + (softplus(w·v + c) - 1 - w·v) w/|w|² and c = log(e-1), so that a small
-// v is near the identity. Forward is solved for along w.
+// v is near the identity. Forward is solved for along w. A context moves v, w and b.
 type Planar struct {
-	v, w, b *graph.Param
-	dim     int
-	shift   float64
+	given amortised // v, w, b
+	dim   int
+	shift float64
 }
 
 // PlanarOptions are the settings of a planar layer.
 type PlanarOptions struct {
 	// Plain is c = 0, as in the paper.
 	Plain bool
+	// Context is the number of context columns, Net the network that they move the
+	// parameters by.
+	Context int
+	Net     Net
 }
 
 // NewPlanar makes a planar layer of dim columns, near the identity unless plain.
 func NewPlanar(p *graph.Params, dim int, opts PlanarOptions) *Planar {
 	dim = atLeastOne(p, "planar", dim)
-	l := &Planar{v: p.New("v", 1, dim, graph.Gaussian(0.01)), w: p.New("w", 1, dim, graph.Gaussian(0.3)), b: p.New("b", 1, 1, nil), dim: dim}
+	v, w, b := p.New("v", 1, dim, graph.Gaussian(0.01)), p.New("w", 1, dim, graph.Gaussian(0.3)), p.New("b", 1, 1, nil)
+	l := &Planar{given: amortise(p, "planar", opts.Context, opts.Net, v, w, b), dim: dim}
 	if !opts.Plain {
 		l.shift = inverseSoftplus(1)
 	}
@@ -31,33 +36,34 @@ func NewPlanar(p *graph.Params, dim int, opts PlanarOptions) *Planar {
 }
 
 // parts returns w, û, w·û and b.
-func (l *Planar) parts(g *graph.Graph) (w, u, wu, b graph.Expr) {
-	w, v := g.Use(l.w), g.Use(l.v)
+func (l *Planar) parts(g *graph.Graph, context graph.Expr) (w, u, wu, b graph.Expr) {
+	h := l.given.of(g, context)
+	v, w, b := h[0], h[1], h[2]
 	wv := w.Mul(v).SumCols()
 	n := w.Square().SumCols().Shift(1e-12)
 	wu = wv.Shift(l.shift).Softplus().Shift(-1)
 	u = v.Add(w.Mul(wu.Sub(wv).Div(n)))
-	return w, u, wu.Max(g.Scalar(-1 + 1e-6)), g.Use(l.b)
+	return w, u, wu.Max(g.Scalar(-1 + 1e-6)), b
 }
 
 // Inverse emits u.
-func (l *Planar) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
+func (l *Planar) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 	if !checkCols(x, l.dim, "planar") {
 		return x, x
 	}
-	w, v, wu, b := l.parts(x.Graph())
-	t := x.Linear(w, b).Tanh()
+	w, v, wu, b := l.parts(x.Graph(), context)
+	t := dot(w, x).Add(b).Tanh()
 	return x.Add(t.Mul(v)), t.Square().Affine(-1, 1).Mul(wu).Log1p()
 }
 
 // Forward emits x: the place along w is the root of a + (w·û) tanh(a + b) = w·u.
-func (l *Planar) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
+func (l *Planar) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 	if !checkCols(u, l.dim, "planar") {
 		return u, u
 	}
-	w, v, wu, b := l.parts(u.Graph())
+	w, v, wu, b := l.parts(u.Graph(), context)
 	one := u.Zeros(1)
-	a := u.Linear(w, graph.Expr{}).Solve(func(a graph.Expr, args []graph.Expr) (graph.Expr, graph.Expr) {
+	a := dot(w, u).Solve(func(a graph.Expr, args []graph.Expr) (graph.Expr, graph.Expr) {
 		t := a.Add(args[1]).Tanh()
 		return a.Add(args[0].Mul(t)), t.Square().Affine(-1, 1).Mul(args[0]).Log1p()
 	}, wu.Expand(one), b.Expand(one))

@@ -5,7 +5,8 @@ import "github.com/gorgeflow/gorge/graph"
 // NewQR makes W = Q R with Q a product of Householder reflections (Tomczak &
 // Welling 2016, arXiv:1611.09630; Hoogeboom et al. 2019, arXiv:1901.11137) and R
 // upper triangular of diagonal e^s. 0 reflections are as many as columns, made
-// even. It starts as the identity, if their number is even.
+// even. It starts as the identity, if their number is even. With a context, see
+// [Householder] and [Triangular].
 func NewQR(p *graph.Params, dim, count int) *Matrix {
 	l := newMatrix(p, "qr", dim, true)
 	n := l.dim
@@ -13,7 +14,7 @@ func NewQR(p *graph.Params, dim, count int) *Matrix {
 	q, r, s := householders(p, "q", count, n), p.New("upper", n, n, nil), p.New("log_diagonal", 1, n, nil)
 	l.of = func(g *graph.Graph, inverse bool) (w, logDet graph.Expr) {
 		a, d := reflect(g.Use(q), count, n), limited(g.Use(s), 10)
-		t := g.Use(r).Mul(triangle(g, n, true)).Add(eye(g, n).Mul(d.Exp()))
+		t := triangular(g.Use(r), d.Exp(), n, true)
 		if inverse {
 			return t.TriInverse(true).Times(a.Transpose()), d.SumCols()
 		}

@@ -10,23 +10,33 @@ import (
 //
 //	u = x + β (x - c)/(α + |x - c|),  α > 0, β > -α
 //
-// Forward finds |x - c| by the root of a quadratic.
+// Forward finds |x - c| by the root of a quadratic. A context moves c, α and β.
 type Radial struct {
-	centre, alpha, beta *graph.Param
-	dim                 int
+	given amortised // c, a, b
+	dim   int
+}
+
+// RadialOptions are the settings of a radial layer.
+type RadialOptions struct {
+	// Context is the number of context columns, Net the network that they move the
+	// parameters by.
+	Context int
+	Net     Net
 }
 
 // NewRadial makes a radial layer of dim columns: α = softplus(a), β = softplus(b) - α.
 // It starts near the identity.
-func NewRadial(p *graph.Params, dim int) *Radial {
+func NewRadial(p *graph.Params, dim int, opts RadialOptions) *Radial {
 	dim = atLeastOne(p, "radial", dim)
-	one := inverseSoftplus(1)
-	return &Radial{p.New("centre", 1, dim, graph.Gaussian(0.3)), p.New("alpha", 1, 1, graph.Fill(one)), p.New("beta", 1, 1, graph.Fill(one)), dim}
+	one := graph.Fill(inverseSoftplus(1))
+	c, a, b := p.New("centre", 1, dim, graph.Gaussian(0.3)), p.New("alpha", 1, 1, one), p.New("beta", 1, 1, one)
+	return &Radial{amortise(p, "radial", opts.Context, opts.Net, c, a, b), dim}
 }
 
-func (l *Radial) parts(g *graph.Graph) (c, alpha, beta graph.Expr) {
-	alpha = g.Use(l.alpha).Softplus().Shift(1e-3)
-	return g.Use(l.centre), alpha, g.Use(l.beta).Softplus().Shift(1e-3).Sub(alpha)
+func (l *Radial) parts(g *graph.Graph, context graph.Expr) (c, alpha, beta graph.Expr) {
+	h := l.given.of(g, context)
+	alpha = h[1].Softplus().Shift(1e-3)
+	return h[0], alpha, h[2].Softplus().Shift(1e-3).Sub(alpha)
 }
 
 // norm is the length of each row, without overflow, and with a derivative at zero.
@@ -42,22 +52,22 @@ func (l *Radial) logDet(r, alpha, beta graph.Expr) graph.Expr {
 }
 
 // Inverse emits u.
-func (l *Radial) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
+func (l *Radial) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 	if !checkCols(x, l.dim, "radial") {
 		return x, x
 	}
-	c, alpha, beta := l.parts(x.Graph())
+	c, alpha, beta := l.parts(x.Graph(), context)
 	d := x.Sub(c)
 	r := norm(d)
 	return x.Add(d.Mul(beta.Div(r.Add(alpha)))), l.logDet(r, alpha, beta)
 }
 
 // Forward emits x. With s = |u - c|, r² + (α + β - s) r - s α = 0.
-func (l *Radial) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
+func (l *Radial) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 	if !checkCols(u, l.dim, "radial") {
 		return u, u
 	}
-	c, alpha, beta := l.parts(u.Graph())
+	c, alpha, beta := l.parts(u.Graph(), context)
 	d := u.Sub(c)
 	s := norm(d)
 	p := alpha.Add(beta).Sub(s)

@@ -8,12 +8,11 @@ import "github.com/gorgeflow/gorge/graph"
 //
 // with orthonormal columns Q and upper triangular R₁, R₂ whose diagonals, tanh(d),
 // have products above -1. Forward is solved for one coordinate of Qᵀx after the
-// other, from the last.
+// other, from the last. A context moves all of them, as in the paper.
 type Sylvester struct {
-	dim, m               int
-	q                    *graph.Param
-	kind                 SylvesterKind
-	r1, r2, d1, d2, bias *graph.Param
+	dim, m int
+	kind   SylvesterKind
+	given  amortised // R₁, R₂, d₁, d₂, b, and what Q is made of
 }
 
 // SylvesterKind says where the orthonormal columns come from.
@@ -28,9 +27,17 @@ const (
 	SylvesterTriangular SylvesterKind = "triangular"
 )
 
+// SylvesterOptions are the settings of a Sylvester layer.
+type SylvesterOptions struct {
+	// Context is the number of context columns, Net the network that they move the
+	// parameters by.
+	Context int
+	Net     Net
+}
+
 // NewSylvester makes a Sylvester layer of dim columns through m coordinates, near
 // the identity.
-func NewSylvester(p *graph.Params, dim, m int, kind SylvesterKind) *Sylvester {
+func NewSylvester(p *graph.Params, dim, m int, kind SylvesterKind, opts SylvesterOptions) *Sylvester {
 	dim = atLeastOne(p, "sylvester", dim)
 	if kind == "" {
 		kind = SylvesterOrthogonal
@@ -43,42 +50,61 @@ func NewSylvester(p *graph.Params, dim, m int, kind SylvesterKind) *Sylvester {
 		m = 1
 	}
 	l := &Sylvester{dim: dim, m: m, kind: kind}
+	var q []*graph.Param
 	switch kind {
 	case SylvesterOrthogonal:
-		l.q = p.New("q", m, dim, graph.Gaussian(1))
+		q = append(q, p.New("q", m, dim, graph.Gaussian(1)))
 	case SylvesterHouseholder:
-		l.q = householders(p, "q", dim+dim%2, dim)
+		q = append(q, householders(p, "q", l.reflections(), dim))
 	case SylvesterTriangular:
 	default:
 		p.Fail("layers: sylvester: kind %q: want %q, %q or %q", kind, SylvesterOrthogonal, SylvesterHouseholder, SylvesterTriangular)
 	}
-	l.r1, l.r2 = p.New("r1", m, m, nil), p.New("r2", m, m, nil)
-	l.d1, l.d2, l.bias = p.New("d1", 1, m, graph.Gaussian(0.1)), p.New("d2", 1, m, graph.Gaussian(0.1)), p.New("bias", 1, m, nil)
+	r1, r2 := p.New("r1", m, m, nil), p.New("r2", m, m, nil)
+	d1, d2, b := p.New("d1", 1, m, graph.Gaussian(0.1)), p.New("d2", 1, m, graph.Gaussian(0.1)), p.New("bias", 1, m, nil)
+	l.given = amortise(p, "sylvester", opts.Context, opts.Net, append([]*graph.Param{r1, r2, d1, d2, b}, q...)...)
 	return l
 }
 
-// parts returns Qᵀ, of m rows, R₁, R₂ and their diagonals. Diagonals are kept to
-// 0.99, so that slopes are at least 0.02.
-func (l *Sylvester) parts(g *graph.Graph) (qt, r1, r2, d1, d2 graph.Expr) {
-	switch l.kind {
-	case SylvesterOrthogonal:
-		qt = orthonormal(g.Use(l.q), l.m)
-	case SylvesterHouseholder:
-		qt = reflect(g.Use(l.q), l.dim+l.dim%2, l.dim).TakeRows(0, l.m)
-	default:
-		qt = eye(g, l.dim)
-	}
-	d1, d2 = g.Use(l.d1).Tanh(), g.Use(l.d2).Tanh()
-	d1 = d1.Scale(0.99)
-	up := triangle(g, l.m, true)
-	return qt, g.Use(l.r1).Mul(up).Add(eye(g, l.m).Mul(d1)), g.Use(l.r2).Mul(up).Add(eye(g, l.m).Mul(d2)), d1, d2
+func (l *Sylvester) reflections() int { return l.dim + l.dim%2 }
+
+// sylvester are the pieces of the formula.
+type sylvester struct {
+	r1, r2, d1, d2, b graph.Expr
+	down, up          func(v graph.Expr) graph.Expr // Qᵀv and Q v
 }
 
-// orthonormal makes the rows of a so, one after the other.
-func orthonormal(a graph.Expr, rows int) graph.Expr {
+// parts makes them. Diagonals are kept to 0.99, so that slopes are at least 0.02.
+func (l *Sylvester) parts(g *graph.Graph, context graph.Expr) sylvester {
+	h := l.given.of(g, context)
+	s := sylvester{d1: h[2].Tanh().Scale(0.99), d2: h[3].Tanh(), b: h[4]}
+	s.r1, s.r2 = triangular(h[0], s.d1, l.m, true), triangular(h[1], s.d2, l.m, true)
+	if l.kind == SylvesterTriangular {
+		s.down = func(v graph.Expr) graph.Expr { return v }
+		s.up = s.down
+		return s
+	}
+	q, count := h[5], l.reflections()
+	if l.kind == SylvesterHouseholder && q.HasRows() {
+		s.down = func(v graph.Expr) graph.Expr { return reflectRows(q, v, count, false).Slice(0, l.m) }
+		s.up = func(v graph.Expr) graph.Expr { return reflectRows(q, v.Zeros(l.dim).Place(0, v), count, true) }
+		return s
+	}
+	if l.kind == SylvesterHouseholder {
+		q = reflect(q, count, l.dim).TakeRows(0, l.m)
+	} else {
+		q = orthonormal(q, l.m, l.dim)
+	}
+	s.down = func(v graph.Expr) graph.Expr { return product(q, v, l.m) }
+	s.up = func(v graph.Expr) graph.Expr { return productT(q, v, l.dim) }
+	return s
+}
+
+// orthonormal makes the lines of an m×k matrix so, one after the other.
+func orthonormal(a graph.Expr, m, k int) graph.Expr {
 	var done []graph.Expr
-	for i := range rows {
-		v := a.TakeRows(i, i+1)
+	for i := range m {
+		v := line(a, i, k)
 		for range 2 { // twice is enough for all digits
 			for _, q := range done {
 				v = v.Sub(q.Mul(v.Mul(q).SumCols()))
@@ -86,39 +112,41 @@ func orthonormal(a graph.Expr, rows int) graph.Expr {
 		}
 		done = append(done, v.Mul(v.Square().SumCols().Shift(1e-24).Sqrt().Recip()))
 	}
+	if a.HasRows() {
+		return graph.Concat(done...)
+	}
 	return graph.Stack(done...)
 }
 
 // Inverse emits u.
-func (l *Sylvester) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
+func (l *Sylvester) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 	if !checkCols(x, l.dim, "sylvester") {
 		return x, x
 	}
-	qt, r1, r2, d1, d2 := l.parts(x.Graph())
-	t := x.Linear(qt, graph.Expr{}).Linear(r2, use(x, l.bias)).Tanh()
-	return x.Add(t.Linear(r1, graph.Expr{}).Times(qt)), t.Square().Affine(-1, 1).Mul(d1.Mul(d2)).Log1p().SumCols()
+	s := l.parts(x.Graph(), context)
+	t := product(s.r2, s.down(x), l.m).Add(s.b).Tanh()
+	return x.Add(s.up(product(s.r1, t, l.m))), t.Square().Affine(-1, 1).Mul(s.d1.Mul(s.d2)).Log1p().SumCols()
 }
 
 // Forward emits x.
-func (l *Sylvester) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
+func (l *Sylvester) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 	if !checkCols(u, l.dim, "sylvester") {
 		return u, u
 	}
-	qt, r1, r2, d1, d2 := l.parts(u.Graph())
-	v := u.Linear(qt, graph.Expr{})
-	b := use(u, l.bias)
+	s := l.parts(u.Graph(), context)
+	v := s.down(u)
 	one := u.Zeros(1)
 	z, t := u.Zeros(l.m), u.Zeros(l.m)
 	for i := l.m - 1; i >= 0; i-- {
 		// What later coordinates add: theirs are known, this one's and earlier ones are 0.
-		pre := z.Linear(r2.TakeRows(i, i+1), b.Slice(i, i+1))
-		y := v.Slice(i, i+1).Sub(t.Linear(r1.TakeRows(i, i+1), graph.Expr{}))
+		pre := dot(line(s.r2, i, l.m), z).Add(s.b.Slice(i, i+1))
+		y := v.Slice(i, i+1).Sub(dot(line(s.r1, i, l.m), t))
 		zi := y.Solve(func(z graph.Expr, args []graph.Expr) (graph.Expr, graph.Expr) {
 			t := args[1].Mul(z).Add(args[2]).Tanh()
 			return z.Add(args[0].Mul(t)), t.Square().Affine(-1, 1).Mul(args[0]).Mul(args[1]).Log1p()
-		}, d1.Slice(i, i+1).Expand(one), d2.Slice(i, i+1).Expand(one), pre)
+		}, s.d1.Slice(i, i+1).Expand(one), s.d2.Slice(i, i+1).Expand(one), pre)
 		z = z.Place(i, zi)
-		t = t.Place(i, d2.Slice(i, i+1).Mul(zi).Add(pre).Tanh())
+		t = t.Place(i, s.d2.Slice(i, i+1).Mul(zi).Add(pre).Tanh())
 	}
-	return u.Sub(t.Linear(r1, graph.Expr{}).Times(qt)), t.Square().Affine(-1, 1).Mul(d1.Mul(d2)).Log1p().SumCols().Neg()
+	return u.Sub(s.up(product(s.r1, t, l.m))), t.Square().Affine(-1, 1).Mul(s.d1.Mul(s.d2)).Log1p().SumCols().Neg()
 }

@@ -53,10 +53,10 @@ func NewUMNN(p *graph.Params, opts UMNNOptions) *UMNN {
 	t := &UMNN{embedding: o.Embedding, act: o.Activation, fromH: p.New("embedding.weight", o.Hidden[0], o.Embedding, graph.FanIn(1))}
 	in := 1
 	for l, width := range o.Hidden {
-		t.lin = append(t.lin, newLinear(p, fmt.Sprintf("hidden%d", l), width, in, 1, nil))
+		t.lin = append(t.lin, newLinear(p, fmt.Sprintf("hidden%d", l), width, in, 1, nil, true))
 		in = width
 	}
-	t.lin = append(t.lin, newLinear(p, "output", 1, in, 0.1, nil))
+	t.lin = append(t.lin, newLinear(p, "output", 1, in, 0.1, nil, true))
 	t.nodes, t.weights = clenshawCurtis(o.Steps)
 	return t
 }

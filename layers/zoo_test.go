@@ -174,7 +174,7 @@ var rowCases = []rowCase{
 			return map[string][]float64{"diagonal": inverseSoftplus(z["d"], 1e-3), "u": through(z["U"], 10), "v": through(z["V"], 10)}
 		}, nil},
 	{"sylvester", func(p *graph.Params, _ map[string][]float64) flows.Layer {
-		return layers.NewSylvester(p, 5, 3, layers.SylvesterOrthogonal)
+		return layers.NewSylvester(p, 5, 3, layers.SylvesterOrthogonal, layers.SylvesterOptions{})
 	}, func(z map[string][]float64) map[string][]float64 {
 		var qr mat.QR
 		qr.Factorize(mat.NewDense(5, 3, z["Q"]))
@@ -263,7 +263,7 @@ func TestZooPlanarRadial(t *testing.T) {
 			return l
 		},
 		"../radial_normflows": func(p *graph.Params, z map[string][]float64, i string) flows.Layer {
-			l := layers.NewRadial(p, 5)
+			l := layers.NewRadial(p, 5, layers.RadialOptions{})
 			require.NoError(t, p.ByName("centre").Set(z["param/"+i+".z_0"]))
 			a, b := math.Abs(z["param/"+i+".alpha"][0]), math.Log1p(math.Exp(z["param/"+i+".beta"][0]))
 			require.NoError(t, p.ByName("alpha").Set(inverseSoftplus([]float64{a}, 1e-3)))

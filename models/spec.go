@@ -142,14 +142,15 @@ var families = []family{
 		name: "gaussianization", paper: "Meng et al. 2020, arXiv:2003.01941", good: "mixtures by column between linear maps: no networks, few parameters",
 		defaults: Spec{Layers: 12, Hidden: []int{1}, Bins: 16, Mixing: "lu"},
 		layer: func(b *builder, i int) flows.Layer {
-			return layers.NewElementwise(b.at, b.Dim, layers.Gaussianization{Components: b.Bins, Weighted: true})
+			return layers.NewElementwise(b.at, b.Dim, layers.Gaussianization{Components: b.Bins, Weighted: true},
+				layers.ElementwiseOptions{Context: b.context, Net: b.contextNet()})
 		},
 	},
 	{
 		name: "sylvester", paper: "van den Berg et al. 2018, arXiv:1803.05649", good: "low-rank maps by reflections: cheap and smooth, for simple densities",
 		defaults: Spec{Layers: 16, Hidden: []int{1}, Mixing: "none"},
 		layer: func(b *builder, i int) flows.Layer {
-			return layers.NewSylvester(b.at, b.Dim, max(1, b.Dim/2), layers.SylvesterHouseholder)
+			return layers.NewSylvester(b.at, b.Dim, max(1, b.Dim/2), layers.SylvesterHouseholder, layers.SylvesterOptions{Context: b.context, Net: b.contextNet()})
 		},
 	},
 	{
@@ -313,6 +314,12 @@ func (b *builder) net() layers.Net {
 	return n
 }
 
+// contextNet is the network by which a context moves the parameters of layers that have
+// no conditioner, in families whose Hidden says nothing.
+func (b *builder) contextNet() layers.Net {
+	return layers.Net{Hidden: []int{64, 64}, Activation: b.Activation, Dropout: b.Dropout, Saturate: b.net().Saturate}
+}
+
 func (b *builder) spline() layers.Transformer {
 	return layers.RationalQuadratic{Bins: b.Bins, Bound: b.Bound}
 }
@@ -353,7 +360,7 @@ func (b *builder) build(f *family) *flows.Flow {
 		ls = append(ls, layers.NewLogTails(b.p, b.Dim, b.Tails))
 	}
 	if f.name == "nice" {
-		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}))
+		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}, layers.ElementwiseOptions{}))
 	}
 	if f.first != nil {
 		b.at = b.p.In("first")

@@ -98,4 +98,5 @@ var Checks = []struct {
 	{"Finite", Finite},
 	{"Batching", Batching},
 	{"Identity", Identity},
+	{"Context", Context},
 }

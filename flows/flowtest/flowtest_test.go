@@ -62,6 +62,9 @@ func checksFail(t *testing.T, dim int) {
 		Holds: func(row []float64) bool { return slices.Min(row) > 0 },
 	}
 	require.ErrorContains(t, flowtest.RoundTrip(positive), "not in the set")
+	deaf := sound
+	deaf.Context = 2
+	require.ErrorContains(t, flowtest.Context(deaf), "column 0 of the context makes no difference")
 	with := func(b broken) flowtest.Case {
 		return flowtest.Case{Dim: dim, Order: order, Make: func(p *graph.Params, dim int) flows.Layer {
 			b.Layer = maf(p, dim)
