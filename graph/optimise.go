@@ -66,10 +66,26 @@ func (e Elements) Slice(from, to int) Elements {
 	return Elements{F64: e.F64[from:to]}
 }
 
+// Clear sets the elements to zero.
+func (e Elements) Clear() {
+	clear(e.F32)
+	clear(e.F64)
+}
+
 // Copy copies the elements of o, which is of the same type and length.
 func (e Elements) Copy(o Elements) {
 	copy(e.F32, o.F32)
 	copy(e.F64, o.F64)
+}
+
+// Exchange exchanges the elements of e and o, which are of the same type and length.
+func (e Elements) Exchange(o Elements) {
+	for i, v := range e.F32 {
+		e.F32[i], o.F32[i] = o.F32[i], v
+	}
+	for i, v := range e.F64 {
+		e.F64[i], o.F64[i] = o.F64[i], v
+	}
 }
 
 // Average moves e towards o by the share w.

@@ -130,6 +130,15 @@ func (a *Adam) restore(m, v []graph.Elements, step int) {
 	a.m, a.v, a.step, a.pieces = m, v, step, nil
 }
 
+// forget begins anew, as before the first step.
+func (a *Adam) forget() {
+	for i := range a.m {
+		a.m[i].Clear()
+		a.v[i].Clear()
+	}
+	a.step = 0
+}
+
 func elements(v gorgonia.Value) (graph.Elements, error) {
 	switch d := v.Data().(type) {
 	case []float32:

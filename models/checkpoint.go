@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"strconv"
 
 	"github.com/gorgeflow/gorge/graph"
 	"github.com/gorgeflow/gorge/models/internal/store"
@@ -17,6 +18,9 @@ import (
 
 // settings is what must be the same when a fit is resumed.
 func (f *fit) settings() string {
+	if f.identity != "" {
+		return f.identity
+	}
 	o := f.opts
 	h := fnv.New64a()
 	var b [8]byte
@@ -24,10 +28,14 @@ func (f *fit) settings() string {
 		if t == nil {
 			continue
 		}
-		for _, s := range [][]float64{t.x, t.c, t.w} {
-			for _, v := range s {
+		for _, s := range []graph.Elements{t.x.Elements, t.c.Elements, {F64: t.w}} {
+			for _, v := range s.F64 {
 				binary.LittleEndian.PutUint64(b[:], math.Float64bits(v))
 				h.Write(b[:])
+			}
+			for _, v := range s.F32 {
+				binary.LittleEndian.PutUint32(b[:], math.Float32bits(v))
+				h.Write(b[:4])
 			}
 		}
 	}
@@ -36,7 +44,8 @@ func (f *fit) settings() string {
 		"weight decay": o.WeightDecay, "schedule": o.Schedule, "warm-up": o.WarmUp, "clip": o.Clip, "ema": o.EMA,
 		"patience": o.Patience, "validation every": o.ValidEvery, "seed": o.Seed, "data": fmt.Sprintf("%x", h.Sum64()),
 	})
-	return string(s)
+	f.identity = string(s)
+	return f.identity
 }
 
 func (f *fit) save(path string) error {
@@ -49,26 +58,22 @@ func (f *fit) save(path string) error {
 	}
 	file.Metadata["settings"] = f.settings()
 	file.Metadata["done"] = f.s.Done
-	all := f.m.params.All()
-	for _, p := range all {
+	for _, p := range f.m.params.All() {
 		file.Tensors = append(file.Tensors, tensorOf("", p))
 	}
-	addMemory(file, "best/", f.best, all)
+	addMemory(file, "best/", f.kept)
+	addProgress(file, "best-progress/", f.keptAt)
 	if f.ema != nil {
-		addMemory(file, "ema/", f.ema, all)
+		addMemory(file, "ema/", f.ema)
 	}
 	addMoments(file, "adam/", f.adam.m, f.adam.v)
-	addProgress(file, "progress/", f.s, f.adam.step)
-	if f.snapAt.Step != f.s.Step {
-		addMemory(file, "snapshot/", f.snapshot, all)
-		addMoments(file, "snapshot-adam/", f.snapshot.m, f.snapshot.v)
-		addProgress(file, "snapshot-progress/", f.snapAt, f.snapshot.step)
-	}
+	addProgress(file, "progress/", f.s)
+	file.Metadata["adam step"] = strconv.Itoa(f.adam.step)
 	return wrap("fit: checkpoint", store.Write(path, file))
 }
 
-func addMemory(file *store.File, prefix string, s *memory, all []*graph.Param) {
-	for i, p := range all {
+func addMemory(file *store.File, prefix string, s *memory) {
+	for i, p := range s.params {
 		r, c := p.Shape()
 		file.Tensors = append(file.Tensors, store.Tensor{Name: prefix + p.Name(), Shape: []int{r, c}, F32: s.values[i].F32, F64: s.values[i].F64})
 	}
@@ -82,8 +87,8 @@ func addMoments(file *store.File, prefix string, m, v []graph.Elements) {
 	}
 }
 
-func addProgress(file *store.File, prefix string, s progress, adamStep int) {
-	ints := []int64{int64(s.Step), int64(s.Epoch), int64(s.Pos), int64(s.BestStep), int64(s.Bad), int64(s.Rewinds), int64(s.SinceDrop), int64(s.Rows), int64(adamStep)}
+func addProgress(file *store.File, prefix string, s progress) {
+	ints := []int64{int64(s.Step), int64(s.Epoch), int64(s.Pos), int64(s.BestStep), int64(s.Bad), int64(s.Rewinds), int64(s.SinceDrop), int64(s.Rows), int64(s.Fresh)}
 	floats := []float64{s.LRScale, s.Best, s.Elapsed, s.Train, s.Valid}
 	file.Tensors = append(file.Tensors,
 		store.Tensor{Name: prefix + "counters", Shape: []int{len(ints)}, I64: ints},
@@ -114,15 +119,13 @@ func (f *fit) load(path string) error {
 	if f.adam == nil {
 		return fail("only models.Adam can be resumed; %T cannot", f.opts.Solver)
 	}
+	// The file's memory is taken over where it can be; the model changes last.
 	all := f.m.params.All()
-	if err := f.m.fill(file, ""); err != nil {
+	if f.kept, err = getMemory(file, "best/", all); err != nil {
 		return fail("%w", err)
 	}
-	if err := getMemory(file, "best/", f.best, all); err != nil {
-		return fail("%w", err)
-	}
-	if f.ema != nil {
-		if err := getMemory(file, "ema/", f.ema, all); err != nil {
+	if f.opts.EMA > 0 {
+		if f.ema, err = getMemory(file, "ema/", all); err != nil {
 			return fail("%w", err)
 		}
 	}
@@ -130,43 +133,36 @@ func (f *fit) load(path string) error {
 	if err != nil {
 		return fail("%w", err)
 	}
-	step := 0
-	if f.s, step, err = getProgress(file, "progress/"); err != nil {
+	step, err := strconv.Atoi(file.Metadata["adam step"])
+	if err != nil {
+		return fail("Adam's step: %w", err)
+	}
+	if f.s, err = getProgress(file, "progress/"); err != nil {
+		return fail("%w", err)
+	}
+	if f.keptAt, err = getProgress(file, "best-progress/"); err != nil {
+		return fail("%w", err)
+	}
+	if err := f.m.fill(file, ""); err != nil {
 		return fail("%w", err)
 	}
 	f.adam.restore(m, v, step)
 	f.s.Done = file.Metadata["done"]
-	f.keepSnapshot()
-	if file.Tensor("snapshot-progress/counters") != nil {
-		return f.loadSnapshot(file, fail)
-	}
 	return nil
 }
 
-func (f *fit) loadSnapshot(file *store.File, fail func(string, ...any) error) error {
-	err := getMemory(file, "snapshot/", f.snapshot, f.m.params.All())
-	if err == nil {
-		f.snapshot.m, f.snapshot.v, err = getMoments(file, "snapshot-adam/", f.params)
-	}
-	if err == nil {
-		f.snapAt, f.snapshot.step, err = getProgress(file, "snapshot-progress/")
-	}
-	if err != nil {
-		return fail("%w", err)
-	}
-	f.resumedSnapshot = true
-	return nil
-}
-
-func getMemory(file *store.File, prefix string, s *memory, all []*graph.Param) error {
-	for i, p := range all {
+// getMemory takes the file's memory over.
+func getMemory(file *store.File, prefix string, all []*graph.Param) (*memory, error) {
+	s := &memory{params: all}
+	for _, p := range all {
 		t := file.Tensor(prefix + p.Name())
-		if t == nil || len(t.F32) != len(s.values[i].F32) || len(t.F64) != len(s.values[i].F64) {
-			return fmt.Errorf("tensor %q is missing or has another size", prefix+p.Name())
+		e, _ := p.Elements()
+		if t == nil || len(t.F32) != len(e.F32) || len(t.F64) != len(e.F64) {
+			return nil, fmt.Errorf("tensor %q is missing or has another size", prefix+p.Name())
 		}
-		s.values[i].Copy(graph.Elements{F32: t.F32, F64: t.F64})
+		s.values = append(s.values, graph.Elements{F32: t.F32, F64: t.F64})
 	}
-	return nil
+	return s, nil
 }
 
 func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []graph.Elements, err error) {
@@ -187,13 +183,13 @@ func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []
 	return m, v, nil
 }
 
-func getProgress(file *store.File, prefix string) (s progress, adamStep int, err error) {
+func getProgress(file *store.File, prefix string) (s progress, err error) {
 	c, n := file.Tensor(prefix+"counters"), file.Tensor(prefix+"numbers")
 	if c == nil || n == nil || len(c.I64) != 9 || len(n.F64) != 5 {
-		return s, 0, fmt.Errorf("the counters are missing")
+		return s, fmt.Errorf("the counters are missing")
 	}
 	i := c.I64
 	s = progress{Step: int(i[0]), Epoch: int(i[1]), Pos: int(i[2]), BestStep: int(i[3]), Bad: int(i[4]), Rewinds: int(i[5]),
-		SinceDrop: int(i[6]), Rows: int(i[7]), LRScale: n.F64[0], Best: n.F64[1], Elapsed: n.F64[2], Train: n.F64[3], Valid: n.F64[4]}
-	return s, int(i[8]), nil
+		SinceDrop: int(i[6]), Rows: int(i[7]), Fresh: int(i[8]), LRScale: n.F64[0], Best: n.F64[1], Elapsed: n.F64[2], Train: n.F64[3], Valid: n.F64[4]}
+	return s, nil
 }

@@ -91,8 +91,9 @@ func tensorOf(prefix string, p *graph.Param) store.Tensor {
 	return store.Tensor{Name: prefix + p.Name(), Shape: []int{r, c}, F32: a, F64: b}
 }
 
-// fill sets the parameters from the tensors of the file.
+// fill sets the parameters from the tensors of the file, all or, with an error, none.
 func (m *Model) fill(f *store.File, prefix string) error {
+	from := make([]*store.Tensor, 0, len(m.params.All()))
 	for _, p := range m.params.All() {
 		t := f.Tensor(prefix + p.Name())
 		r, c := p.Shape()
@@ -104,8 +105,11 @@ func (m *Model) fill(f *store.File, prefix string) error {
 		if len(t.Shape) != 2 || t.Shape[0] != r || t.Shape[1] != c || len(t.F32) != len(a) || len(t.F64) != len(b) {
 			return fmt.Errorf("tensor %q: shape %v, want (%d, %d) of %s", t.Name, t.Shape, r, c, m.spec.DType)
 		}
-		copy(a, t.F32)
-		copy(b, t.F64)
+		from = append(from, t)
+	}
+	for i, p := range m.params.All() {
+		e, _ := p.Elements()
+		e.Copy(graph.Elements{F32: from[i].F32, F64: from[i].F64})
 	}
 	m.params.Changed()
 	return nil

@@ -15,8 +15,13 @@ import (
 // learning rate before it gives up.
 const maxRewinds = 8
 
-// snapshotSteps is how far at most it goes back.
-const snapshotSteps = 50
+// keepSteps is how often weights are kept by the loss of the training batches,
+// until there is a loss of validation.
+const keepSteps = 50
+
+// maxBack is how many steps at most are taken again. From weights older than that
+// a fit goes on where it is.
+const maxBack = 1000
 
 // ErrDiverged says that the loss or a gradient stopped being finite and going
 // back did not help. The model then has the best weights so far.
@@ -47,18 +52,16 @@ type fit struct {
 	perEpoch     int
 
 	s        progress
-	snapshot *memory
-	snapAt   progress
-	best     *memory
+	kept     *memory // the best weights so far, to go back to
+	keptAt   progress
+	identity string // of data and settings, for checkpoints
 	ema      *memory
-	swap     *memory
-
-	resumedSnapshot bool
 }
 
 // progress is the part of a fit's state that is a few numbers.
 type progress struct {
 	Step, Epoch, Pos       int
+	Fresh                  int // the step at which Adam began anew
 	LRScale                float64
 	Best                   float64
 	BestStep, Bad, Rewinds int
@@ -72,43 +75,46 @@ type progress struct {
 
 // Fit standardises the columns by the training rows and maximises the
 // likelihood of the data. When ctx is cancelled it ends early, without error,
-// with the best weights so far; Report.Stopped tells. After an error other than
-// ErrDiverged the model is as it was before.
+// with the best weights so far; Report.Stopped tells. The model has those after an
+// error, too, but for one before the first step, after which it is as it was.
 func (m *Model) Fit(ctx context.Context, data Data, opts FitOptions) (*Report, error) {
 	f := &fit{m: m, ctx: ctx}
-	cols, before := m.columns, newMemory(m.params.All())
-	before.take(m.params.All())
-	report, err := f.whole(data, opts)
-	if report == nil {
+	cols := m.columns
+	if err := f.begin(data, opts); err != nil {
 		m.columns = cols
-		before.put(m.params.All())
-	}
-	return report, err
-}
-
-// whole is the fit from end to end; without a report it failed.
-func (f *fit) whole(data Data, opts FitOptions) (*Report, error) {
-	if err := f.prepare(data, opts); err != nil {
-		return nil, err
-	}
-	if f.opts.Resume {
-		if err := f.load(f.opts.Checkpoint); err != nil {
-			return nil, err
-		}
-	} else if err := f.warmStart(); err != nil {
 		return nil, err
 	}
 	err := f.loop()
+	if f.opts.Checkpoint != "" && (err == nil || errors.Is(err, ErrDiverged)) {
+		if e := f.save(f.opts.Checkpoint); e != nil {
+			err = e
+		}
+	}
+	f.finish()
 	if err != nil && !errors.Is(err, ErrDiverged) {
 		return nil, err
 	}
-	if f.opts.Checkpoint != "" {
-		if err := f.save(f.opts.Checkpoint); err != nil {
-			return nil, err
-		}
-	}
-	f.keepBest()
 	return f.report(), err
+}
+
+// begin makes everything ready for the first step, or for the next one of a fit
+// that was stopped.
+func (f *fit) begin(data Data, opts FitOptions) error {
+	if err := f.prepare(data, opts); err != nil {
+		return err
+	}
+	if f.opts.Resume {
+		return f.load(f.opts.Checkpoint)
+	}
+	if err := f.warmStart(); err != nil {
+		return err
+	}
+	all := f.m.params.All()
+	f.kept, f.keptAt = newMemory(all), f.s
+	if f.opts.EMA > 0 {
+		f.ema = newMemory(all)
+	}
+	return nil
 }
 
 // shuffled returns the order of the rows in an epoch, a function of the seed.
@@ -144,8 +150,8 @@ func (f *fit) batch() (int, error) {
 	}
 	f.train.addNoise(f.index[:n], rand.New(rand.NewPCG(f.opts.Seed^0xdec0de, uint64(f.s.Step))))
 	err := f.run.Bind("x", graph.Rows{Float64: f.train.batch})
-	if err == nil && f.train.c != nil {
-		err = f.run.Bind("context", graph.Rows{Float64: f.train.c, Index: f.index})
+	if err == nil && f.m.spec.Context > 0 {
+		err = f.run.Bind("context", f.train.c.picked(f.index))
 	}
 	return n, err
 }

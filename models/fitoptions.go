@@ -68,7 +68,7 @@ type FitOptions struct {
 	// density by their kind, instead of refusing them.
 	Dequantise bool
 	// Checkpoint is a file from which a fit that was stopped goes on, written every
-	// CheckpointSteps (default 500, rounded up to a multiple of 50) and when the fit ends.
+	// CheckpointSteps (default 500) and when the fit ends.
 	Checkpoint      string
 	CheckpointSteps int
 	// Resume goes on from Checkpoint; it must exist and be of the same data and
@@ -161,7 +161,5 @@ func (o FitOptions) complete(rows int) (FitOptions, error) {
 	if o.CheckpointSteps <= 0 {
 		o.CheckpointSteps = 500
 	}
-	// Checkpoints fall on snapshots, which then need not be saved too.
-	o.CheckpointSteps = (o.CheckpointSteps + snapshotSteps - 1) / snapshotSteps * snapshotSteps
 	return o, nil
 }

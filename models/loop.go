@@ -11,9 +11,6 @@ import (
 // loop takes steps until something ends the fit.
 func (f *fit) loop() error {
 	f.start = time.Now().Add(-time.Duration(f.s.Elapsed * float64(time.Second)))
-	if !f.resumedSnapshot {
-		f.keepSnapshot()
-	}
 	for f.s.Done == "" || f.s.Done == "interrupted" {
 		f.s.Done = ""
 		if f.finished() {
@@ -33,18 +30,17 @@ func (f *fit) loop() error {
 			}
 			continue
 		}
-		f.advance(n)
-		f.s.Elapsed = time.Since(f.start).Seconds()
-		validated := f.s.Step%f.opts.ValidEvery == 0 || f.ending()
-		if validated && f.valid != nil {
+		f.advance(n, loss)
+		validated := f.valid != nil && (f.s.Step%f.opts.ValidEvery == 0 || f.ending())
+		if validated {
 			if err := f.validate(); err != nil {
 				return err
 			}
 		}
-		if f.s.Step%snapshotSteps == 0 {
-			f.keepSnapshot()
+		if f.s.Step%keepSteps == 0 && f.s.Best == math.Inf(1) && !(f.s.Train > f.keptAt.Train) {
+			f.keep()
 		}
-		f.tell(loss, norm, rate, n, validated && f.valid != nil)
+		f.tell(loss, norm, rate, validated)
 		if f.opts.Checkpoint != "" && f.s.Step%f.opts.CheckpointSteps == 0 {
 			if err := f.save(f.opts.Checkpoint); err != nil {
 				return err
@@ -52,9 +48,6 @@ func (f *fit) loop() error {
 		}
 	}
 	f.s.Elapsed = time.Since(f.start).Seconds()
-	if f.s.Done == "interrupted" && f.valid != nil && f.s.Best == math.Inf(1) && f.s.Step > 0 {
-		f.best.take(f.m.params.All())
-	}
 	return nil
 }
 
@@ -97,7 +90,7 @@ func (f *fit) step() (loss, norm, rate float64, n int, err error) {
 		f.m.params.Clip()
 	}
 	if f.ema != nil {
-		f.ema.average(f.m.params.All(), f.decay())
+		f.ema.average(f.decay())
 	}
 	// What the batch lost, as a mean over its rows.
 	sum := 0.0
@@ -160,8 +153,8 @@ func (f *fit) rate() float64 {
 	if f.opts.Schedule == "cosine" {
 		r *= 0.5 * (1 + math.Cos(math.Pi*f.done()))
 	}
-	if f.s.Step < f.opts.WarmUp {
-		r *= float64(f.s.Step+1) / float64(f.opts.WarmUp)
+	if n := f.s.Step - f.s.Fresh; n < f.opts.WarmUp {
+		r *= float64(n+1) / float64(f.opts.WarmUp)
 	}
 	return r
 }
@@ -169,11 +162,17 @@ func (f *fit) rate() float64 {
 // decay is that of the averaged weights: the initial ones would weigh 0.999^4000, a
 // fiftieth, after 4,000 steps, so it is less while there are few steps to average.
 func (f *fit) decay() float64 {
-	t := float64(f.s.Step)
+	t := float64(f.s.Step - f.s.Fresh)
 	return min(f.opts.EMA, (1+t)/(10+t))
 }
 
-func (f *fit) advance(n int) {
+// advance counts a step over n rows.
+func (f *fit) advance(n int, loss float64) {
+	f.s.Elapsed = time.Since(f.start).Seconds()
+	if math.IsNaN(f.s.Train) {
+		f.s.Train = loss
+	}
+	f.s.Train += (loss - f.s.Train) * min(1, 1/float64(min(f.perEpoch, 100)))
 	f.s.Step++
 	f.s.Rows += n
 	f.s.Pos += n
@@ -204,46 +203,45 @@ func (f *fit) finished() bool {
 	return f.s.Done != ""
 }
 
-// rewind goes back to the last snapshot with half the learning rate.
+// rewind goes back to the best weights so far, with half the learning rate, and
+// warms up anew.
 func (f *fit) rewind(n int, loss float64) error {
 	where := f.run.Diagnose(n)
 	if where == "" {
 		where = "the gradients"
 	}
-	step := f.s.Step
-	all := f.m.params.All()
-	f.snapshot.put(all)
-	if f.adam != nil {
-		f.snapshot.putAdam(f.adam)
+	f.kept.put()
+	if f.ema != nil {
+		f.ema.take()
 	}
-	rewinds, scale := f.s.Rewinds+1, f.s.LRScale/2
-	elapsed := f.s.Elapsed
-	f.s = f.snapAt
-	f.s.Rewinds, f.s.LRScale, f.s.Elapsed = rewinds, scale, elapsed
-	f.snapAt.Rewinds, f.snapAt.LRScale = rewinds, scale
-	if rewinds > maxRewinds {
+	if f.adam != nil {
+		f.adam.forget()
+	}
+	step, s := f.s.Step, f.s
+	if step-f.keptAt.Step <= maxBack {
+		s = f.keptAt
+	}
+	s.Rewinds, s.LRScale, s.Elapsed, s.Fresh = f.s.Rewinds+1, f.s.LRScale/2, f.s.Elapsed, s.Step
+	f.s = s
+	if s.Rewinds > maxRewinds {
 		f.s.Done = "diverged"
 		return fmt.Errorf("models: fit: %w at step %d, %d rewinds did not help: loss %v, first not finite: %s; try a smaller learning rate", ErrDiverged, step, maxRewinds, loss, where)
 	}
 	return nil
 }
 
-func (f *fit) keepSnapshot() {
-	f.snapshot.take(f.m.params.All())
-	if f.adam != nil {
-		f.snapshot.takeAdam(f.adam)
-	}
-	f.snapAt = f.s
+// keep keeps the weights as the best so far.
+func (f *fit) keep() {
+	f.kept.take()
+	f.keptAt = f.s
 }
 
 // validate measures the mean NLL of the validation rows, weighted, with the
 // averaged weights if there are such, and keeps the best.
 func (f *fit) validate() error {
-	all := f.m.params.All()
 	if f.ema != nil {
-		f.swap.take(all)
-		f.ema.put(all)
-		defer f.swap.put(all)
+		f.ema.exchange()
+		defer f.ema.exchange()
 	}
 	nll, err := f.mean(f.valid)
 	if err != nil {
@@ -253,7 +251,7 @@ func (f *fit) validate() error {
 	f.s.SinceDrop++
 	if nll < f.s.Best {
 		f.s.Best, f.s.BestStep, f.s.Bad, f.s.SinceDrop = nll, f.s.Step, 0, 0
-		f.best.take(all)
+		f.keep()
 		return nil
 	}
 	f.s.Bad++
@@ -293,11 +291,7 @@ func (f *fit) mean(t *table) (float64, error) {
 	return sum / t.sumW, nil
 }
 
-func (f *fit) tell(loss, norm, rate float64, n int, validated bool) {
-	if math.IsNaN(f.s.Train) {
-		f.s.Train = loss
-	}
-	f.s.Train += (loss - f.s.Train) * min(1, 1/float64(min(f.perEpoch, 100)))
+func (f *fit) tell(loss, norm, rate float64, validated bool) {
 	if f.opts.Progress == nil {
 		return
 	}
@@ -320,14 +314,13 @@ func (f *fit) validShift() float64 {
 	return f.valid.shift
 }
 
-// keepBest leaves the best weights in the model.
-func (f *fit) keepBest() {
-	all := f.m.params.All()
+// finish leaves the best weights in the model; without validation, the last.
+func (f *fit) finish() {
 	switch {
-	case f.valid != nil && (f.s.Best < math.Inf(1) || f.s.Done == "diverged"):
-		f.best.put(all)
+	case f.s.Best < math.Inf(1) || f.s.Done == "diverged":
+		f.kept.put()
 	case f.ema != nil:
-		f.ema.put(all)
+		f.ema.put()
 	}
 	f.m.params.Changed()
 }

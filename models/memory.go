@@ -2,19 +2,20 @@ package models
 
 import "github.com/gorgeflow/gorge/graph"
 
-// memory is a copy of parameters and, if asked for, of Adam's moments.
+// memory is a copy of parameters.
 type memory struct {
+	params []*graph.Param
 	values []graph.Elements
-	m, v   []graph.Elements
-	step   int
 }
 
+// newMemory returns a copy of the parameters as they are.
 func newMemory(params []*graph.Param) *memory {
-	s := &memory{}
+	s := &memory{params: params}
 	for _, p := range params {
 		e, _ := p.Elements()
 		s.values = append(s.values, like(e))
 	}
+	s.take()
 	return s
 }
 
@@ -26,26 +27,41 @@ func like(e graph.Elements) graph.Elements {
 	return graph.NewElements(graph.Float32, e.Len())
 }
 
-func (s *memory) take(params []*graph.Param) {
-	for i, p := range params {
+// take copies the parameters.
+func (s *memory) take() {
+	for i, p := range s.params {
 		e, _ := p.Elements()
 		s.values[i].Copy(e)
 	}
 }
 
-func (s *memory) put(params []*graph.Param) {
-	for i, p := range params {
+// put sets the parameters to the copy.
+func (s *memory) put() {
+	for i, p := range s.params {
 		e, _ := p.Elements()
 		e.Copy(s.values[i])
 	}
-	if len(params) > 0 {
-		params[0].Touch()
+	s.touch()
+}
+
+// exchange gives the parameters the values of the copy, and the copy theirs.
+func (s *memory) exchange() {
+	for i, p := range s.params {
+		e, _ := p.Elements()
+		e.Exchange(s.values[i])
+	}
+	s.touch()
+}
+
+func (s *memory) touch() {
+	if len(s.params) > 0 {
+		s.params[0].Touch()
 	}
 }
 
 // average moves the copy towards the parameters; what is no weight is copied.
-func (s *memory) average(params []*graph.Param, decay float64) {
-	for i, p := range params {
+func (s *memory) average(decay float64) {
+	for i, p := range s.params {
 		e, _ := p.Elements()
 		if p.IsTrainable() {
 			s.values[i].Average(e, 1-decay)
@@ -53,29 +69,4 @@ func (s *memory) average(params []*graph.Param, decay float64) {
 			s.values[i].Copy(e)
 		}
 	}
-}
-
-func (s *memory) takeAdam(a *Adam) {
-	if s.m == nil {
-		for i := range a.m {
-			s.m, s.v = append(s.m, like(a.m[i])), append(s.v, like(a.v[i]))
-		}
-	}
-	for i := range a.m {
-		s.m[i].Copy(a.m[i])
-		s.v[i].Copy(a.v[i])
-	}
-	s.step = a.step
-}
-
-func (s *memory) putAdam(a *Adam) {
-	if s.m == nil { // before the first step
-		a.restore(nil, nil, s.step)
-		return
-	}
-	for i := range s.m {
-		a.m[i].Copy(s.m[i])
-		a.v[i].Copy(s.v[i])
-	}
-	a.step = s.step
 }

@@ -234,13 +234,6 @@ func (f *fit) compile() error {
 		f.totalSteps = e
 	}
 	f.s = progress{LRScale: 1, Best: math.Inf(1), Valid: math.NaN(), Train: math.NaN()}
-	all := m.params.All()
-	f.snapshot, f.best, f.swap = newMemory(all), newMemory(all), newMemory(all)
-	f.best.take(all)
-	if f.opts.EMA > 0 {
-		f.ema = newMemory(all)
-		f.ema.take(all)
-	}
 	return nil
 }
 
@@ -269,17 +262,13 @@ func (f *fit) warmStart() error {
 	if err := run.Do(f.ctx, min(f.train.rows, 4096)); err != nil && f.ctx.Err() == nil {
 		return fmt.Errorf("models: fit: start: %w", err)
 	}
-	f.best.take(m.params.All())
-	if f.ema != nil {
-		f.ema.take(m.params.All())
-	}
 	return nil
 }
 
 func (f *fit) bind(run *graph.Run, t *table, index []int) error {
-	err := run.Bind("x", graph.Rows{Float64: t.x, Index: index})
-	if err == nil && t.c != nil {
-		err = run.Bind("context", graph.Rows{Float64: t.c, Index: index})
+	err := run.Bind("x", t.x.picked(index))
+	if err == nil && f.m.spec.Context > 0 {
+		err = run.Bind("context", t.c.picked(index))
 	}
 	return err
 }

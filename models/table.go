@@ -5,11 +5,13 @@ import (
 	"math/rand/v2"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/gorgeflow/gorge/graph"
 )
 
 // table is standardised data.
 type table struct {
-	x, c  []float64
+	x, c  block
 	w     []float64
 	rows  int
 	sumW  float64
@@ -23,12 +25,43 @@ type table struct {
 	batch []float64
 }
 
+// block is rows of numbers of the model's element type.
+type block struct {
+	graph.Elements
+	cols int
+}
+
+func newBlock(dt graph.DType, rows, cols int) block {
+	return block{graph.NewElements(dt, rows*cols), cols}
+}
+
+func (b block) set(i int, row []float64) {
+	to := b.Slice(i*b.cols, (i+1)*b.cols)
+	copy(to.F64, row)
+	for j := range to.F32 {
+		to.F32[j] = float32(row[j])
+	}
+}
+
+func (b block) get(i int, row []float64) {
+	from := b.Slice(i*b.cols, (i+1)*b.cols)
+	copy(row, from.F64)
+	for j, v := range from.F32 {
+		row[j] = float64(v)
+	}
+}
+
+// picked is the rows of these numbers, all for nil.
+func (b block) picked(index []int) graph.Rows {
+	return graph.Rows{Float32: b.F32, Float64: b.F64, Index: index}
+}
+
 // newTable standardises data. With noise, each row has its place in the cells of
 // discrete columns once and for all; without, the middle.
 func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 	m := f.m
 	n, _ := x.Dims()
-	t := &table{rows: n, x: make([]float64, n*len(m.cols)), w: w, sumW: float64(n), dim: len(m.cols), lines: m.cols}
+	t := &table{rows: n, x: newBlock(m.dtype, n, len(m.cols)), w: w, sumW: float64(n), dim: len(m.cols), lines: m.cols}
 	if w != nil {
 		t.sumW = 0
 		for _, v := range w {
@@ -40,6 +73,7 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 			t.noisy = append(t.noisy, j)
 		}
 	}
+	row := make([]float64, len(m.cols))
 	for i := range n {
 		var places []float64
 		if noise != nil && len(t.noisy) > 0 {
@@ -48,7 +82,8 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 				places[j] = inside(noise)
 			}
 		}
-		standardise(t.x[i*t.dim:], x, i, i+1, m.cols, places)
+		standardise(row, x, i, i+1, m.cols, places)
+		t.x.set(i, row)
 		t.shift -= t.weight(i) * t.gain(x, i, places)
 		for _, j := range t.noisy {
 			t.raw = append(t.raw, x.At(i, j))
@@ -56,8 +91,12 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 	}
 	t.shift /= max(t.sumW, math.SmallestNonzeroFloat64)
 	if c != nil {
-		t.c = make([]float64, n*m.spec.Context)
-		encode(t.c, c, 0, n, m.ctx)
+		t.c = newBlock(m.dtype, n, m.spec.Context)
+		row := make([]float64, m.spec.Context)
+		for i := range n {
+			encode(row, c, i, i+1, m.ctx)
+			t.c.set(i, row)
+		}
 	}
 	return t
 }
@@ -85,7 +124,7 @@ func inside(rng *rand.Rand) float64 { return (float64(rng.Uint64()>>12) + 0.5) *
 func (t *table) addNoise(index []int, rng *rand.Rand) {
 	for i, row := range index {
 		to := t.batch[i*t.dim : (i+1)*t.dim]
-		copy(to, t.x[row*t.dim:])
+		t.x.get(row, to)
 		for k, j := range t.noisy {
 			to[j] = t.lines[j].noisy(t.raw[row*len(t.noisy)+k], inside(rng))
 		}

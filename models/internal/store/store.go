@@ -233,18 +233,23 @@ func Write(path string, f *File) (err error) {
 	return nil
 }
 
-// Read reads and checks a file.
+// Read reads and checks a file: twice, so that no more than its tensors is held.
 func Read(path string) (*File, error) {
-	b, err := os.ReadFile(path)
+	in, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", path, err)
 	}
-	return Decode(path, b)
+	defer in.Close()
+	st, err := in.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("store: read %s: %w", path, err)
+	}
+	return Decode(path, in, st.Size())
 }
 
-// Decode reads a file's bytes; name is for messages.
-func Decode(name string, b []byte) (*File, error) {
-	f, err := decode(b)
+// Decode reads a file of that size; name is for messages.
+func Decode(name string, in io.ReaderAt, size int64) (*File, error) {
+	f, err := decode(in, uint64(size))
 	if err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", name, err)
 	}
@@ -253,18 +258,26 @@ func Decode(name string, b []byte) (*File, error) {
 
 var errForeign = errors.New("a safetensors file, but not one of gorge: its metadata has no format \"gorge\"")
 
-func decode(b []byte) (*File, error) {
-	if len(b) == 0 {
+func decode(in io.ReaderAt, size uint64) (*File, error) {
+	if size == 0 {
 		return nil, errors.New("the file is empty")
 	}
-	if len(b) < 8 {
+	if size < 8 {
 		return nil, errors.New("not a model file: shorter than its header")
 	}
-	n := binary.LittleEndian.Uint64(b)
-	if n > uint64(len(b)-8) {
-		return nil, fmt.Errorf("not a model file, or cut short: the header should have %d bytes, %d are there", n, len(b)-8)
+	var b [8]byte
+	if _, err := in.ReadAt(b[:], 0); err != nil {
+		return nil, err
 	}
-	header, data := b[8:8+n], b[8+n:]
+	n := binary.LittleEndian.Uint64(b[:])
+	if n > size-8 {
+		return nil, fmt.Errorf("not a model file, or cut short: the header should have %d bytes, %d are there", n, size-8)
+	}
+	header := make([]byte, n)
+	if _, err := in.ReadAt(header, 8); err != nil && n > 0 {
+		return nil, err
+	}
+	data := io.NewSectionReader(in, int64(8+n), int64(size-8-n))
 	raw := map[string]json.RawMessage{}
 	if err := strict(header, &raw); err != nil {
 		return nil, fmt.Errorf("not a model file, or damaged: header: %w", err)
@@ -286,18 +299,26 @@ func decode(b []byte) (*File, error) {
 	if v > Version {
 		return nil, fmt.Errorf("written by a newer version (format %d, this program reads %d): update the program", v, Version)
 	}
-	names, entries, err := layout(raw, uint64(len(data)))
+	names, entries, err := layout(raw, size-8-n)
 	if err != nil {
 		return nil, err
 	}
-	whole := func(w io.Writer) error { _, err := w.Write(data); return err }
-	if got, err := checksum(meta, names, entries, whole); err != nil || got != meta[keySum] {
+	whole := func(w io.Writer) error { _, err := io.Copy(w, data); return err }
+	got, err := checksum(meta, names, entries, whole)
+	if err != nil {
+		return nil, err
+	}
+	if got != meta[keySum] {
 		return nil, errors.New("damaged: the checksum does not match; restore the file from a copy")
 	}
 	f := &File{Metadata: meta}
 	for _, n := range names {
 		e := entries[n]
-		f.Tensors = append(f.Tensors, parse(n, e, data[e.Offsets[0]:e.Offsets[1]]))
+		t := Tensor{Name: n, Shape: e.Shape}
+		if err := t.read(e.DType, io.NewSectionReader(data, int64(e.Offsets[0]), int64(e.Offsets[1]-e.Offsets[0]))); err != nil {
+			return nil, fmt.Errorf("tensor %q: %w", n, err)
+		}
+		f.Tensors = append(f.Tensors, t)
 	}
 	for _, k := range []string{keyFormat, keyVersion, keySum} {
 		delete(f.Metadata, k)
@@ -364,27 +385,39 @@ func layout(raw map[string]json.RawMessage, size uint64) ([]string, map[string]e
 	return names, entries, nil
 }
 
-func parse(name string, e entry, b []byte) Tensor {
-	t := Tensor{Name: name, Shape: e.Shape}
-	n := uint64(len(b)) / widths[e.DType]
-	switch e.DType {
+// read reads the elements, through a buffer of a few kilobytes.
+func (t *Tensor) read(kind string, in *io.SectionReader) error {
+	width := int(widths[kind])
+	n := int(in.Size()) / width
+	switch kind {
 	case "F32":
 		t.F32 = make([]float32, n)
-		for i := range t.F32 {
-			t.F32[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-		}
 	case "F64":
 		t.F64 = make([]float64, n)
-		for i := range t.F64 {
-			t.F64[i] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*i:]))
-		}
 	case "I64":
 		t.I64 = make([]int64, n)
-		for i := range t.I64 {
-			t.I64[i] = int64(binary.LittleEndian.Uint64(b[8*i:]))
-		}
 	default:
-		t.U8 = append([]byte{}, b...)
+		t.U8 = make([]byte, n)
 	}
-	return t
+	buf := make([]byte, min(1<<13, n*width))
+	for at := 0; at < n; {
+		b := buf[:min(len(buf), (n-at)*width)]
+		if _, err := io.ReadFull(in, b); err != nil {
+			return err
+		}
+		for ; len(b) > 0; b = b[width:] {
+			switch kind {
+			case "F32":
+				t.F32[at] = math.Float32frombits(binary.LittleEndian.Uint32(b))
+			case "F64":
+				t.F64[at] = math.Float64frombits(binary.LittleEndian.Uint64(b))
+			case "I64":
+				t.I64[at] = int64(binary.LittleEndian.Uint64(b))
+			default:
+				t.U8[at] = b[0]
+			}
+			at++
+		}
+	}
+	return nil
 }

@@ -32,6 +32,10 @@ func encoded(t testing.TB) []byte {
 	return b.Bytes()
 }
 
+func decoded(name string, b []byte) (*File, error) {
+	return Decode(name, bytes.NewReader(b), int64(len(b)))
+}
+
 func TestRoundTrip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "m.safetensors")
 	require.NoError(t, Write(path, sample()))
@@ -52,16 +56,16 @@ func TestRoundTrip(t *testing.T) {
 func TestDamage(t *testing.T) {
 	b := encoded(t)
 	for n := range b {
-		_, err := Decode("cut", b[:n])
+		_, err := decoded("cut", b[:n])
 		require.Error(t, err, "cut at %d", n)
 	}
-	_, err := Decode("long", append(bytes.Clone(b), 0))
+	_, err := decoded("long", append(bytes.Clone(b), 0))
 	require.Error(t, err)
 	for i := range b {
 		for _, mask := range []byte{1, 2, 0x20, 0x80, 0xff} {
 			c := bytes.Clone(b)
 			c[i] ^= mask
-			got, err := Decode("flip", c)
+			got, err := decoded("flip", c)
 			if err == nil {
 				// A change of spacing or of the spelling of an escape is no damage.
 				require.Equal(t, sample(), got, "byte %d ^ %x", i, mask)
@@ -92,7 +96,7 @@ func TestMessages(t *testing.T) {
 		{replace(`[2,3]`, `[9,9]`), `tensor "a"`},
 		{b[:len(b)-1], "cut short"},
 	} {
-		_, err := Decode("m.safetensors", c.b)
+		_, err := decoded("m.safetensors", c.b)
 		require.ErrorContains(t, err, c.want)
 		require.ErrorContains(t, err, "m.safetensors")
 	}
@@ -136,7 +140,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(strings.Repeat("\xff", 16)))
 	f.Add([]byte("\x02\x00\x00\x00\x00\x00\x00\x00{}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		got, err := Decode("fuzz", b)
+		got, err := decoded("fuzz", b)
 		if err != nil {
 			return
 		}
