@@ -100,6 +100,7 @@ type pass struct {
 	rows        int
 	places      []float64
 	seed, first uint64
+	draw        uint64 // of noise in evaluating densities
 	outs        []string
 	widths      []int
 }
@@ -118,7 +119,7 @@ func (m *Model) stream(e *engine, p pass, done func(lo, hi int, out [2][]float64
 		if err := m.load(s, p.x, p.c, lo, hi, p.places); err != nil {
 			return err
 		}
-		s.run.Seed, s.run.FirstRow = p.seed, p.first+uint64(lo)
+		s.run.Seed, s.run.Step, s.run.FirstRow = p.seed, p.draw, p.first+uint64(lo)
 		if err := s.run.Do(background, hi-lo); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ type Model struct {
 	spec   Spec
 	dtype  graph.DType
 	params *graph.Params
-	flow   *flows.Flow
+	made   *builder
 	columns
 	named bool // the data of a fit must have the schema's names
 
@@ -35,8 +35,8 @@ func New(spec Spec) (*Model, error) {
 		return nil, err
 	}
 	m := &Model{spec: spec, dtype: dt, params: graph.NewParams(dt, spec.Seed), engines: map[string]*engine{}}
-	b := builder{Spec: spec, p: m.params}
-	m.flow = b.build(f)
+	m.made = &builder{Spec: spec, p: m.params}
+	m.made.build(f)
 	if err := m.params.Err(); err != nil {
 		return nil, fmt.Errorf("models: %s: %w", spec.Model, err)
 	}

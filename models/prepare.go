@@ -35,6 +35,9 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 	if err := m.setSchema(schema); err != nil {
 		return fmt.Errorf("models: fit: %w", err)
 	}
+	if m.spec.Dequantise == "variational" && m.made.noise == nil {
+		return fmt.Errorf("models: fit: variational dequantisation of no column: give the model a schema with integer columns without ends")
+	}
 	f.train = f.newTable(pick(data.X, trainRows), pick(data.Context, trainRows), pickWeights(data.Weights, trainRows), nil)
 	if !(f.train.sumW > 0) {
 		return fmt.Errorf("models: fit: the weights of the training rows add up to %v: want more than 0", f.train.sumW)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/gorgeflow/gorge/flows"
 )
 
 // Column is one column of data: what it holds, and how its numbers become numbers on
@@ -95,6 +97,7 @@ type columns struct {
 	// places are the points in the cells of discrete columns at which densities are
 	// evaluated: one, of no account, if there is no such column.
 	places [][]float64
+	flow   *flows.Flow
 }
 
 // setSchema gives the model its columns.
@@ -114,7 +117,11 @@ func (m *Model) setSchema(s Schema) error {
 	if len(cols) != m.spec.Dim || inputs != m.spec.Context {
 		return fmt.Errorf("%d columns, and %d inputs of context; the model has %d and %d", len(cols), inputs, m.spec.Dim, m.spec.Context)
 	}
-	m.columns = columns{s, cols, ctx, cellPlaces(cols)}
+	flow, err := m.dequantised(cols)
+	if err != nil {
+		return err
+	}
+	m.columns = columns{s, cols, ctx, cellPlaces(cols), flow}
 	return nil
 }
 

@@ -14,8 +14,9 @@ import (
 // logarithm of a density in the columns that have one, of a probability in integer,
 // ordinal and categorical ones, and of their product where there are both. A
 // probability is the integral of the density over a cell, by the mean over 16 points of
-// it for one such column, 32 for two, 64 for more. A model with a context takes one row
-// of it for each row of x; otherwise context is nil.
+// it for one such column, 32 for two, 64 for more. Where [Model.Bound] says so, it is a
+// lower bound. A model with a context takes one row of it for each row of x; otherwise
+// context is nil.
 func (m *Model) LogProb(x, context mat.Matrix) ([]float64, error) {
 	rows, _ := x.Dims()
 	out := make([]float64, rows)
@@ -28,6 +29,10 @@ func (m *Model) LogProb(x, context mat.Matrix) ([]float64, error) {
 // LogProbTo is [Model.LogProb] into memory of the caller's, one element for each
 // row. Once warm it allocates nothing if x is a *mat.Dense.
 func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
+	return m.logProbTo(out, x, context, BoundOptions{})
+}
+
+func (m *Model) logProbTo(out []float64, x, context mat.Matrix, opts BoundOptions) error {
 	rows, _ := x.Dims()
 	if len(out) != rows {
 		return fmt.Errorf("models: log prob: room for %d results of %d rows", len(out), rows)
@@ -42,7 +47,7 @@ func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
 	s := e.get(m)
 	defer e.pool.Put(s)
 	for lo := 0; lo < rows; lo += chunk {
-		if err := m.logProbChunk(s, out[lo:min(lo+chunk, rows)], x, context, lo); err != nil {
+		if err := m.logProbChunk(s, out[lo:min(lo+chunk, rows)], x, context, lo, opts); err != nil {
 			return err
 		}
 	}
@@ -50,9 +55,11 @@ func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
 }
 
 // logProbChunk is the log-probability of the rows from lo on: the mean over the places
-// in the cells of discrete columns.
-func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo int) error {
-	for k, places := range m.places {
+// in the cells of discrete columns, and over draws.
+func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo int, opts BoundOptions) error {
+	n := m.points(opts.Draws)
+	for k := range n {
+		places, draw := m.point(k)
 		to := out
 		if k > 0 {
 			to = s.buffer(0, 1)[:len(out)]
@@ -63,6 +70,7 @@ func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo 
 		if err := s.run.Into("logprob", graph.Rows{Float64: to}); err != nil {
 			return err
 		}
+		s.run.Seed, s.run.Step, s.run.FirstRow = opts.Seed^boundSeed, draw, opts.FirstRow+uint64(lo)
 		if err := s.run.Do(background, len(out)); err != nil {
 			return err
 		}
@@ -73,7 +81,7 @@ func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo 
 			}
 		}
 	}
-	if n := len(m.places); n > 1 {
+	if n > 1 {
 		for i := range out {
 			out[i] -= math.Log(float64(n))
 		}
@@ -86,9 +94,10 @@ func (m *Model) buildLogProb(g *graph.Graph, x, c graph.Expr) {
 }
 
 // Inverse returns the latents u = T⁻¹(x) of each row, those of discrete columns at the
-// middle of their cells.
+// middle of their cells; of an augmented model as many more columns, and where the
+// model's log-probabilities are bounds those of one draw of noise.
 func (m *Model) Inverse(x, context mat.Matrix) (*mat.Dense, error) {
-	rows, cols := x.Dims()
+	rows, _ := x.Dims()
 	if err := m.check("inverse", x, context, rows); err != nil {
 		return nil, err
 	}
@@ -99,6 +108,7 @@ func (m *Model) Inverse(x, context mat.Matrix) (*mat.Dense, error) {
 	if err != nil {
 		return nil, err
 	}
+	cols := m.flow.Base().Dim()
 	out := make([]float64, rows*cols)
 	err = m.stream(e, pass{x: x, c: context, rows: rows, outs: []string{"u"}, widths: []int{cols}}, func(lo, hi int, b [2][]float64) {
 		copy(out[lo*cols:hi*cols], b[0])
@@ -122,8 +132,9 @@ func (m *Model) Score(x, context mat.Matrix) (*mat.Dense, error) {
 		return nil, err
 	}
 	out, total := make([]float64, rows*cols), slices.Repeat([]float64{math.Inf(-1)}, rows)
-	for _, places := range m.places { // the mean of gradients, weighted by the densities
-		p := pass{x: x, c: context, rows: rows, places: places, outs: []string{"score", "logprob"}, widths: []int{cols, 1}}
+	for k := range m.points(0) { // the mean of gradients, weighted by the densities
+		places, draw := m.point(k)
+		p := pass{x: x, c: context, rows: rows, places: places, seed: boundSeed, draw: draw, outs: []string{"score", "logprob"}, widths: []int{cols, 1}}
 		err := m.stream(e, p, func(lo, hi int, b [2][]float64) {
 			for i := lo; i < hi; i++ {
 				lp := b[1][i-lo] + logSlopes(m.cols, x, i, places)
@@ -167,16 +178,16 @@ func (m *Model) Sample(n int, context mat.Matrix, opts SampleOptions) (*mat.Dens
 }
 
 // SampleLogProb returns n samples and what [Model.LogProb] says of them, in one pass
-// if no column is discrete. The log-probability is the model's own, whatever the temperature.
+// if no column is discrete and log-probabilities are exact. The log-probability is the model's own, whatever the temperature.
 func (m *Model) SampleLogProb(n int, context mat.Matrix, opts SampleOptions) (*mat.Dense, []float64, error) {
-	if len(m.places) == 1 {
+	if m.points(0) == 1 {
 		return m.sample(n, context, opts, true)
 	}
 	x, _, err := m.sample(n, context, opts, false)
 	if err != nil || n == 0 {
 		return x, nil, err
 	}
-	lp, err := m.LogProb(x, context) // of whole cells
+	lp, err := m.LogProbBound(x, context, BoundOptions{FirstRow: opts.FirstRow}) // of whole cells
 	return x, lp, err
 }
 

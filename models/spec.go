@@ -48,6 +48,14 @@ type Spec struct {
 	// charged for by the square of how far it is out; default 4, negative for
 	// never.
 	Tails float64 `json:"tails,omitempty"`
+	// Augment is the number of columns of noise that are added to the data for the flow
+	// to mix with them (augmented flows; Huang et al. 2020, arXiv:2002.07101). Log-densities
+	// are then lower bounds; see [Model.Bound].
+	Augment int `json:"augment,omitempty"`
+	// Dequantise is how noise fills the cells of integer columns without ends: "uniform"
+	// (default) or "variational", by a density that is learnt along with the flow (Ho et
+	// al. 2019, arXiv:1902.00275); log-probabilities are then lower bounds.
+	Dequantise string `json:"dequantise,omitempty"`
 	// Embed, if positive, passes the context through a network to that many
 	// columns first.
 	Embed int `json:"embed,omitempty"`
@@ -257,6 +265,9 @@ func (s Spec) complete() (Spec, *family, error) {
 	if err := s.check(); err != nil {
 		return s, f, err
 	}
+	if f.circle && s.Augment > 0 {
+		return s, f, fmt.Errorf("models: %d columns of noise beside those of model %q: angles are not augmented", s.Augment, s.Model)
+	}
 	if f.circle != (s.Base == "torus") || f.circle && (s.Tails > 0 || s.Mixing != "none" && s.Mixing != "reverse" && s.Mixing != "shuffle" || s.Norm != "none") {
 		return s, f, fmt.Errorf("models: base %q, mixing %q, norm %q, tails %v for model %q: angles want the base \"torus\", no linear maps, norms or tails; other models another base", s.Base, s.Mixing, s.Norm, s.Tails, s.Model)
 	}
@@ -278,6 +289,8 @@ func (s Spec) check() error {
 		return fmt.Errorf("models: %d columns: need at least one", s.Dim)
 	case s.Context < 0 || s.Embed < 0:
 		return fmt.Errorf("models: %d context columns, embedded to %d: must not be negative", s.Context, s.Embed)
+	case s.Augment < 0 || s.Augment > 1000:
+		return fmt.Errorf("models: %d columns of noise beside the data: want 0 to 1000", s.Augment)
 	case s.Layers < 1 || s.Layers > 1000:
 		return fmt.Errorf("models: %d layers: want 1 to 1000", s.Layers)
 	case s.Bins < 0 || s.Bins > 256:
@@ -287,6 +300,7 @@ func (s Spec) check() error {
 	}
 	for _, err := range []error{
 		oneOf("mixing", s.Mixing, "none", "reverse", "shuffle", "lu"),
+		oneOf("dequantise", s.Dequantise, "", "uniform", "variational"),
 		oneOf("norm", s.Norm, "none", "act", "batch"),
 		oneOf("base", s.Base, baseNames...),
 	} {
@@ -300,10 +314,16 @@ func (s Spec) check() error {
 
 // builder makes the flow of a complete Spec.
 type builder struct {
-	Spec
+	Spec    // Dim is that of the flow's inside
 	p       *graph.Params
+	data    int // columns
 	context int
 	at      *graph.Params // of the layer being made
+
+	base   flows.Base
+	layers []flows.Layer
+	embed  *layers.MLP
+	noise  *flows.Flow // in the cells of integer columns, if it is learnt
 }
 
 func (b *builder) net() layers.Net {
@@ -347,12 +367,11 @@ func (b *builder) circular(i int) flows.Layer {
 	return layers.NewCoupling(b.at, b.Dim, split, layers.CircularSpline{Bins: b.Bins}, n, layers.CouplingOptions{Context: b.context, Identity: layers.CircularSpline{Bins: b.Bins}})
 }
 
-// build makes the flow. Layers are numbered from the noise to the data.
-func (b *builder) build(f *family) *flows.Flow {
-	b.context = b.Context
-	var embed *layers.MLP
+// build makes base and layers. Layers are numbered from the noise to the data.
+func (b *builder) build(f *family) {
+	b.context, b.data, b.Dim = b.Context, b.Dim, b.Dim+b.Augment
 	if b.Context > 0 && b.Embed > 0 {
-		embed = layers.NewMLP(b.p.In("embedding"), b.Context, b.Embed, layers.Net{Hidden: []int{64, 64}})
+		b.embed = layers.NewMLP(b.p.In("embedding"), b.Context, b.Embed, layers.Net{Hidden: []int{64, 64}})
 		b.context = b.Embed
 	}
 	var ls []flows.Layer
@@ -377,12 +396,22 @@ func (b *builder) build(f *family) *flows.Flow {
 		}
 		ls = b.mix(ls, i)
 	}
-	if b.Tails > 0 {
-		ls = append(ls, layers.NewLogTails(b.p, b.Dim, b.Tails))
+	if b.Augment > 0 {
+		p := b.p.In("augment")
+		q := flows.New(flows.NewDiagonalNormal(p, b.Augment, b.data+b.context))
+		ls = append(ls, layers.NewAugment(p, b.data, b.Augment, q, b.context))
 	}
-	flow := flows.New(b.base(), ls...)
-	if embed != nil {
-		flow.Embed(embed)
+	if b.Tails > 0 {
+		ls = append(ls, layers.NewLogTails(b.p, b.data, b.Tails))
+	}
+	b.layers, b.base = ls, b.makeBase()
+}
+
+// flow is what was built, with further layers next to the data.
+func (b *builder) flow(end ...flows.Layer) *flows.Flow {
+	flow := flows.New(b.base, append(slices.Clone(b.layers), end...)...)
+	if b.embed != nil {
+		flow.Embed(b.embed)
 	}
 	return flow
 }
@@ -405,7 +434,7 @@ func (b *builder) mix(ls []flows.Layer, i int) []flows.Layer {
 	return ls
 }
 
-func (b *builder) base() flows.Base {
+func (b *builder) makeBase() flows.Base {
 	p := b.p.In("base")
 	switch b.Base {
 	case "diagonal":
