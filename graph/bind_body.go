@@ -68,7 +68,7 @@ func (pr *program[T]) bindLinear(v *value, k linear, limits *[2]T) func(*worker[
 	}
 }
 
-// bindSum adds the rows of a shard to a sum.
+// bindSum adds the rows of a shard to the worker's part of a sum.
 func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 	switch k := v.k.(type) {
 	case outer:
@@ -76,10 +76,12 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 		pr.scratch = max(pr.scratch, kernel.OuterScratch[T](pr.panels))
 		return func(w *worker[T]) {
 			gt, xt := w.tile(g), w.tile(x)
-			w.zeroTail(gt, g.d.c)
-			w.zeroTail(xt, x.d.c)
+			if w.part == 0 {
+				w.zeroTail(gt, g.d.c)
+				w.zeroTail(xt, x.d.c)
+			}
 			sum, add := w.sum(v)
-			kernel.Outer(kernel.Matrix[T]{Data: sum, Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch, add)
+			kernel.OuterPart(kernel.Matrix[T]{Data: sum, Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch, add, w.part)
 		}
 	case groupOuter:
 		return pr.bindGroupOuter(v, k)

@@ -49,7 +49,7 @@ type value struct {
 	landed bool   // computed among the columns of root where it will be placed
 	off    int    // in columns of the tile, or elements of a flat arena
 	keep   bool   // outlives its stage: one tile for each shard
-	sum    int    // of a sum: its number
+	sum    int    // of a sum: its number, and those after it of its parts
 	into   *Param // of a sum: the parameter whose gradient it is
 }
 

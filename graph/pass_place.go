@@ -28,7 +28,7 @@ func place_(p *plan) {
 		case v.body || v.k == nil:
 		case v.reduce:
 			v.sum = p.sums
-			p.sums++
+			p.sums += v.parts()
 			if v.grad != nil { // adds up where the gradient is wanted
 				v.into = v.grad
 				break

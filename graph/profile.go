@@ -109,7 +109,7 @@ func (r *run[T]) timed(stage string, v *value, rows int, f func()) {
 	t.Time += time.Since(begin)
 	t.Calls++
 	if v.body || v.reduce {
-		t.Flops += v.flops() * float64(rows)
+		t.Flops += v.flops() * float64(rows) / float64(v.parts())
 	}
 }
 

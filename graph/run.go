@@ -76,7 +76,7 @@ func (r *Run) Diagnose(n int) string { return r.r.diagnose(n, r.Seed, r.Step, r.
 type run[T float] struct {
 	pr       *program[T]
 	epilogue []T
-	turns    []atomic.Int64 // of each sum: how many shards it has
+	turns    []atomic.Int64 // of each part of a sum: how many shards it has
 	kept     []T
 	keptStep int
 	workers  []*worker[T]
@@ -108,6 +108,7 @@ type worker[T float] struct {
 	scratch []T
 	line    [3][]T
 	shard   int
+	part    int // of the sum being added to
 	n       int // rows of the shard
 	panels  int
 	knots   knots
@@ -300,16 +301,18 @@ func (r *run[T]) task(i, slot int) {
 	w.panels = (w.n + n - 1) / n
 	for j := range r.now.body {
 		s := &r.now.body[j]
-		if s.v.reduce && !w.await(s.v) {
-			return
-		}
-		if r.timing != nil {
-			r.timed("body", s.v, w.n, func() { s.run(w) })
-		} else {
-			s.run(w)
-		}
-		if s.v.reduce {
-			w.pass(s.v)
+		for w.part = range s.v.parts() {
+			if s.v.reduce && !w.await(s.v) {
+				return
+			}
+			if r.timing != nil {
+				r.timed("body", s.v, w.n, func() { s.run(w) })
+			} else {
+				s.run(w)
+			}
+			if s.v.reduce {
+				w.pass(s.v)
+			}
 		}
 		if r.check != nil && r.check(s.v, w) {
 			r.halted = true

@@ -3,6 +3,8 @@ package graph
 import (
 	"runtime"
 	"time"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
 
 // Sums over rows are added up shard by shard, in order: a worker adds its shard to
@@ -14,7 +16,9 @@ import (
 // beginSums makes the sums ready for the first shard.
 func (r *run[T]) beginSums(s *stage[T]) {
 	for _, v := range s.sums {
-		r.turns[v.sum].Store(0)
+		for part := range v.parts() {
+			r.turns[v.sum+part].Store(0)
+		}
 		if r.shards == 0 {
 			clear(r.pr.ref(v).get(r))
 		}
@@ -22,12 +26,12 @@ func (r *run[T]) beginSums(s *stage[T]) {
 }
 
 // patience is how often a worker looks for its turn before it sleeps.
-const patience = 1 << 8
+const patience = 1 << 11
 
 // await waits for the worker's turn to add to the sum; false means that the run
 // was cancelled.
 func (w *worker[T]) await(v *value) bool {
-	turn := &w.r.turns[v.sum]
+	turn := &w.r.turns[v.sum+w.part]
 	for looks := 0; turn.Load() != int64(w.shard); looks++ {
 		switch {
 		case looks < patience:
@@ -42,7 +46,16 @@ func (w *worker[T]) await(v *value) bool {
 }
 
 // pass gives the turn to the next shard.
-func (w *worker[T]) pass(v *value) { w.r.turns[v.sum].Add(1) }
+func (w *worker[T]) pass(v *value) { w.r.turns[v.sum+w.part].Add(1) }
+
+// parts is in how many parts a value is computed: gradients of large matrices in
+// several, so that the next worker can begin before all of them is added to.
+func (v *value) parts() int {
+	if _, ok := v.k.(outer); ok && v.reduce {
+		return kernel.OuterParts(v.d.c)
+	}
+	return 1
+}
 
 // sum is where the worker adds to the sum; the first shard is written there.
 func (w *worker[T]) sum(v *value) (sum []T, add bool) {

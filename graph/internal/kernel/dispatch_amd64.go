@@ -25,12 +25,12 @@ func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach
 	return true
 }
 
-func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) bool {
+func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, from, to int) bool {
 	ks := assembly[T]()
 	if ks.tile == 0 {
 		return false
 	}
-	tiledOuter(ks, dw, g, x, panels, m, k, reach, scratch, add)
+	tiledOuter(ks, dw, g, x, panels, m, k, reach, scratch, add, from, to)
 	return true
 }
 

@@ -12,7 +12,7 @@ func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach
 	return false
 }
 
-func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) bool {
+func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, from, to int) bool {
 	return false
 }
 

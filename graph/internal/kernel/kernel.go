@@ -101,8 +101,22 @@ func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []i
 // touched. Scratch holds at least
 // [OuterScratch] elements.
 func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
-	if !fastOuter(dw, g, x, panels, m, k, reach, scratch, add) {
-		refOuter(dw, g, x, panels, m, k, reach, add)
+	for part := range OuterParts(k) {
+		OuterPart(dw, g, x, panels, m, k, reach, scratch, add, part)
+	}
+}
+
+// partInputs is how many inputs a part of [Outer] has.
+const partInputs = 64
+
+// OuterParts returns the number of parts of [Outer] for k inputs.
+func OuterParts(k int) int { return (k + partInputs - 1) / partInputs }
+
+// OuterPart is [Outer] for some of the inputs.
+func OuterPart[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, part int) {
+	from, to := part*partInputs, min((part+1)*partInputs, k)
+	if !fastOuter(dw, g, x, panels, m, k, reach, scratch, add, from, to) {
+		refOuter(dw, g, x, panels, m, k, reach, add, from, to)
 	}
 }
 

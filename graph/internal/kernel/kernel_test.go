@@ -121,7 +121,7 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 				copy(b, a)
 				scratch := out(OuterScratch[T](panels))
 				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
-				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach, s%2 == 0)
+				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach, s%2 == 0, 0, k)
 				near(t, "outer "+what, a, b, panels*n)
 				for i, intact := range guards {
 					if !intact() {
@@ -240,7 +240,7 @@ func FuzzProducts(f *testing.F) {
 		near(t, "linearT", got.Data, want.Data, mm)
 		a, b := make([]float32, mm*kk), make([]float32, mm*kk)
 		Outer(Matrix[float32]{a, kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](pp)), false)
-		refOuter(Matrix[float32]{b, kk}, g, x, pp, mm, kk, reach, false)
+		refOuter(Matrix[float32]{b, kk}, g, x, pp, mm, kk, reach, false, 0, kk)
 		near(t, "outer", a, b, pp*n)
 	})
 }

@@ -5,8 +5,8 @@ package kernel
 // tiledOuter transposes x to blocks of 2n features by rows and adds tiles of
 // twelve units by n inputs or, where the staircase leaves room, of six by 2n. Tiles
 // on the staircase or beyond the last input go through a small buffer, of which only
-// what is wanted is added.
-func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
+// what is wanted is added. Inputs are those from … to, from a multiple of 2n.
+func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, from, to int) {
 	if panels == 0 || m == 0 || k == 0 {
 		return
 	}
@@ -18,7 +18,7 @@ func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k in
 	t := outerTiles[T]{ks: ks, dw: dw, g: g, panels: panels, m: m, k: k, reach: reach, add: add}
 	t.xt = scratch[:2*n*n*panels] // stays in the first-level cache for all units
 	t.edge = scratch[2*n*n*panels:][:maxTile*n]
-	for kb := 0; kb < k; kb += 2 * n {
+	for kb := from; kb < to; kb += 2 * n {
 		for half := 0; half < 2*n && kb+half < k; half += n {
 			transpose(ks, t.xt[half:], x, panels, kb+half, min(n, k-kb-half))
 		}

@@ -43,18 +43,20 @@ func refLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach 
 	}
 }
 
-func refOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, add bool) {
+func refOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, add bool, from, to int) {
 	n := PanelRows[T]()
 	if !add {
 		for j := range m {
-			clear(dw.Data[j*dw.Stride:][:limit(reach, j, k)])
+			if end := min(limit(reach, j, k), to); end > from {
+				clear(dw.Data[j*dw.Stride:][from:end])
+			}
 		}
 	}
 	for p := range panels {
 		for j := range m {
 			gj := g.Data[p*g.Stride+j*n:][:n]
 			row := dw.Data[j*dw.Stride:]
-			for i := range limit(reach, j, k) {
+			for i := from; i < min(limit(reach, j, k), to); i++ {
 				xi := x.Data[p*x.Stride+i*n:][:n]
 				var s T
 				for r, v := range gj {
