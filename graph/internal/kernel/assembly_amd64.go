@@ -10,12 +10,8 @@ import (
 
 //go:generate sh -c "cd _asm && go run . -out ../product_amd64.s -stubs ../product_amd64.go -pkg kernel"
 //go:generate sh -c "cd _asm && go run . -kernels avx2 -out ../avx2_amd64.s -stubs ../avx2_amd64.go -pkg kernel"
-//go:generate sh -c "cd _asm && go run . -kernels vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel"
-//go:generate sh -c "cd _asm && go run . -kernels rows -out ../rows_amd64.s -stubs ../rows_amd64.go -pkg kernel"
-//go:generate sh -c "cd _asm && go run . -kernels spline -out ../spline_amd64.s -stubs ../spline_amd64.go -pkg kernel"
 
 // useAVX512 and useAVX2 choose the assembly; tests switch them off to compare.
-// With AVX2 alone there are the matrix products.
 var (
 	useAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
 	useAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
@@ -40,44 +36,13 @@ type set[T Float] struct {
 	nnPair, tnPair [pairTile + 1]panelPairFunc[T]
 	outerWide      [pairTile + 1]outerFunc[T]
 
-	dots   [9]dotsFunc[T]
-	column [9]columnFunc[T]
-	times  [9]timesFunc[T]
-
-	unary    [unaryOps]unaryFunc[T]
-	binary   [binaryOps]binaryFuncs[T]
-	sin, cos circularFunc[T]
-	where    func(dst, c, x, y *T, n int)
-	sum, top func(dst, src *T, count int)
-
-	spline, splineInverse func(y, l, x, h *T, step, k int, c, scratch *T, exponential int)
-	splineGrad            func(gx, gh, x, h, gy, gl *T, step, k int, c, scratch *T, exponential int)
-
-	average    func(a, b *T, n int, w T)
-	sumSquares func(x *T, n int) float64
-	sumRows    func(acc, x *T, panels, stride, n int)
-	flip       func(dst, src *T)
-	peak       func(n int)
+	vectors[T]
 }
 
 type (
 	productFunc[T Float]   func(k int, a *T, lda int, b *T, c *T, bias *T, mode int, limits, of *T)
-	dotsFunc[T Float]      func(np int, a *T, astep int, x *T, xstep int, c *T)
 	outerFunc[T Float]     func(np int, a *T, astep int, xt *T, c *T, ldc int, add int, ahead *T)
 	panelPairFunc[T Float] func(k int, a *T, lda int, b *T, bstep int, c *T, cstep int, bias *T, mode int, limits, of *T, ofstep int, ahead *T)
-	columnFunc[T Float]    func(k int, x, wt *T, ld int, y, bias *T)
-	timesFunc[T Float]     func(k int, a *T, astep int, b *T, ld int, y *T, tail int)
-	unaryFunc[T Float]     func(dst, src *T, n int, a, b T)
-	circularFunc[T Float]  func(dst, src *T, n int) (left int)
-	pairFunc[T Float]      func(dst, x, y *T, n int)
-	lineFunc[T Float]      func(dst, x, y *T, n, xstep, ystep int)
-
-	// binaryFuncs are the forms of one operation: neighbouring elements, lines,
-	// lines and numbers, numbers and lines.
-	binaryFuncs[T Float] struct {
-		pairs                pairFunc[T]
-		lines, after, before lineFunc[T]
-	}
 )
 
 var (
@@ -89,28 +54,14 @@ var (
 		nnPair:    [pairTile + 1]panelPairFunc[float32]{nil, nnp32x1, nnp32x2, nnp32x3, nnp32x4, nnp32x5, nnp32x6},
 		tnPair:    [pairTile + 1]panelPairFunc[float32]{nil, tnp32x1, tnp32x2, tnp32x3, tnp32x4, tnp32x5, tnp32x6},
 		outerWide: [pairTile + 1]outerFunc[float32]{nil, outerw32x1, outerw32x2, outerw32x3, outerw32x4, outerw32x5, outerw32x6},
-		dots:      [9]dotsFunc[float32]{nil, dots32x1, dots32x2, dots32x3, dots32x4, dots32x5, dots32x6, dots32x7, dots32x8},
-		column:    [9]columnFunc[float32]{nil, column32x1, column32x2, column32x3, column32x4, column32x5, column32x6, column32x7, column32x8},
-		times:     [9]timesFunc[float32]{nil, rowtimes32x1, rowtimes32x2, rowtimes32x3, rowtimes32x4, rowtimes32x5, rowtimes32x6, rowtimes32x7, rowtimes32x8},
-		unary:     [unaryOps]unaryFunc[float32]{Exp: vexp32, Expm1: vexpm132, Log: vlog32, Log1p: vlog1p32, Tanh: vtanh32, Sigmoid: vsigmoid32, Softplus: vsoftplus32, Erf: verf32, LogCDF: vlogcdf32, Hazard: vhazard32, HazardExcess: vexcess32, Quantile: vquantile32, Square: vsquare32, Sqrt: vsqrt32, Recip: vrecip32, Abs: vabs32, Floor: vfloor32, ReLU: vrelu32, Step: vstep32, Sign: vsign32, Affine: vaffine32, Clamp: vclamp32, Inside: vinside32},
-		binary: [binaryOps]binaryFuncs[float32]{
-			Add:  {padd32, ladd32, nadd32, madd32},
-			Sub:  {psub32, lsub32, nsub32, msub32},
-			Mul:  {pmul32, lmul32, nmul32, mmul32},
-			Div:  {pdiv32, ldiv32, ndiv32, mdiv32},
-			Max:  {pmax32, lmax32, nmax32, mmax32},
-			Min:  {pmin32, lmin32, nmin32, mmin32},
-			Less: {pless32, lless32, nless32, mless32},
-		},
-		sin: vsin32, cos: vcos32, where: pwhere32, sum: fsum32, top: ftop32,
-		spline: spline32, splineInverse: splineinv32, splineGrad: splinegrad32,
-		average: average32, sumSquares: sumsq32, sumRows: sumrows32, flip: flip32, peak: peak32,
+		vectors:   wideVectors32,
 	}
 	half32 = set[float32]{
-		tile:  6,
-		nn:    [maxTile + 1]productFunc[float32]{nil, nn32y1, nn32y2, nn32y3, nn32y4, nn32y5, nn32y6},
-		tn:    [maxTile + 1]productFunc[float32]{nil, tn32y1, tn32y2, tn32y3, tn32y4, tn32y5, tn32y6},
-		outer: [maxTile + 1]outerFunc[float32]{nil, outer32y1, outer32y2, outer32y3, outer32y4, outer32y5, outer32y6},
+		tile:    6,
+		nn:      [maxTile + 1]productFunc[float32]{nil, nn32y1, nn32y2, nn32y3, nn32y4, nn32y5, nn32y6},
+		tn:      [maxTile + 1]productFunc[float32]{nil, tn32y1, tn32y2, tn32y3, tn32y4, tn32y5, tn32y6},
+		outer:   [maxTile + 1]outerFunc[float32]{nil, outer32y1, outer32y2, outer32y3, outer32y4, outer32y5, outer32y6},
+		vectors: halfVectors32,
 	}
 	wide64 = set[float64]{
 		tile: maxTile, fused: true,
@@ -120,28 +71,14 @@ var (
 		nnPair:    [pairTile + 1]panelPairFunc[float64]{nil, nnp64x1, nnp64x2, nnp64x3, nnp64x4, nnp64x5, nnp64x6},
 		tnPair:    [pairTile + 1]panelPairFunc[float64]{nil, tnp64x1, tnp64x2, tnp64x3, tnp64x4, tnp64x5, tnp64x6},
 		outerWide: [pairTile + 1]outerFunc[float64]{nil, outerw64x1, outerw64x2, outerw64x3, outerw64x4, outerw64x5, outerw64x6},
-		dots:      [9]dotsFunc[float64]{nil, dots64x1, dots64x2, dots64x3, dots64x4, dots64x5, dots64x6, dots64x7, dots64x8},
-		column:    [9]columnFunc[float64]{nil, column64x1, column64x2, column64x3, column64x4, column64x5, column64x6, column64x7, column64x8},
-		times:     [9]timesFunc[float64]{nil, rowtimes64x1, rowtimes64x2, rowtimes64x3, rowtimes64x4, rowtimes64x5, rowtimes64x6, rowtimes64x7, rowtimes64x8},
-		unary:     [unaryOps]unaryFunc[float64]{Exp: vexp64, Expm1: vexpm164, Log: vlog64, Log1p: vlog1p64, Tanh: vtanh64, Sigmoid: vsigmoid64, Softplus: vsoftplus64, Erf: verf64, LogCDF: vlogcdf64, Hazard: vhazard64, HazardExcess: vexcess64, Quantile: vquantile64, Square: vsquare64, Sqrt: vsqrt64, Recip: vrecip64, Abs: vabs64, Floor: vfloor64, ReLU: vrelu64, Step: vstep64, Sign: vsign64, Affine: vaffine64, Clamp: vclamp64, Inside: vinside64},
-		binary: [binaryOps]binaryFuncs[float64]{
-			Add:  {padd64, ladd64, nadd64, madd64},
-			Sub:  {psub64, lsub64, nsub64, msub64},
-			Mul:  {pmul64, lmul64, nmul64, mmul64},
-			Div:  {pdiv64, ldiv64, ndiv64, mdiv64},
-			Max:  {pmax64, lmax64, nmax64, mmax64},
-			Min:  {pmin64, lmin64, nmin64, mmin64},
-			Less: {pless64, lless64, nless64, mless64},
-		},
-		sin: vsin64, cos: vcos64, where: pwhere64, sum: fsum64, top: ftop64,
-		spline: spline64, splineInverse: splineinv64, splineGrad: splinegrad64,
-		average: average64, sumSquares: sumsq64, sumRows: sumrows64, flip: flip64, peak: peak64,
+		vectors:   wideVectors64,
 	}
 	half64 = set[float64]{
-		tile:  6,
-		nn:    [maxTile + 1]productFunc[float64]{nil, nn64y1, nn64y2, nn64y3, nn64y4, nn64y5, nn64y6},
-		tn:    [maxTile + 1]productFunc[float64]{nil, tn64y1, tn64y2, tn64y3, tn64y4, tn64y5, tn64y6},
-		outer: [maxTile + 1]outerFunc[float64]{nil, outer64y1, outer64y2, outer64y3, outer64y4, outer64y5, outer64y6},
+		tile:    6,
+		nn:      [maxTile + 1]productFunc[float64]{nil, nn64y1, nn64y2, nn64y3, nn64y4, nn64y5, nn64y6},
+		tn:      [maxTile + 1]productFunc[float64]{nil, tn64y1, tn64y2, tn64y3, tn64y4, tn64y5, tn64y6},
+		outer:   [maxTile + 1]outerFunc[float64]{nil, outer64y1, outer64y2, outer64y3, outer64y4, outer64y5, outer64y6},
+		vectors: halfVectors64,
 	}
 
 	none set[float64] // no functions: the same for either type

@@ -86,8 +86,10 @@ func testCircular[T Float](t *testing.T, reach float64) {
 }
 
 func TestCircular(t *testing.T) {
-	t.Run("float32", func(t *testing.T) { testCircular[float32](t, 0x1p16) })
-	t.Run("float64", func(t *testing.T) { testCircular[float64](t, 0x1p30) })
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", func(t *testing.T) { testCircular[float32](t, 0x1p16) })
+		t.Run("float64", func(t *testing.T) { testCircular[float64](t, 0x1p30) })
+	})
 }
 
 // The worst of all: 2⁻⁶² from a multiple of π/2.
@@ -133,6 +135,8 @@ func testFarCircular[T Float](t *testing.T) {
 }
 
 func TestFarCircular(t *testing.T) {
-	t.Run("float32", testFarCircular[float32])
-	t.Run("float64", testFarCircular[float64])
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testFarCircular[float32])
+		t.Run("float64", testFarCircular[float64])
+	})
 }

@@ -4,7 +4,7 @@ package kernel
 type Packed[T Float] struct {
 	m, k   int
 	stride int
-	wt     []T // transposed, rows of whole vectors
+	wt     []T // transposed, rows of whole vectors of either width
 	bias   []T
 	reach  []int32
 }

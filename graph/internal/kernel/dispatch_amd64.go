@@ -79,10 +79,8 @@ func (l Line[T]) step() int {
 	switch {
 	case l.Same:
 		return 0
-	case l.Number && single[T]():
-		return 4
 	case l.Number:
-		return 8
+		return bytes[T](1)
 	}
 	return 128
 }
@@ -123,7 +121,7 @@ func fastSpline[T Float](s *Spline[T], y, l, x, h []T, inverse bool, scratch []T
 	}
 	n := PanelRows[T]()
 	_, _, _, _, _ = y[n-1], l[n-1], x[n-1], h[(3*s.Bins-1)*n-1], scratch[SplineScratch[T](s.Bins)-1]
-	for i := 0; i < n; i += n / 2 {
+	for i := 0; i < n; i += assembly[T]().lanes {
 		f(&y[i], &l[i], &x[i], &h[i], 128, s.Bins, &s.numbers[0], &scratch[0], flag(s.Exponential))
 	}
 	return true
@@ -137,7 +135,7 @@ func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl, scratch []T) bo
 	n := PanelRows[T]()
 	p := (3*s.Bins-1)*n - 1
 	_, _, _, _, _, _, _ = gx[n-1], gh[p], x[n-1], h[p], gy[n-1], gl[n-1], scratch[SplineScratch[T](s.Bins)-1]
-	for i := 0; i < n; i += n / 2 {
+	for i := 0; i < n; i += assembly[T]().lanes {
 		f(&gx[i], &gh[i], &x[i], &h[i], &gy[i], &gl[i], 128, s.Bins, &s.numbers[0], &scratch[0], flag(s.Exponential))
 	}
 	return true
@@ -146,7 +144,7 @@ func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl, scratch []T) bo
 // fastAdam calls its kernels by name: through a table, its numbers would have to
 // be allocated.
 func fastAdam[T Float](p, g, m, v []T, c *[11]T) bool {
-	if !useAVX512 {
+	if !useAVX512 && !useAVX2 {
 		return false
 	}
 	if len(p) == 0 {
@@ -154,9 +152,17 @@ func fastAdam[T Float](p, g, m, v []T, c *[11]T) bool {
 	}
 	ps, numbers := [4]unsafe.Pointer{unsafe.Pointer(&p[0]), unsafe.Pointer(&g[0]), unsafe.Pointer(&m[0]), unsafe.Pointer(&v[0])}, unsafe.Pointer(c)
 	if single[T]() {
-		adam32((*float32)(ps[0]), (*float32)(ps[1]), (*float32)(ps[2]), (*float32)(ps[3]), len(p), (*float32)(numbers))
-	} else {
+		if useAVX512 {
+			adam32((*float32)(ps[0]), (*float32)(ps[1]), (*float32)(ps[2]), (*float32)(ps[3]), len(p), (*float32)(numbers))
+		} else {
+			adam32y((*float32)(ps[0]), (*float32)(ps[1]), (*float32)(ps[2]), (*float32)(ps[3]), len(p), (*float32)(numbers))
+		}
+		return true
+	}
+	if useAVX512 {
 		adam64((*float64)(ps[0]), (*float64)(ps[1]), (*float64)(ps[2]), (*float64)(ps[3]), len(p), (*float64)(numbers))
+	} else {
+		adam64y((*float64)(ps[0]), (*float64)(ps[1]), (*float64)(ps[2]), (*float64)(ps[3]), len(p), (*float64)(numbers))
 	}
 	return true
 }
@@ -180,42 +186,43 @@ func fastSumSquares[T Float](x []T) (float64, bool) {
 func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool {
 	f := assembly[T]().sumRows
 	if f != nil && n > 0 && panels > 0 {
-		f(&acc[0], &x.Data[0], panels, 128/PanelRows[T]()*x.Stride, n)
+		f(&acc[0], &x.Data[0], panels, bytes[T](x.Stride), n)
 	}
 	return f != nil
 }
 
-func hasColumn() bool { return useAVX512 }
+func hasColumn() bool { return useAVX512 || useAVX2 }
 
 func fastColumn[T Float](y, x []T, p *Packed[T]) bool {
-	fs := &assembly[T]().column
-	if fs[1] == nil {
+	ks := assembly[T]()
+	if ks.lanes == 0 {
 		return false
 	}
 	if p.m == 0 {
 		return true
 	}
-	lanes := PanelRows[T]() / 2
 	_, _ = y[p.stride-1], x[:p.k]
-	for i := 0; i < p.stride; i += 8 * lanes {
-		vecs := min(8, (p.stride-i)/lanes)
-		k := limit(p.reach, min(i+vecs*lanes, p.m)-1, p.k)
-		fs[vecs](k, at(x, 0), at(p.wt, i), 64/lanes*p.stride, at(y, i), at(p.bias, i))
+	for i := 0; i < p.stride; i += 8 * ks.lanes {
+		vecs := min(8, (p.stride-i)/ks.lanes)
+		k := limit(p.reach, min(i+vecs*ks.lanes, p.m)-1, p.k)
+		ks.column[vecs](k, at(x, 0), at(p.wt, i), bytes[T](p.stride), at(y, i), at(p.bias, i))
 	}
 	return true
 }
 
+// bytes is the size of n elements.
+func bytes[T Float](n int) int { return n * (128 / PanelRows[T]()) }
+
 func fastTimes[T Float](y, a []T, row, step int, b []T, m, k, n int) bool {
-	fs := &assembly[T]().times
-	if fs[1] == nil {
+	ks := assembly[T]()
+	if ks.lanes == 0 {
 		return false
 	}
-	lanes := PanelRows[T]() / 2
 	for r := range m {
-		for i := 0; i < n; i += 8 * lanes {
-			vecs := min(8, (n-i+lanes-1)/lanes)
-			tail := 1<<min(lanes, n-i-(vecs-1)*lanes) - 1
-			fs[vecs](k, at(a, r*row), 64/lanes*step, at(b, i), 64/lanes*n, at(y, r*n+i), tail)
+		for i := 0; i < n; i += 8 * ks.lanes {
+			vecs := min(8, (n-i+ks.lanes-1)/ks.lanes)
+			tail := min(ks.lanes, n-i-(vecs-1)*ks.lanes)
+			ks.times[vecs](k, at(a, r*row), bytes[T](step), at(b, i), bytes[T](n), at(y, r*n+i), tail)
 		}
 	}
 	return true
@@ -224,10 +231,13 @@ func fastTimes[T Float](y, a []T, row, step int, b []T, m, k, n int) bool {
 // fastPeak runs n rounds of the loop that measures the peak, and returns how many
 // floating-point operations a round has; 0 if there is no assembly.
 func fastPeak[T Float](n int) int {
-	f := assembly[T]().peak
-	if f == nil {
+	ks := assembly[T]()
+	if ks.lanes == 0 {
 		return 0
 	}
-	f(n)
-	return 24 * PanelRows[T]()
+	ks.peak(n)
+	if ks.lanes*2 == PanelRows[T]() {
+		return 2 * 24 * ks.lanes
+	}
+	return 2 * 12 * ks.lanes
 }

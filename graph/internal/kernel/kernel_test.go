@@ -308,8 +308,10 @@ func testTimes[T Float](t *testing.T) {
 }
 
 func TestTimes(t *testing.T) {
-	t.Run("float32", testTimes[float32])
-	t.Run("float64", testTimes[float64])
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testTimes[float32])
+		t.Run("float64", testTimes[float64])
+	})
 }
 
 // A single row comes out of Column to the same bits as of Linear, whatever its
@@ -350,6 +352,8 @@ func testColumn[T Float](t *testing.T) {
 }
 
 func TestColumn(t *testing.T) {
-	t.Run("float32", testColumn[float32])
-	t.Run("float64", testColumn[float64])
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testColumn[float32])
+		t.Run("float64", testColumn[float64])
+	})
 }

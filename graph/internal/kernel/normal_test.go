@@ -74,8 +74,10 @@ func largest[T Float]() float64 {
 }
 
 func TestNormal(t *testing.T) {
-	t.Run("float32", testNormal[float32])
-	t.Run("float64", testNormal[float64])
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testNormal[float32])
+		t.Run("float64", testNormal[float64])
+	})
 }
 
 // Elsewhere, at special values and in every binade, they are what the reference is to
@@ -99,6 +101,8 @@ func testNormalSweep[T Float](t *testing.T) {
 }
 
 func TestNormalSweep(t *testing.T) {
-	t.Run("float32", testNormalSweep[float32])
-	t.Run("float64", testNormalSweep[float64])
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testNormalSweep[float32])
+		t.Run("float64", testNormalSweep[float64])
+	})
 }

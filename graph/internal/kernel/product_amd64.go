@@ -167,30 +167,6 @@ func tnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func outerw32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func dots32x1(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
-func dots32x2(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
-func dots32x3(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
-func dots32x4(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
-func dots32x5(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
-func dots32x6(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
-func dots32x7(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
-func dots32x8(np int, a *float32, astep int, x *float32, xstep int, c *float32)
-
-//go:noescape
 func nn64x1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
 
 //go:noescape
@@ -351,27 +327,3 @@ func tnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 
 //go:noescape
 func outerw64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
-
-//go:noescape
-func dots64x1(np int, a *float64, astep int, x *float64, xstep int, c *float64)
-
-//go:noescape
-func dots64x2(np int, a *float64, astep int, x *float64, xstep int, c *float64)
-
-//go:noescape
-func dots64x3(np int, a *float64, astep int, x *float64, xstep int, c *float64)
-
-//go:noescape
-func dots64x4(np int, a *float64, astep int, x *float64, xstep int, c *float64)
-
-//go:noescape
-func dots64x5(np int, a *float64, astep int, x *float64, xstep int, c *float64)
-
-//go:noescape
-func dots64x6(np int, a *float64, astep int, x *float64, xstep int, c *float64)
-
-//go:noescape
-func dots64x7(np int, a *float64, astep int, x *float64, xstep int, c *float64)
-
-//go:noescape
-func dots64x8(np int, a *float64, astep int, x *float64, xstep int, c *float64)

@@ -11,7 +11,7 @@ func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k in
 		return
 	}
 	n := PanelRows[T]()
-	if k <= 8 && ks.dots[k] != nil {
+	if k <= 8 {
 		fewInputs(ks.dots[k], dw, g, x, panels, m, k, reach, scratch, add)
 		return
 	}
@@ -108,21 +108,21 @@ func fewInputs[T Float](dots dotsFunc[T], dw Matrix[T], g, x Tile[T], panels, m,
 // 2n, zeros behind the last feature, block by block of a vector's lanes each way.
 func transpose[T Float](ks *set[T], dst []T, x Tile[T], panels, from, count int) {
 	n := PanelRows[T]()
-	half := n / 2
+	lanes := ks.lanes
 	for p := range panels {
 		d := dst[p*n*2*n:]
 		src := x.Data[p*x.Stride+from*n:][:count*n]
-		for f := 0; f < n; f += half {
-			if f+half <= count && ks.flip != nil {
-				for r := 0; r < n; r += half {
+		for f := 0; f < n; f += lanes {
+			if f+lanes <= count {
+				for r := 0; r < n; r += lanes {
 					ks.flip(&d[r*2*n+f], &src[f*n+r])
 				}
 				continue
 			}
 			for r := range n {
-				clear(d[r*2*n+f:][:half])
+				clear(d[r*2*n+f:][:lanes])
 			}
-			for c := f; c < min(f+half, count); c++ {
+			for c := f; c < min(f+lanes, count); c++ {
 				for r, v := range src[c*n:][:n] {
 					d[r*2*n+c] = v
 				}

@@ -23,10 +23,16 @@ func sumsq32(x *float32, n int) float64
 func peak32(n int)
 
 //go:noescape
+func dots32x1(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+
+//go:noescape
 func column32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func rowtimes32x1(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
+func dots32x2(np int, a *float32, astep int, x *float32, xstep int, c *float32)
 
 //go:noescape
 func column32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
@@ -35,10 +41,16 @@ func column32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float3
 func rowtimes32x2(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
 
 //go:noescape
+func dots32x3(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+
+//go:noescape
 func column32x3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func rowtimes32x3(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
+func dots32x4(np int, a *float32, astep int, x *float32, xstep int, c *float32)
 
 //go:noescape
 func column32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
@@ -47,10 +59,16 @@ func column32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float3
 func rowtimes32x4(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
 
 //go:noescape
+func dots32x5(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+
+//go:noescape
 func column32x5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func rowtimes32x5(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
+func dots32x6(np int, a *float32, astep int, x *float32, xstep int, c *float32)
 
 //go:noescape
 func column32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
@@ -59,10 +77,16 @@ func column32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float3
 func rowtimes32x6(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
 
 //go:noescape
+func dots32x7(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+
+//go:noescape
 func column32x7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func rowtimes32x7(k int, a *float32, astep int, b *float32, ld int, y *float32, tail int)
+
+//go:noescape
+func dots32x8(np int, a *float32, astep int, x *float32, xstep int, c *float32)
 
 //go:noescape
 func column32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
@@ -89,10 +113,16 @@ func sumsq64(x *float64, n int) float64
 func peak64(n int)
 
 //go:noescape
+func dots64x1(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+
+//go:noescape
 func column64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func rowtimes64x1(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
+func dots64x2(np int, a *float64, astep int, x *float64, xstep int, c *float64)
 
 //go:noescape
 func column64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
@@ -101,10 +131,16 @@ func column64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float6
 func rowtimes64x2(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
 
 //go:noescape
+func dots64x3(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+
+//go:noescape
 func column64x3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func rowtimes64x3(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
+func dots64x4(np int, a *float64, astep int, x *float64, xstep int, c *float64)
 
 //go:noescape
 func column64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
@@ -113,10 +149,16 @@ func column64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float6
 func rowtimes64x4(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
 
 //go:noescape
+func dots64x5(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+
+//go:noescape
 func column64x5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func rowtimes64x5(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
+func dots64x6(np int, a *float64, astep int, x *float64, xstep int, c *float64)
 
 //go:noescape
 func column64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
@@ -125,10 +167,16 @@ func column64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float6
 func rowtimes64x6(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
 
 //go:noescape
+func dots64x7(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+
+//go:noescape
 func column64x7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func rowtimes64x7(k int, a *float64, astep int, b *float64, ld int, y *float64, tail int)
+
+//go:noescape
+func dots64x8(np int, a *float64, astep int, x *float64, xstep int, c *float64)
 
 //go:noescape
 func column64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)

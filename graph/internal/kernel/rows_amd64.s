@@ -418,6 +418,40 @@ loop:
 DATA c32_3ff0000000000000<>+0(SB)/4, $(1.0)
 GLOBL c32_3ff0000000000000<>(SB), RODATA|NOPTR, $4
 
+// func dots32x1(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x1(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+
+panel:
+	VMOVUPS       (CX), Z1
+	VFMADD231PS   (DX), Z1, Z0
+	VMOVUPS       64(CX), Z1
+	VFMADD231PS   64(DX), Z1, Z0
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPS        X1, X0, X0
+	VSHUFPD       $0x01, X0, X0, X1
+	VADDPS        X1, X0, X0
+	VMOVSHDUP     X0, X1
+	VADDSS        X1, X0, X0
+	VMOVSS        X0, (AX)
+	VZEROUPPER
+	RET
+
 // func column32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 // Requires: AVX, AVX512F
 TEXT ·column32x1(SB), NOSPLIT, $0-48
@@ -448,28 +482,77 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x1(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	TESTQ        AX, AX
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z1
-	VMOVUPS.Z    (BX), K1, Z2
+	VBROADCASTSS (DX), Z1
+	VMOVUPS.Z    (SI), K1, Z2
 	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, K1, (DI)
+	VMOVUPS Z0, K1, (R8)
+	VZEROUPPER
+	RET
+
+// func dots32x2(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x2(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+
+panel:
+	VMOVUPS       (CX), Z2
+	VFMADD231PS   (DX), Z2, Z0
+	VFMADD231PS   128(DX), Z2, Z1
+	VMOVUPS       64(CX), Z2
+	VFMADD231PS   64(DX), Z2, Z0
+	VFMADD231PS   192(DX), Z2, Z1
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPS        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPS        X2, X0, X0
+	VSHUFPD       $0x01, X0, X0, X2
+	VADDPS        X2, X0, X0
+	VMOVSHDUP     X0, X2
+	VADDSS        X2, X0, X0
+	VMOVSS        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        X1, 4(AX)
 	VZEROUPPER
 	RET
 
@@ -506,31 +589,92 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x2(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	VBROADCASTSS c32_0<>+0(SB), Z1
 	TESTQ        AX, AX
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z2
-	VFMADD231PS  (BX), Z2, Z0
-	VMOVUPS.Z    64(BX), K1, Z3
+	VBROADCASTSS (DX), Z2
+	VFMADD231PS  (SI), Z2, Z0
+	VMOVUPS.Z    64(SI), K1, Z3
 	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, K1, 64(DI)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, K1, 64(R8)
+	VZEROUPPER
+	RET
+
+// func dots32x3(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x3(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+
+panel:
+	VMOVUPS       (CX), Z3
+	VFMADD231PS   (DX), Z3, Z0
+	VFMADD231PS   128(DX), Z3, Z1
+	VFMADD231PS   256(DX), Z3, Z2
+	VMOVUPS       64(CX), Z3
+	VFMADD231PS   64(DX), Z3, Z0
+	VFMADD231PS   192(DX), Z3, Z1
+	VFMADD231PS   320(DX), Z3, Z2
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y3
+	VADDPS        Y3, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X3
+	VADDPS        X3, X0, X0
+	VSHUFPD       $0x01, X0, X0, X3
+	VADDPS        X3, X0, X0
+	VMOVSHDUP     X0, X3
+	VADDSS        X3, X0, X0
+	VMOVSS        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        X1, 4(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDPS        X0, X2, X2
+	VMOVSHDUP     X2, X0
+	VADDSS        X0, X2, X2
+	VMOVSS        X2, 8(AX)
 	VZEROUPPER
 	RET
 
@@ -570,13 +714,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x3(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	VBROADCASTSS c32_0<>+0(SB), Z1
 	VBROADCASTSS c32_0<>+0(SB), Z2
@@ -584,20 +731,90 @@ TEXT ·rowtimes32x3(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z3
-	VFMADD231PS  (BX), Z3, Z0
-	VFMADD231PS  64(BX), Z3, Z1
-	VMOVUPS.Z    128(BX), K1, Z4
+	VBROADCASTSS (DX), Z3
+	VFMADD231PS  (SI), Z3, Z0
+	VFMADD231PS  64(SI), Z3, Z1
+	VMOVUPS.Z    128(SI), K1, Z4
 	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, K1, 128(DI)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, K1, 128(R8)
+	VZEROUPPER
+	RET
+
+// func dots32x4(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x4(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+
+panel:
+	VMOVUPS       (CX), Z4
+	VFMADD231PS   (DX), Z4, Z0
+	VFMADD231PS   128(DX), Z4, Z1
+	VFMADD231PS   256(DX), Z4, Z2
+	VFMADD231PS   384(DX), Z4, Z3
+	VMOVUPS       64(CX), Z4
+	VFMADD231PS   64(DX), Z4, Z0
+	VFMADD231PS   192(DX), Z4, Z1
+	VFMADD231PS   320(DX), Z4, Z2
+	VFMADD231PS   448(DX), Z4, Z3
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPS        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPS        X4, X0, X0
+	VSHUFPD       $0x01, X0, X0, X4
+	VADDPS        X4, X0, X0
+	VMOVSHDUP     X0, X4
+	VADDSS        X4, X0, X0
+	VMOVSS        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        X1, 4(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDPS        X0, X2, X2
+	VMOVSHDUP     X2, X0
+	VADDSS        X0, X2, X2
+	VMOVSS        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDPS        X0, X3, X3
+	VMOVSHDUP     X3, X0
+	VADDSS        X0, X3, X3
+	VMOVSS        X3, 12(AX)
 	VZEROUPPER
 	RET
 
@@ -640,13 +857,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x4(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	VBROADCASTSS c32_0<>+0(SB), Z1
 	VBROADCASTSS c32_0<>+0(SB), Z2
@@ -655,22 +875,104 @@ TEXT ·rowtimes32x4(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z4
-	VFMADD231PS  (BX), Z4, Z0
-	VFMADD231PS  64(BX), Z4, Z1
-	VFMADD231PS  128(BX), Z4, Z2
-	VMOVUPS.Z    192(BX), K1, Z5
+	VBROADCASTSS (DX), Z4
+	VFMADD231PS  (SI), Z4, Z0
+	VFMADD231PS  64(SI), Z4, Z1
+	VFMADD231PS  128(SI), Z4, Z2
+	VMOVUPS.Z    192(SI), K1, Z5
 	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, K1, 192(DI)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, K1, 192(R8)
+	VZEROUPPER
+	RET
+
+// func dots32x5(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x5(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+
+panel:
+	VMOVUPS       (CX), Z5
+	VFMADD231PS   (DX), Z5, Z0
+	VFMADD231PS   128(DX), Z5, Z1
+	VFMADD231PS   256(DX), Z5, Z2
+	VFMADD231PS   384(DX), Z5, Z3
+	VFMADD231PS   512(DX), Z5, Z4
+	VMOVUPS       64(CX), Z5
+	VFMADD231PS   64(DX), Z5, Z0
+	VFMADD231PS   192(DX), Z5, Z1
+	VFMADD231PS   320(DX), Z5, Z2
+	VFMADD231PS   448(DX), Z5, Z3
+	VFMADD231PS   576(DX), Z5, Z4
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y5
+	VADDPS        Y5, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X5
+	VADDPS        X5, X0, X0
+	VSHUFPD       $0x01, X0, X0, X5
+	VADDPS        X5, X0, X0
+	VMOVSHDUP     X0, X5
+	VADDSS        X5, X0, X0
+	VMOVSS        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        X1, 4(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDPS        X0, X2, X2
+	VMOVSHDUP     X2, X0
+	VADDSS        X0, X2, X2
+	VMOVSS        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDPS        X0, X3, X3
+	VMOVSHDUP     X3, X0
+	VADDSS        X0, X3, X3
+	VMOVSS        X3, 12(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDPS        X0, X4, X4
+	VMOVSHDUP     X4, X0
+	VADDSS        X0, X4, X4
+	VMOVSS        X4, 16(AX)
 	VZEROUPPER
 	RET
 
@@ -716,13 +1018,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x5(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	VBROADCASTSS c32_0<>+0(SB), Z1
 	VBROADCASTSS c32_0<>+0(SB), Z2
@@ -732,24 +1037,118 @@ TEXT ·rowtimes32x5(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z5
-	VFMADD231PS  (BX), Z5, Z0
-	VFMADD231PS  64(BX), Z5, Z1
-	VFMADD231PS  128(BX), Z5, Z2
-	VFMADD231PS  192(BX), Z5, Z3
-	VMOVUPS.Z    256(BX), K1, Z6
+	VBROADCASTSS (DX), Z5
+	VFMADD231PS  (SI), Z5, Z0
+	VFMADD231PS  64(SI), Z5, Z1
+	VFMADD231PS  128(SI), Z5, Z2
+	VFMADD231PS  192(SI), Z5, Z3
+	VMOVUPS.Z    256(SI), K1, Z6
 	VFMADD231PS  Z6, Z5, Z4
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, K1, 256(DI)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, K1, 256(R8)
+	VZEROUPPER
+	RET
+
+// func dots32x6(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x6(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	VBROADCASTSS c32_0<>+0(SB), Z5
+
+panel:
+	VMOVUPS       (CX), Z6
+	VFMADD231PS   (DX), Z6, Z0
+	VFMADD231PS   128(DX), Z6, Z1
+	VFMADD231PS   256(DX), Z6, Z2
+	VFMADD231PS   384(DX), Z6, Z3
+	VFMADD231PS   512(DX), Z6, Z4
+	VFMADD231PS   640(DX), Z6, Z5
+	VMOVUPS       64(CX), Z6
+	VFMADD231PS   64(DX), Z6, Z0
+	VFMADD231PS   192(DX), Z6, Z1
+	VFMADD231PS   320(DX), Z6, Z2
+	VFMADD231PS   448(DX), Z6, Z3
+	VFMADD231PS   576(DX), Z6, Z4
+	VFMADD231PS   704(DX), Z6, Z5
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y6
+	VADDPS        Y6, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X6
+	VADDPS        X6, X0, X0
+	VSHUFPD       $0x01, X0, X0, X6
+	VADDPS        X6, X0, X0
+	VMOVSHDUP     X0, X6
+	VADDSS        X6, X0, X0
+	VMOVSS        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        X1, 4(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDPS        X0, X2, X2
+	VMOVSHDUP     X2, X0
+	VADDSS        X0, X2, X2
+	VMOVSS        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDPS        X0, X3, X3
+	VMOVSHDUP     X3, X0
+	VADDSS        X0, X3, X3
+	VMOVSS        X3, 12(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDPS        X0, X4, X4
+	VMOVSHDUP     X4, X0
+	VADDSS        X0, X4, X4
+	VMOVSS        X4, 16(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VSHUFPD       $0x01, X5, X5, X0
+	VADDPS        X0, X5, X5
+	VMOVSHDUP     X5, X0
+	VADDSS        X0, X5, X5
+	VMOVSS        X5, 20(AX)
 	VZEROUPPER
 	RET
 
@@ -798,13 +1197,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x6(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	VBROADCASTSS c32_0<>+0(SB), Z1
 	VBROADCASTSS c32_0<>+0(SB), Z2
@@ -815,26 +1217,132 @@ TEXT ·rowtimes32x6(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  (BX), Z6, Z0
-	VFMADD231PS  64(BX), Z6, Z1
-	VFMADD231PS  128(BX), Z6, Z2
-	VFMADD231PS  192(BX), Z6, Z3
-	VFMADD231PS  256(BX), Z6, Z4
-	VMOVUPS.Z    320(BX), K1, Z7
+	VBROADCASTSS (DX), Z6
+	VFMADD231PS  (SI), Z6, Z0
+	VFMADD231PS  64(SI), Z6, Z1
+	VFMADD231PS  128(SI), Z6, Z2
+	VFMADD231PS  192(SI), Z6, Z3
+	VFMADD231PS  256(SI), Z6, Z4
+	VMOVUPS.Z    320(SI), K1, Z7
 	VFMADD231PS  Z7, Z6, Z5
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, K1, 320(DI)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, K1, 320(R8)
+	VZEROUPPER
+	RET
+
+// func dots32x7(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x7(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	VBROADCASTSS c32_0<>+0(SB), Z5
+	VBROADCASTSS c32_0<>+0(SB), Z6
+
+panel:
+	VMOVUPS       (CX), Z7
+	VFMADD231PS   (DX), Z7, Z0
+	VFMADD231PS   128(DX), Z7, Z1
+	VFMADD231PS   256(DX), Z7, Z2
+	VFMADD231PS   384(DX), Z7, Z3
+	VFMADD231PS   512(DX), Z7, Z4
+	VFMADD231PS   640(DX), Z7, Z5
+	VFMADD231PS   768(DX), Z7, Z6
+	VMOVUPS       64(CX), Z7
+	VFMADD231PS   64(DX), Z7, Z0
+	VFMADD231PS   192(DX), Z7, Z1
+	VFMADD231PS   320(DX), Z7, Z2
+	VFMADD231PS   448(DX), Z7, Z3
+	VFMADD231PS   576(DX), Z7, Z4
+	VFMADD231PS   704(DX), Z7, Z5
+	VFMADD231PS   832(DX), Z7, Z6
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y7
+	VADDPS        Y7, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X7
+	VADDPS        X7, X0, X0
+	VSHUFPD       $0x01, X0, X0, X7
+	VADDPS        X7, X0, X0
+	VMOVSHDUP     X0, X7
+	VADDSS        X7, X0, X0
+	VMOVSS        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        X1, 4(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDPS        X0, X2, X2
+	VMOVSHDUP     X2, X0
+	VADDSS        X0, X2, X2
+	VMOVSS        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDPS        X0, X3, X3
+	VMOVSHDUP     X3, X0
+	VADDSS        X0, X3, X3
+	VMOVSS        X3, 12(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDPS        X0, X4, X4
+	VMOVSHDUP     X4, X0
+	VADDSS        X0, X4, X4
+	VMOVSS        X4, 16(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VSHUFPD       $0x01, X5, X5, X0
+	VADDPS        X0, X5, X5
+	VMOVSHDUP     X5, X0
+	VADDSS        X0, X5, X5
+	VMOVSS        X5, 20(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X0
+	VADDPS        X0, X6, X6
+	VSHUFPD       $0x01, X6, X6, X0
+	VADDPS        X0, X6, X6
+	VMOVSHDUP     X6, X0
+	VADDSS        X0, X6, X6
+	VMOVSS        X6, 24(AX)
 	VZEROUPPER
 	RET
 
@@ -886,13 +1394,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x7(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	VBROADCASTSS c32_0<>+0(SB), Z1
 	VBROADCASTSS c32_0<>+0(SB), Z2
@@ -904,28 +1415,146 @@ TEXT ·rowtimes32x7(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z7
-	VFMADD231PS  (BX), Z7, Z0
-	VFMADD231PS  64(BX), Z7, Z1
-	VFMADD231PS  128(BX), Z7, Z2
-	VFMADD231PS  192(BX), Z7, Z3
-	VFMADD231PS  256(BX), Z7, Z4
-	VFMADD231PS  320(BX), Z7, Z5
-	VMOVUPS.Z    384(BX), K1, Z8
+	VBROADCASTSS (DX), Z7
+	VFMADD231PS  (SI), Z7, Z0
+	VFMADD231PS  64(SI), Z7, Z1
+	VFMADD231PS  128(SI), Z7, Z2
+	VFMADD231PS  192(SI), Z7, Z3
+	VFMADD231PS  256(SI), Z7, Z4
+	VFMADD231PS  320(SI), Z7, Z5
+	VMOVUPS.Z    384(SI), K1, Z8
 	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, K1, 384(DI)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	VMOVUPS Z6, K1, 384(R8)
+	VZEROUPPER
+	RET
+
+// func dots32x8(np int, a *float32, astep int, x *float32, xstep int, c *float32)
+// Requires: AVX, AVX512F
+TEXT ·dots32x8(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x02, BX
+	SHLQ         $0x02, SI
+	VBROADCASTSS c32_0<>+0(SB), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	VBROADCASTSS c32_0<>+0(SB), Z5
+	VBROADCASTSS c32_0<>+0(SB), Z6
+	VBROADCASTSS c32_0<>+0(SB), Z7
+
+panel:
+	VMOVUPS       (CX), Z8
+	VFMADD231PS   (DX), Z8, Z0
+	VFMADD231PS   128(DX), Z8, Z1
+	VFMADD231PS   256(DX), Z8, Z2
+	VFMADD231PS   384(DX), Z8, Z3
+	VFMADD231PS   512(DX), Z8, Z4
+	VFMADD231PS   640(DX), Z8, Z5
+	VFMADD231PS   768(DX), Z8, Z6
+	VFMADD231PS   896(DX), Z8, Z7
+	VMOVUPS       64(CX), Z8
+	VFMADD231PS   64(DX), Z8, Z0
+	VFMADD231PS   192(DX), Z8, Z1
+	VFMADD231PS   320(DX), Z8, Z2
+	VFMADD231PS   448(DX), Z8, Z3
+	VFMADD231PS   576(DX), Z8, Z4
+	VFMADD231PS   704(DX), Z8, Z5
+	VFMADD231PS   832(DX), Z8, Z6
+	VFMADD231PS   960(DX), Z8, Z7
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPS        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPS        X8, X0, X0
+	VSHUFPD       $0x01, X0, X0, X8
+	VADDPS        X8, X0, X0
+	VMOVSHDUP     X0, X8
+	VADDSS        X8, X0, X0
+	VMOVSS        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPS        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPS        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDPS        X0, X1, X1
+	VMOVSHDUP     X1, X0
+	VADDSS        X0, X1, X1
+	VMOVSS        X1, 4(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPS        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPS        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDPS        X0, X2, X2
+	VMOVSHDUP     X2, X0
+	VADDSS        X0, X2, X2
+	VMOVSS        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDPS        X0, X3, X3
+	VMOVSHDUP     X3, X0
+	VADDSS        X0, X3, X3
+	VMOVSS        X3, 12(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPS        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPS        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDPS        X0, X4, X4
+	VMOVSHDUP     X4, X0
+	VADDSS        X0, X4, X4
+	VMOVSS        X4, 16(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPS        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPS        X0, X5, X5
+	VSHUFPD       $0x01, X5, X5, X0
+	VADDPS        X0, X5, X5
+	VMOVSHDUP     X5, X0
+	VADDSS        X0, X5, X5
+	VMOVSS        X5, 20(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPS        Y0, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X0
+	VADDPS        X0, X6, X6
+	VSHUFPD       $0x01, X6, X6, X0
+	VADDPS        X0, X6, X6
+	VMOVSHDUP     X6, X0
+	VADDSS        X0, X6, X6
+	VMOVSS        X6, 24(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y0
+	VADDPS        Y0, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X0
+	VADDPS        X0, X7, X7
+	VSHUFPD       $0x01, X7, X7, X0
+	VADDPS        X0, X7, X7
+	VMOVSHDUP     X7, X0
+	VADDSS        X0, X7, X7
+	VMOVSS        X7, 28(AX)
 	VZEROUPPER
 	RET
 
@@ -980,13 +1609,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes32x8(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSS c32_0<>+0(SB), Z0
 	VBROADCASTSS c32_0<>+0(SB), Z1
 	VBROADCASTSS c32_0<>+0(SB), Z2
@@ -999,30 +1631,30 @@ TEXT ·rowtimes32x8(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSS (CX), Z8
-	VFMADD231PS  (BX), Z8, Z0
-	VFMADD231PS  64(BX), Z8, Z1
-	VFMADD231PS  128(BX), Z8, Z2
-	VFMADD231PS  192(BX), Z8, Z3
-	VFMADD231PS  256(BX), Z8, Z4
-	VFMADD231PS  320(BX), Z8, Z5
-	VFMADD231PS  384(BX), Z8, Z6
-	VMOVUPS.Z    448(BX), K1, Z9
+	VBROADCASTSS (DX), Z8
+	VFMADD231PS  (SI), Z8, Z0
+	VFMADD231PS  64(SI), Z8, Z1
+	VFMADD231PS  128(SI), Z8, Z2
+	VFMADD231PS  192(SI), Z8, Z3
+	VFMADD231PS  256(SI), Z8, Z4
+	VFMADD231PS  320(SI), Z8, Z5
+	VFMADD231PS  384(SI), Z8, Z6
+	VMOVUPS.Z    448(SI), K1, Z9
 	VFMADD231PS  Z9, Z8, Z7
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	VMOVUPS Z4, 256(DI)
-	VMOVUPS Z5, 320(DI)
-	VMOVUPS Z6, 384(DI)
-	VMOVUPS Z7, K1, 448(DI)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	VMOVUPS Z6, 384(R8)
+	VMOVUPS Z7, K1, 448(R8)
 	VZEROUPPER
 	RET
 
@@ -1364,6 +1996,38 @@ loop:
 DATA c64_3ff0000000000000<>+0(SB)/8, $(1.0)
 GLOBL c64_3ff0000000000000<>(SB), RODATA|NOPTR, $8
 
+// func dots64x1(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x1(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+
+panel:
+	VMOVUPD       (CX), Z1
+	VFMADD231PD   (DX), Z1, Z0
+	VMOVUPD       64(CX), Z1
+	VFMADD231PD   64(DX), Z1, Z0
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VSHUFPD       $0x01, X0, X0, X1
+	VADDSD        X1, X0, X0
+	VMOVSD        X0, (AX)
+	VZEROUPPER
+	RET
+
 // func column64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 // Requires: AVX, AVX512F
 TEXT ·column64x1(SB), NOSPLIT, $0-48
@@ -1394,28 +2058,73 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x1(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	TESTQ        AX, AX
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z1
-	VMOVUPD.Z    (BX), K1, Z2
+	VBROADCASTSD (DX), Z1
+	VMOVUPD.Z    (SI), K1, Z2
 	VFMADD231PD  Z2, Z1, Z0
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, K1, (DI)
+	VMOVUPD Z0, K1, (R8)
+	VZEROUPPER
+	RET
+
+// func dots64x2(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x2(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+
+panel:
+	VMOVUPD       (CX), Z2
+	VFMADD231PD   (DX), Z2, Z0
+	VFMADD231PD   128(DX), Z2, Z1
+	VMOVUPD       64(CX), Z2
+	VFMADD231PD   64(DX), Z2, Z0
+	VFMADD231PD   192(DX), Z2, Z1
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VSHUFPD       $0x01, X0, X0, X2
+	VADDSD        X2, X0, X0
+	VMOVSD        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDSD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
 	VZEROUPPER
 	RET
 
@@ -1452,31 +2161,86 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x2(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	VBROADCASTSD c64_0<>+0(SB), Z1
 	TESTQ        AX, AX
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z2
-	VFMADD231PD  (BX), Z2, Z0
-	VMOVUPD.Z    64(BX), K1, Z3
+	VBROADCASTSD (DX), Z2
+	VFMADD231PD  (SI), Z2, Z0
+	VMOVUPD.Z    64(SI), K1, Z3
 	VFMADD231PD  Z3, Z2, Z1
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, K1, 64(DI)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, K1, 64(R8)
+	VZEROUPPER
+	RET
+
+// func dots64x3(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x3(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+
+panel:
+	VMOVUPD       (CX), Z3
+	VFMADD231PD   (DX), Z3, Z0
+	VFMADD231PD   128(DX), Z3, Z1
+	VFMADD231PD   256(DX), Z3, Z2
+	VMOVUPD       64(CX), Z3
+	VFMADD231PD   64(DX), Z3, Z0
+	VFMADD231PD   192(DX), Z3, Z1
+	VFMADD231PD   320(DX), Z3, Z2
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y3
+	VADDPD        Y3, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X3
+	VADDPD        X3, X0, X0
+	VSHUFPD       $0x01, X0, X0, X3
+	VADDSD        X3, X0, X0
+	VMOVSD        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDSD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDSD        X0, X2, X2
+	VMOVSD        X2, 16(AX)
 	VZEROUPPER
 	RET
 
@@ -1516,13 +2280,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x3(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	VBROADCASTSD c64_0<>+0(SB), Z1
 	VBROADCASTSD c64_0<>+0(SB), Z2
@@ -1530,20 +2297,82 @@ TEXT ·rowtimes64x3(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z3
-	VFMADD231PD  (BX), Z3, Z0
-	VFMADD231PD  64(BX), Z3, Z1
-	VMOVUPD.Z    128(BX), K1, Z4
+	VBROADCASTSD (DX), Z3
+	VFMADD231PD  (SI), Z3, Z0
+	VFMADD231PD  64(SI), Z3, Z1
+	VMOVUPD.Z    128(SI), K1, Z4
 	VFMADD231PD  Z4, Z3, Z2
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, 64(DI)
-	VMOVUPD Z2, K1, 128(DI)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, K1, 128(R8)
+	VZEROUPPER
+	RET
+
+// func dots64x4(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x4(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+
+panel:
+	VMOVUPD       (CX), Z4
+	VFMADD231PD   (DX), Z4, Z0
+	VFMADD231PD   128(DX), Z4, Z1
+	VFMADD231PD   256(DX), Z4, Z2
+	VFMADD231PD   384(DX), Z4, Z3
+	VMOVUPD       64(CX), Z4
+	VFMADD231PD   64(DX), Z4, Z0
+	VFMADD231PD   192(DX), Z4, Z1
+	VFMADD231PD   320(DX), Z4, Z2
+	VFMADD231PD   448(DX), Z4, Z3
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y4
+	VADDPD        Y4, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X4
+	VADDPD        X4, X0, X0
+	VSHUFPD       $0x01, X0, X0, X4
+	VADDSD        X4, X0, X0
+	VMOVSD        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDSD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDSD        X0, X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPD        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDSD        X0, X3, X3
+	VMOVSD        X3, 24(AX)
 	VZEROUPPER
 	RET
 
@@ -1586,13 +2415,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x4(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	VBROADCASTSD c64_0<>+0(SB), Z1
 	VBROADCASTSD c64_0<>+0(SB), Z2
@@ -1601,22 +2433,94 @@ TEXT ·rowtimes64x4(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z4
-	VFMADD231PD  (BX), Z4, Z0
-	VFMADD231PD  64(BX), Z4, Z1
-	VFMADD231PD  128(BX), Z4, Z2
-	VMOVUPD.Z    192(BX), K1, Z5
+	VBROADCASTSD (DX), Z4
+	VFMADD231PD  (SI), Z4, Z0
+	VFMADD231PD  64(SI), Z4, Z1
+	VFMADD231PD  128(SI), Z4, Z2
+	VMOVUPD.Z    192(SI), K1, Z5
 	VFMADD231PD  Z5, Z4, Z3
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, 64(DI)
-	VMOVUPD Z2, 128(DI)
-	VMOVUPD Z3, K1, 192(DI)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, K1, 192(R8)
+	VZEROUPPER
+	RET
+
+// func dots64x5(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x5(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+
+panel:
+	VMOVUPD       (CX), Z5
+	VFMADD231PD   (DX), Z5, Z0
+	VFMADD231PD   128(DX), Z5, Z1
+	VFMADD231PD   256(DX), Z5, Z2
+	VFMADD231PD   384(DX), Z5, Z3
+	VFMADD231PD   512(DX), Z5, Z4
+	VMOVUPD       64(CX), Z5
+	VFMADD231PD   64(DX), Z5, Z0
+	VFMADD231PD   192(DX), Z5, Z1
+	VFMADD231PD   320(DX), Z5, Z2
+	VFMADD231PD   448(DX), Z5, Z3
+	VFMADD231PD   576(DX), Z5, Z4
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y5
+	VADDPD        Y5, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X5
+	VADDPD        X5, X0, X0
+	VSHUFPD       $0x01, X0, X0, X5
+	VADDSD        X5, X0, X0
+	VMOVSD        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDSD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDSD        X0, X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPD        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDSD        X0, X3, X3
+	VMOVSD        X3, 24(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDSD        X0, X4, X4
+	VMOVSD        X4, 32(AX)
 	VZEROUPPER
 	RET
 
@@ -1662,13 +2566,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x5(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	VBROADCASTSD c64_0<>+0(SB), Z1
 	VBROADCASTSD c64_0<>+0(SB), Z2
@@ -1678,24 +2585,106 @@ TEXT ·rowtimes64x5(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z5
-	VFMADD231PD  (BX), Z5, Z0
-	VFMADD231PD  64(BX), Z5, Z1
-	VFMADD231PD  128(BX), Z5, Z2
-	VFMADD231PD  192(BX), Z5, Z3
-	VMOVUPD.Z    256(BX), K1, Z6
+	VBROADCASTSD (DX), Z5
+	VFMADD231PD  (SI), Z5, Z0
+	VFMADD231PD  64(SI), Z5, Z1
+	VFMADD231PD  128(SI), Z5, Z2
+	VFMADD231PD  192(SI), Z5, Z3
+	VMOVUPD.Z    256(SI), K1, Z6
 	VFMADD231PD  Z6, Z5, Z4
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, 64(DI)
-	VMOVUPD Z2, 128(DI)
-	VMOVUPD Z3, 192(DI)
-	VMOVUPD Z4, K1, 256(DI)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, K1, 256(R8)
+	VZEROUPPER
+	RET
+
+// func dots64x6(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x6(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	VBROADCASTSD c64_0<>+0(SB), Z5
+
+panel:
+	VMOVUPD       (CX), Z6
+	VFMADD231PD   (DX), Z6, Z0
+	VFMADD231PD   128(DX), Z6, Z1
+	VFMADD231PD   256(DX), Z6, Z2
+	VFMADD231PD   384(DX), Z6, Z3
+	VFMADD231PD   512(DX), Z6, Z4
+	VFMADD231PD   640(DX), Z6, Z5
+	VMOVUPD       64(CX), Z6
+	VFMADD231PD   64(DX), Z6, Z0
+	VFMADD231PD   192(DX), Z6, Z1
+	VFMADD231PD   320(DX), Z6, Z2
+	VFMADD231PD   448(DX), Z6, Z3
+	VFMADD231PD   576(DX), Z6, Z4
+	VFMADD231PD   704(DX), Z6, Z5
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y6
+	VADDPD        Y6, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X6
+	VADDPD        X6, X0, X0
+	VSHUFPD       $0x01, X0, X0, X6
+	VADDSD        X6, X0, X0
+	VMOVSD        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDSD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDSD        X0, X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPD        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDSD        X0, X3, X3
+	VMOVSD        X3, 24(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDSD        X0, X4, X4
+	VMOVSD        X4, 32(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPD        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPD        X0, X5, X5
+	VSHUFPD       $0x01, X5, X5, X0
+	VADDSD        X0, X5, X5
+	VMOVSD        X5, 40(AX)
 	VZEROUPPER
 	RET
 
@@ -1744,13 +2733,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x6(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	VBROADCASTSD c64_0<>+0(SB), Z1
 	VBROADCASTSD c64_0<>+0(SB), Z2
@@ -1761,26 +2753,118 @@ TEXT ·rowtimes64x6(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z6
-	VFMADD231PD  (BX), Z6, Z0
-	VFMADD231PD  64(BX), Z6, Z1
-	VFMADD231PD  128(BX), Z6, Z2
-	VFMADD231PD  192(BX), Z6, Z3
-	VFMADD231PD  256(BX), Z6, Z4
-	VMOVUPD.Z    320(BX), K1, Z7
+	VBROADCASTSD (DX), Z6
+	VFMADD231PD  (SI), Z6, Z0
+	VFMADD231PD  64(SI), Z6, Z1
+	VFMADD231PD  128(SI), Z6, Z2
+	VFMADD231PD  192(SI), Z6, Z3
+	VFMADD231PD  256(SI), Z6, Z4
+	VMOVUPD.Z    320(SI), K1, Z7
 	VFMADD231PD  Z7, Z6, Z5
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, 64(DI)
-	VMOVUPD Z2, 128(DI)
-	VMOVUPD Z3, 192(DI)
-	VMOVUPD Z4, 256(DI)
-	VMOVUPD Z5, K1, 320(DI)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, 256(R8)
+	VMOVUPD Z5, K1, 320(R8)
+	VZEROUPPER
+	RET
+
+// func dots64x7(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x7(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	VBROADCASTSD c64_0<>+0(SB), Z5
+	VBROADCASTSD c64_0<>+0(SB), Z6
+
+panel:
+	VMOVUPD       (CX), Z7
+	VFMADD231PD   (DX), Z7, Z0
+	VFMADD231PD   128(DX), Z7, Z1
+	VFMADD231PD   256(DX), Z7, Z2
+	VFMADD231PD   384(DX), Z7, Z3
+	VFMADD231PD   512(DX), Z7, Z4
+	VFMADD231PD   640(DX), Z7, Z5
+	VFMADD231PD   768(DX), Z7, Z6
+	VMOVUPD       64(CX), Z7
+	VFMADD231PD   64(DX), Z7, Z0
+	VFMADD231PD   192(DX), Z7, Z1
+	VFMADD231PD   320(DX), Z7, Z2
+	VFMADD231PD   448(DX), Z7, Z3
+	VFMADD231PD   576(DX), Z7, Z4
+	VFMADD231PD   704(DX), Z7, Z5
+	VFMADD231PD   832(DX), Z7, Z6
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y7
+	VADDPD        Y7, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X7
+	VADDPD        X7, X0, X0
+	VSHUFPD       $0x01, X0, X0, X7
+	VADDSD        X7, X0, X0
+	VMOVSD        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDSD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDSD        X0, X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPD        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDSD        X0, X3, X3
+	VMOVSD        X3, 24(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDSD        X0, X4, X4
+	VMOVSD        X4, 32(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPD        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPD        X0, X5, X5
+	VSHUFPD       $0x01, X5, X5, X0
+	VADDSD        X0, X5, X5
+	VMOVSD        X5, 40(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPD        Y0, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X0
+	VADDPD        X0, X6, X6
+	VSHUFPD       $0x01, X6, X6, X0
+	VADDSD        X0, X6, X6
+	VMOVSD        X6, 48(AX)
 	VZEROUPPER
 	RET
 
@@ -1832,13 +2916,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x7(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	VBROADCASTSD c64_0<>+0(SB), Z1
 	VBROADCASTSD c64_0<>+0(SB), Z2
@@ -1850,28 +2937,130 @@ TEXT ·rowtimes64x7(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z7
-	VFMADD231PD  (BX), Z7, Z0
-	VFMADD231PD  64(BX), Z7, Z1
-	VFMADD231PD  128(BX), Z7, Z2
-	VFMADD231PD  192(BX), Z7, Z3
-	VFMADD231PD  256(BX), Z7, Z4
-	VFMADD231PD  320(BX), Z7, Z5
-	VMOVUPD.Z    384(BX), K1, Z8
+	VBROADCASTSD (DX), Z7
+	VFMADD231PD  (SI), Z7, Z0
+	VFMADD231PD  64(SI), Z7, Z1
+	VFMADD231PD  128(SI), Z7, Z2
+	VFMADD231PD  192(SI), Z7, Z3
+	VFMADD231PD  256(SI), Z7, Z4
+	VFMADD231PD  320(SI), Z7, Z5
+	VMOVUPD.Z    384(SI), K1, Z8
 	VFMADD231PD  Z8, Z7, Z6
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, 64(DI)
-	VMOVUPD Z2, 128(DI)
-	VMOVUPD Z3, 192(DI)
-	VMOVUPD Z4, 256(DI)
-	VMOVUPD Z5, 320(DI)
-	VMOVUPD Z6, K1, 384(DI)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, 256(R8)
+	VMOVUPD Z5, 320(R8)
+	VMOVUPD Z6, K1, 384(R8)
+	VZEROUPPER
+	RET
+
+// func dots64x8(np int, a *float64, astep int, x *float64, xstep int, c *float64)
+// Requires: AVX, AVX512F
+TEXT ·dots64x8(SB), NOSPLIT, $0-48
+	MOVQ         np+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         x+24(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         xstep+32(FP), SI
+	SHLQ         $0x03, BX
+	SHLQ         $0x03, SI
+	VBROADCASTSD c64_0<>+0(SB), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	VBROADCASTSD c64_0<>+0(SB), Z5
+	VBROADCASTSD c64_0<>+0(SB), Z6
+	VBROADCASTSD c64_0<>+0(SB), Z7
+
+panel:
+	VMOVUPD       (CX), Z8
+	VFMADD231PD   (DX), Z8, Z0
+	VFMADD231PD   128(DX), Z8, Z1
+	VFMADD231PD   256(DX), Z8, Z2
+	VFMADD231PD   384(DX), Z8, Z3
+	VFMADD231PD   512(DX), Z8, Z4
+	VFMADD231PD   640(DX), Z8, Z5
+	VFMADD231PD   768(DX), Z8, Z6
+	VFMADD231PD   896(DX), Z8, Z7
+	VMOVUPD       64(CX), Z8
+	VFMADD231PD   64(DX), Z8, Z0
+	VFMADD231PD   192(DX), Z8, Z1
+	VFMADD231PD   320(DX), Z8, Z2
+	VFMADD231PD   448(DX), Z8, Z3
+	VFMADD231PD   576(DX), Z8, Z4
+	VFMADD231PD   704(DX), Z8, Z5
+	VFMADD231PD   832(DX), Z8, Z6
+	VFMADD231PD   960(DX), Z8, Z7
+	ADDQ          BX, CX
+	ADDQ          SI, DX
+	DECQ          AX
+	JNZ           panel
+	MOVQ          c+40(FP), AX
+	VEXTRACTF64X4 $0x01, Z0, Y8
+	VADDPD        Y8, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X8
+	VADDPD        X8, X0, X0
+	VSHUFPD       $0x01, X0, X0, X8
+	VADDSD        X8, X0, X0
+	VMOVSD        X0, (AX)
+	VEXTRACTF64X4 $0x01, Z1, Y0
+	VADDPD        Y0, Y1, Y1
+	VEXTRACTF128  $0x01, Y1, X0
+	VADDPD        X0, X1, X1
+	VSHUFPD       $0x01, X1, X1, X0
+	VADDSD        X0, X1, X1
+	VMOVSD        X1, 8(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y0
+	VADDPD        Y0, Y2, Y2
+	VEXTRACTF128  $0x01, Y2, X0
+	VADDPD        X0, X2, X2
+	VSHUFPD       $0x01, X2, X2, X0
+	VADDSD        X0, X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPD        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPD        X0, X3, X3
+	VSHUFPD       $0x01, X3, X3, X0
+	VADDSD        X0, X3, X3
+	VMOVSD        X3, 24(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y0
+	VADDPD        Y0, Y4, Y4
+	VEXTRACTF128  $0x01, Y4, X0
+	VADDPD        X0, X4, X4
+	VSHUFPD       $0x01, X4, X4, X0
+	VADDSD        X0, X4, X4
+	VMOVSD        X4, 32(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y0
+	VADDPD        Y0, Y5, Y5
+	VEXTRACTF128  $0x01, Y5, X0
+	VADDPD        X0, X5, X5
+	VSHUFPD       $0x01, X5, X5, X0
+	VADDSD        X0, X5, X5
+	VMOVSD        X5, 40(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y0
+	VADDPD        Y0, Y6, Y6
+	VEXTRACTF128  $0x01, Y6, X0
+	VADDPD        X0, X6, X6
+	VSHUFPD       $0x01, X6, X6, X0
+	VADDSD        X0, X6, X6
+	VMOVSD        X6, 48(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y0
+	VADDPD        Y0, Y7, Y7
+	VEXTRACTF128  $0x01, Y7, X0
+	VADDPD        X0, X7, X7
+	VSHUFPD       $0x01, X7, X7, X0
+	VADDSD        X0, X7, X7
+	VMOVSD        X7, 56(AX)
 	VZEROUPPER
 	RET
 
@@ -1926,13 +3115,16 @@ store:
 // Requires: AVX, AVX512F
 TEXT ·rowtimes64x8(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         astep+16(FP), DX
-	MOVQ         b+24(FP), BX
-	MOVQ         ld+32(FP), SI
-	MOVQ         y+40(FP), DI
-	MOVQ         tail+48(FP), R8
-	KMOVW        R8, K1
+	MOVQ         a+8(FP), DX
+	MOVQ         astep+16(FP), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         ld+32(FP), DI
+	MOVQ         y+40(FP), R8
+	MOVQ         tail+48(FP), CX
+	MOVQ         $0x00000001, R9
+	SHLQ         CL, R9
+	DECQ         R9
+	KMOVW        R9, K1
 	VBROADCASTSD c64_0<>+0(SB), Z0
 	VBROADCASTSD c64_0<>+0(SB), Z1
 	VBROADCASTSD c64_0<>+0(SB), Z2
@@ -1945,29 +3137,29 @@ TEXT ·rowtimes64x8(SB), NOSPLIT, $0-56
 	JZ           store
 
 loop:
-	VBROADCASTSD (CX), Z8
-	VFMADD231PD  (BX), Z8, Z0
-	VFMADD231PD  64(BX), Z8, Z1
-	VFMADD231PD  128(BX), Z8, Z2
-	VFMADD231PD  192(BX), Z8, Z3
-	VFMADD231PD  256(BX), Z8, Z4
-	VFMADD231PD  320(BX), Z8, Z5
-	VFMADD231PD  384(BX), Z8, Z6
-	VMOVUPD.Z    448(BX), K1, Z9
+	VBROADCASTSD (DX), Z8
+	VFMADD231PD  (SI), Z8, Z0
+	VFMADD231PD  64(SI), Z8, Z1
+	VFMADD231PD  128(SI), Z8, Z2
+	VFMADD231PD  192(SI), Z8, Z3
+	VFMADD231PD  256(SI), Z8, Z4
+	VFMADD231PD  320(SI), Z8, Z5
+	VFMADD231PD  384(SI), Z8, Z6
+	VMOVUPD.Z    448(SI), K1, Z9
 	VFMADD231PD  Z9, Z8, Z7
-	ADDQ         DX, CX
-	ADDQ         SI, BX
+	ADDQ         BX, DX
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 
 store:
-	VMOVUPD Z0, (DI)
-	VMOVUPD Z1, 64(DI)
-	VMOVUPD Z2, 128(DI)
-	VMOVUPD Z3, 192(DI)
-	VMOVUPD Z4, 256(DI)
-	VMOVUPD Z5, 320(DI)
-	VMOVUPD Z6, 384(DI)
-	VMOVUPD Z7, K1, 448(DI)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, 256(R8)
+	VMOVUPD Z5, 320(R8)
+	VMOVUPD Z6, 384(R8)
+	VMOVUPD Z7, K1, 448(R8)
 	VZEROUPPER
 	RET

@@ -17,7 +17,7 @@ func NewSpline[T Float](bins int, bound, minWidth, minHeight, minSlope, shift fl
 }
 
 // SplineScratch is how many elements of scratch the kernels want.
-func SplineScratch[T Float](bins int) int { return (bins + 6) * PanelRows[T]() }
+func SplineScratch[T Float](bins int) int { return (bins + 10) * PanelRows[T]() }
 
 // Value maps a line x by the splines whose parameters stand in the lines of h:
 // widths, heights, inner slopes. It sets y and the log-slopes l, and reports

@@ -81,8 +81,10 @@ func testFunctions[T Float](t *testing.T, bound float64) {
 // right at NaN, infinities, subnormals and zeros of either sign. For float64 the
 // standard library's own error of up to one unit is allowed for.
 func TestFunctions(t *testing.T) {
-	t.Run("float32", func(t *testing.T) { testFunctions[float32](t, 2) })
-	t.Run("float64", func(t *testing.T) { testFunctions[float64](t, 3) })
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", func(t *testing.T) { testFunctions[float32](t, 2) })
+		t.Run("float64", func(t *testing.T) { testFunctions[float64](t, 3) })
+	})
 }
 
 // exp in float64 is within one unit of the exact value.
@@ -202,6 +204,8 @@ func testAlgebra[T Float](t *testing.T) {
 }
 
 func TestAlgebra(t *testing.T) {
-	t.Run("float32", testAlgebra[float32])
-	t.Run("float64", testAlgebra[float64])
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testAlgebra[float32])
+		t.Run("float64", testAlgebra[float64])
+	})
 }

@@ -144,7 +144,7 @@ func lines(e element, name string, f func(x, y vec) vec) {
 	TESTQ(n, n)
 	JZ(LabelRef("end"))
 	Label("loop")
-	for d := 0; d < panelBytes; d += 64 {
+	for d := 0; d < panelBytes; d += e.width() {
 		f(e.loadVec(Mem{Base: x, Disp: d}), e.loadVec(Mem{Base: y, Disp: d})).store(Mem{Base: dst, Disp: d})
 	}
 	ADDQ(U32(panelBytes), dst)
@@ -172,7 +172,7 @@ func lineNumbers(e element, name string, f func(x, y vec) vec, first bool) {
 	JZ(LabelRef("end"))
 	Label("loop")
 	number := e.spread(Mem{Base: y})
-	for d := 0; d < panelBytes; d += 64 {
+	for d := 0; d < panelBytes; d += e.width() {
 		line := e.loadVec(Mem{Base: x, Disp: d})
 		if first {
 			f(number, line).store(Mem{Base: dst, Disp: d})
@@ -211,17 +211,22 @@ func fold(e element) {
 		TEXT("f"+o.name+e.name, NOSPLIT, fmt.Sprintf("func(dst, src *%s, n int)", e.goType))
 		Pragma("noescape")
 		dst, src, n := Load(Param("dst"), GP64()), Load(Param("src"), GP64()), Load(Param("n"), GP64())
-		a, b := e.loadVec(Mem{Base: src}), e.loadVec(Mem{Base: src, Disp: 64})
+		acc := make([]vec, panelBytes/e.width())
+		for i := range acc {
+			acc[i] = e.loadVec(Mem{Base: src, Disp: i * e.width()})
+		}
 		Label("loop")
 		DECQ(n)
 		JZ(LabelRef("end"))
 		ADDQ(U32(panelBytes), src)
-		a.set(o.f(a, e.loadVec(Mem{Base: src})))
-		b.set(o.f(b, e.loadVec(Mem{Base: src, Disp: 64})))
+		for i, a := range acc {
+			a.set(o.f(a, e.loadVec(Mem{Base: src, Disp: i * e.width()})))
+		}
 		JMP(LabelRef("loop"))
 		Label("end")
-		a.store(Mem{Base: dst})
-		b.store(Mem{Base: dst, Disp: 64})
+		for i, a := range acc {
+			a.store(Mem{Base: dst, Disp: i * e.width()})
+		}
 		VZEROUPPER()
 		RET()
 	}

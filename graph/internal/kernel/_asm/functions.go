@@ -88,8 +88,8 @@ func (v vec) logParts(tiny bool) (k, f vec) {
 		return v.logParts2(tiny)
 	}
 	m, e, em := v.e.vec(), v.e.vec(), v.e.vec()
-	byType(v.e, VGETMANTPS, VGETMANTPD)(Imm(0x0b), v.r, m.r)
-	byType(v.e, VGETEXPPS, VGETEXPPD)(v.r, e.r)
+	byType(v.e, VGETMANTPS, VGETMANTPD)(Imm(0x0b), v.reg(), m.r)
+	byType(v.e, VGETEXPPS, VGETEXPPD)(v.reg(), e.r)
 	byType(v.e, VGETEXPPS, VGETEXPPD)(m.r, em.r)
 	return e.sub(em), m.addc(-1)
 }

@@ -17,6 +17,44 @@ import (
 type vec struct {
 	e element
 	r VecVirtual
+	m *Mem // where it is kept, if not in the register
+}
+
+// reg is the register of v, loaded if v is kept in memory; op is either.
+func (v vec) reg() VecVirtual {
+	if v.m != nil {
+		return v.e.loadVec(*v.m).r
+	}
+	return v.r
+}
+
+func (v vec) op() Op {
+	if v.m != nil {
+		return *v.m
+	}
+	return v.r
+}
+
+// shelf is memory for vectors that are wanted again later: AVX2 has 16 registers only.
+type shelf struct {
+	base Register
+	used int // bytes
+}
+
+// keep moves a vector to the shelf and forgets its register, if there are 16 only.
+func (s *shelf) keep(v vec) vec {
+	if !v.e.half {
+		return v
+	}
+	return s.put(v)
+}
+
+// put moves a vector to the shelf.
+func (s *shelf) put(v vec) vec {
+	m := Mem{Base: s.base, Disp: s.used}
+	s.used += v.e.width()
+	v.store(m)
+	return vec{v.e, nil, &m}
 }
 
 // instruction is an operation for either element type. The forms for all take a
@@ -77,9 +115,9 @@ func (e element) emitAll(i instruction, m Mem, ops ...Op) {
 
 func (e element) vec() vec {
 	if e.half {
-		return vec{e, YMM()}
+		return vec{e, YMM(), nil}
 	}
-	return vec{e, ZMM()}
+	return vec{e, ZMM(), nil}
 }
 
 // width is the number of bytes in a vector, lanes that of elements.
@@ -153,7 +191,7 @@ func (e element) loadVec(m Mem) vec {
 	return v
 }
 
-func (v vec) store(m Mem) { v.e.load(v.r, m) }
+func (v vec) store(m Mem) { v.e.load(v.reg(), m) }
 
 func (v vec) copy() vec {
 	o := v.e.vec()
@@ -162,17 +200,26 @@ func (v vec) copy() vec {
 }
 
 // set makes v itself o.
-func (v vec) set(o vec) { byType(v.e, VMOVAPS, VMOVAPD)(o.r, v.r) }
+func (v vec) set(o vec) {
+	switch {
+	case v.m != nil:
+		o.store(*v.m)
+	case o.m != nil:
+		v.e.load(*o.m, v.r)
+	default:
+		byType(v.e, VMOVAPS, VMOVAPD)(o.r, v.r)
+	}
+}
 
 func (v vec) with(i instruction, o vec) vec {
 	out := v.e.vec()
-	v.e.emit(i, o.r, v.r, out.r)
+	v.e.emit(i, o.op(), v.reg(), out.r)
 	return out
 }
 
 func (v vec) withAll(i instruction, m Mem) vec {
 	out := v.e.vec()
-	v.e.emitAll(i, m, v.r, out.r)
+	v.e.emitAll(i, m, v.reg(), out.r)
 	return out
 }
 
@@ -195,43 +242,43 @@ func (v vec) maxc(x float64) vec { return v.e.all(x).max(v) }
 // times returns v·a + b in a register of its own.
 func (v vec) times(a, b vec) vec {
 	out := v.copy()
-	v.e.emit(iFMA, b.r, a.r, out.r)
+	v.e.emit(iFMA, b.op(), a.reg(), out.r)
 	return out
 }
 
 // timesc returns v·a + x.
 func (v vec) timesc(a vec, x float64) vec {
 	out := v.copy()
-	v.e.emitAll(iFMA, v.e.constant(x), a.r, out.r)
+	v.e.emitAll(iFMA, v.e.constant(x), a.reg(), out.r)
 	return out
 }
 
 // scaled returns v·x + b.
 func (v vec) scaled(x float64, b vec) vec {
 	out := b.copy()
-	v.e.emitAll(iFMA1, v.e.constant(x), v.r, out.r)
+	v.e.emitAll(iFMA1, v.e.constant(x), v.reg(), out.r)
 	return out
 }
 
 // minus returns b - v·a.
 func (v vec) minus(a, b vec) vec {
 	out := v.copy()
-	v.e.emit(iNFMA, b.r, a.r, out.r)
+	v.e.emit(iNFMA, b.op(), a.reg(), out.r)
 	return out
 }
 
 // polynomial is c[0] + c[1] v + c[2] v² + ….
 func (v vec) polynomial(c []float64) vec {
-	p := v.e.all(c[len(c)-1])
+	p, x := v.e.all(c[len(c)-1]), v.reg()
 	for i := len(c) - 2; i >= 0; i-- {
-		v.e.emitAll(iFMA, v.e.constant(c[i]), v.r, p.r)
+		v.e.emitAll(iFMA, v.e.constant(c[i]), x, p.r)
 	}
 	return p
 }
 
 func (v vec) sqrt() vec {
 	out := v.e.vec()
-	byType(v.e, VSQRTPS, VSQRTPD)(v.r, out.r)
+	byType(v.e, VSQRTPS, VSQRTPD)(v.op(), out.r)
 	return out
 }
 
@@ -242,7 +289,7 @@ func (v vec) round(imm uint64) vec {
 	if v.e.half {
 		single, double = three(VROUNDPS), three(VROUNDPD)
 	}
-	byType(v.e, single, double)(Imm(imm), v.r, out.r)
+	byType(v.e, single, double)(Imm(imm), v.op(), out.r)
 	return out
 }
 
@@ -263,13 +310,13 @@ func (e element) bias() float64 {
 
 func (v vec) shiftLeft(n uint64) vec {
 	out := v.e.vec()
-	byType(v.e, VPSLLD, VPSLLQ)(Imm(n), v.r, out.r)
+	byType(v.e, VPSLLD, VPSLLQ)(Imm(n), v.reg(), out.r)
 	return out
 }
 
 func (v vec) shiftRight(n uint64) vec {
 	out := v.e.vec()
-	byType(v.e, VPSRLD, VPSRLQ)(Imm(n), v.r, out.r)
+	byType(v.e, VPSRLD, VPSRLQ)(Imm(n), v.reg(), out.r)
 	return out
 }
 
@@ -277,7 +324,7 @@ func (v vec) shiftRight(n uint64) vec {
 func (v vec) scale(n vec) vec {
 	if !v.e.half {
 		out := v.e.vec()
-		byType(v.e, VSCALEFPS, VSCALEFPD)(n.r, v.r, out.r)
+		byType(v.e, VSCALEFPS, VSCALEFPD)(n.op(), v.reg(), out.r)
 		return out
 	}
 	// In two steps, which are powers of two each and round at most once.

@@ -28,52 +28,71 @@ var elements = []element{
 		func(x, y, z Op) { VFMADD231PD(x, y, z) }, func(x, y, z Op) { VADDPD(x, y, z) }},
 }
 
+// double is float64 in vectors of either width.
+func double(half bool) element {
+	e := elements[1]
+	return e.width32(half)
+}
+
+// width32 is the element type in vectors of 32 bytes, if half.
+func (e element) width32(half bool) element {
+	if half {
+		e.half = true
+		e.name += "y"
+	}
+	return e
+}
+
 func main() {
 	what := flag.String("kernels", "product", "product, avx2, vector, rows or spline")
+	half := flag.Bool("half", false, "vectors of 32 bytes, for AVX2, of vector, rows or spline")
 	flag.Parse()
 	ConstraintExpr("amd64,!noasm")
 	for _, e := range elements {
-		switch *what {
-		case "product":
-			for mr := 1; mr <= 12; mr++ {
-				product(e, mr, false)
-				product(e, mr, true)
-				outer(e, mr)
-			}
-			for mr := 1; mr <= pairTile; mr++ {
-				pairProduct(e, mr, false)
-				pairProduct(e, mr, true)
-				outerWide(e, mr)
-			}
-			for k := 1; k <= 8; k++ {
-				dots(e, k)
-			}
-		case "avx2":
-			for mr := 1; mr <= avx2Tile; mr++ {
-				product2(e, mr, false)
-				product2(e, mr, true)
-				outer2(e, mr)
-			}
-		case "vector":
-			elementwise(e)
-		case "rows":
-			sumRows(e)
-			flip(e)
-			adam(e)
-			average(e)
-			sumSquares(e)
-			peak(e)
-			for nv := 1; nv <= 8; nv++ {
-				column(e, nv)
-				rowTimes(e, nv)
-			}
-		case "spline":
-			splineValue(e, false)
-			splineValue(e, true)
-			splineGrad(e)
-		}
+		write(*what, e.width32(*half))
 	}
 	Generate()
+}
+
+// write emits a family of kernels for one element type.
+func write(what string, e element) {
+	switch what {
+	case "product":
+		for mr := 1; mr <= 12; mr++ {
+			product(e, mr, false)
+			product(e, mr, true)
+			outer(e, mr)
+		}
+		for mr := 1; mr <= pairTile; mr++ {
+			pairProduct(e, mr, false)
+			pairProduct(e, mr, true)
+			outerWide(e, mr)
+		}
+	case "avx2":
+		for mr := 1; mr <= avx2Tile; mr++ {
+			product2(e, mr, false)
+			product2(e, mr, true)
+			outer2(e, mr)
+		}
+	case "vector":
+		elementwise(e)
+	case "rows":
+		sumRows(e)
+		flip(e)
+		adam(e)
+		average(e)
+		sumSquares(e)
+		peak(e)
+		for nv := 1; nv <= 8; nv++ {
+			dots(e, nv)
+			column(e, nv)
+			rowTimes(e, nv)
+		}
+	case "spline":
+		splineValue(e, false)
+		splineValue(e, true)
+		splineGrad(e)
+	}
 }
 
 // panelBytes is the size of one feature of a panel: two vectors.
@@ -197,13 +216,13 @@ func product(e element, mr int, trans bool) {
 			for half, z := range acc[i] {
 				y := e.loadVec(Mem{Base: of, Disp: i*panelBytes + 64*half})
 				above, within := y.compare(greater, lo), y.compare(less, hi)
-				vec{e, z}.only(above.and(within)).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
+				vec{e, z, nil}.only(above.and(within)).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
 			}
 		}
 	} else {
 		for i := range mr {
 			for half, z := range acc[i] {
-				hi.min(lo.max(vec{e, z})).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
+				hi.min(lo.max(vec{e, z, nil})).store(Mem{Base: c, Disp: i*panelBytes + 64*half})
 			}
 		}
 	}
@@ -236,7 +255,7 @@ func dots(e element, k int) {
 		acc[i] = e.zero()
 	}
 	Label("panel")
-	for half := 0; half < panelBytes; half += 64 {
+	for half := 0; half < panelBytes; half += e.width() {
 		u := e.loadVec(Mem{Base: a, Disp: half})
 		for i := range acc {
 			e.fma(Mem{Base: x, Disp: i*panelBytes + half}, u.r, acc[i].r)

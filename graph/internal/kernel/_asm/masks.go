@@ -36,7 +36,7 @@ const (
 // compare gives the lanes where v OP o.
 func (v vec) compare(op uint64, o vec) mask {
 	k := v.e.mask()
-	byType(v.e, VCMPPS, VCMPPD)(Imm(op), o.r, v.r, k.r)
+	byType(v.e, VCMPPS, VCMPPD)(Imm(op), o.op(), v.reg(), k.r)
 	return k
 }
 
@@ -47,7 +47,7 @@ func (v vec) comparec(op uint64, x float64) mask {
 	if v.e.half {
 		single, double = VCMPPS, VCMPPD
 	}
-	byType(v.e, single, double)(Imm(op), v.e.constant(x), v.r, k.r)
+	byType(v.e, single, double)(Imm(op), v.e.constant(x), v.reg(), k.r)
 	return k
 }
 
@@ -65,13 +65,13 @@ func (k mask) and(o mask) mask {
 // [vec.put] alone, which look at the sign only.
 func (v vec) negative() mask {
 	if v.e.half {
-		return mask{v.e, v.r}
+		return mask{v.e, v.reg()}
 	}
 	k := v.e.mask()
 	if v.e.size == 4 {
-		VPMOVD2M(v.r, k.r)
+		VPMOVD2M(v.reg(), k.r)
 	} else {
-		VPMOVQ2M(v.r, k.r)
+		VPMOVQ2M(v.reg(), k.r)
 	}
 	return k
 }
@@ -108,14 +108,20 @@ func (v vec) pick(k mask, o vec) vec {
 }
 
 // put sets v itself to o in the lanes of k.
-func (v vec) put(k mask, o vec) { v.blend(k, o, v) }
+func (v vec) put(k mask, o vec) {
+	if v.m != nil {
+		v.set(v.pick(k, o))
+		return
+	}
+	v.blend(k, o, v)
+}
 
 func (v vec) blend(k mask, o, to vec) {
 	if v.e.half {
-		byType(v.e, four(VBLENDVPS), four(VBLENDVPD))(k.r, o.r, v.r, to.r)
+		byType(v.e, four(VBLENDVPS), four(VBLENDVPD))(k.r, o.op(), v.reg(), to.r)
 		return
 	}
-	byType(v.e, VBLENDMPS, VBLENDMPD)(o.r, v.r, k.r, to.r)
+	byType(v.e, VBLENDMPS, VBLENDMPD)(o.op(), v.r, k.r, to.r)
 }
 
 // only is v in the lanes of k, zero elsewhere.
@@ -123,11 +129,11 @@ func (v vec) only(k mask) vec {
 	out := v.e.vec()
 	switch {
 	case v.e.half:
-		VPAND(k.r, v.r, out.r)
+		VPAND(v.op(), k.r, out.r)
 	case v.e.size == 4:
-		VMOVAPS_Z(v.r, k.r, out.r)
+		VMOVAPS_Z(v.reg(), k.r, out.r)
 	default:
-		VMOVAPD_Z(v.r, k.r, out.r)
+		VMOVAPD_Z(v.reg(), k.r, out.r)
 	}
 	return out
 }
@@ -188,7 +194,7 @@ func (e element) loadOnly(m Mem, k mask) vec {
 // storeOnly stores the lanes of k.
 func (v vec) storeOnly(m Mem, k mask) {
 	if v.e.half {
-		byType(v.e, three(VMASKMOVPS), three(VMASKMOVPD))(v.r, k.r, m)
+		byType(v.e, three(VMASKMOVPS), three(VMASKMOVPD))(v.reg(), k.r, m)
 		return
 	}
 	byType(v.e, VMOVUPS, VMOVUPD)(v.r, k.r, m)

@@ -154,13 +154,13 @@ func pairProduct(e element, mr int, trans bool) {
 			for v, z := range acc[i] {
 				y := e.loadVec(of(i, v))
 				above, within := y.compare(greater, lo), y.compare(less, hi)
-				vec{e, z}.only(above.and(within)).store(out(i, v))
+				vec{e, z, nil}.only(above.and(within)).store(out(i, v))
 			}
 		}
 	} else {
 		for i := range mr {
 			for v, z := range acc[i] {
-				hi.min(lo.max(vec{e, z})).store(out(i, v))
+				hi.min(lo.max(vec{e, z, nil})).store(out(i, v))
 			}
 		}
 	}

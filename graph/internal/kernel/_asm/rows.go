@@ -11,11 +11,13 @@ import (
 // total is the sum of the lanes of v, in its lowest lane.
 func (v vec) total() Register {
 	e := v.e
-	h := YMM()
-	VEXTRACTF64X4(Imm(1), v.r, h)
 	low := v.r.(VecVirtual).AsY()
 	add := byType(e, VADDPS, VADDPD)
-	add(h, low, low)
+	if !e.half {
+		h := YMM()
+		VEXTRACTF64X4(Imm(1), v.r, h)
+		add(h, low, low)
+	}
 	q := XMM()
 	VEXTRACTF128(Imm(1), low, q)
 	x := low.(VecVirtual).AsX()
@@ -33,6 +35,26 @@ func (v vec) total() Register {
 	return x
 }
 
+// blockBytes is what AVX-512 adds at once. For AVX2 it is two vectors, so that sums
+// come out to the same bits.
+const blockBytes = 64
+
+func (e element) zeros(n int) []vec {
+	z := make([]vec, n)
+	for i := range z {
+		z[i] = e.zero()
+	}
+	return z
+}
+
+// fold2 is the one vector, or the sum of two.
+func fold2(v []vec) vec {
+	if len(v) == 2 {
+		return v[0].add(v[1])
+	}
+	return v[0]
+}
+
 // sumRows adds the sum of the lines of each feature over np panels to acc.
 func sumRows(e element) {
 	TEXT("sumrows"+e.name, NOSPLIT, fmt.Sprintf("func(acc, x *%s, np, stride, n int)", e.goType))
@@ -45,13 +67,17 @@ func sumRows(e element) {
 	p, left := GP64(), GP64()
 	MOVQ(x, p)
 	MOVQ(np, left)
-	s := e.zero()
+	// The two halves of a line are added to one block.
+	s := e.zeros(blockBytes / e.width())
 	Label("panel")
-	s.set(s.add(e.loadVec(Mem{Base: p}).add(e.loadVec(Mem{Base: p, Disp: 64}))))
+	for i, v := range s {
+		at := i * e.width()
+		v.set(v.add(e.loadVec(Mem{Base: p, Disp: at}).add(e.loadVec(Mem{Base: p, Disp: at + blockBytes}))))
+	}
 	ADDQ(stride, p)
 	DECQ(left)
 	JNZ(LabelRef("panel"))
-	t := s.total()
+	t := fold2(s).total()
 	if e.size == 4 {
 		VADDSS(Mem{Base: acc}, t, t)
 		VMOVSS(t, Mem{Base: acc})
@@ -66,123 +92,6 @@ func sumRows(e element) {
 	Label("end")
 	VZEROUPPER()
 	RET()
-}
-
-// flip transposes a square block of one vector's lanes: feature f stands at
-// src + f·128, row r goes to dst + r·256. By halves: pairs of rows of single
-// elements, then of doubles, then of quarters of the vector.
-func flip(e element) {
-	TEXT("flip"+e.name, NOSPLIT, fmt.Sprintf("func(dst, src *%s)", e.goType))
-	Pragma("noescape")
-	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	n := e.lanes()
-	v := make([]VecVirtual, n)
-	for i := range v {
-		v[i] = ZMM()
-		VMOVUPS(Mem{Base: src, Disp: i * panelBytes}, v[i])
-	}
-	zip := func(lo, hi func(...Op), gap int) {
-		out := make([]VecVirtual, n)
-		for i := range v {
-			if i&gap != 0 {
-				continue
-			}
-			a, b := ZMM(), ZMM()
-			lo(v[i+gap], v[i], a)
-			hi(v[i+gap], v[i], b)
-			out[i], out[i+gap] = a, b
-		}
-		v = out
-	}
-	shuffle := func(lo, hi uint64, gap int) {
-		zip(func(ops ...Op) { VSHUFF64X2(Imm(lo), ops[0], ops[1], ops[2]) },
-			func(ops ...Op) { VSHUFF64X2(Imm(hi), ops[0], ops[1], ops[2]) }, gap)
-	}
-	// After the zips, vector i holds, in each quarter q, features in the order of
-	// the bits; row(i, q) below is where it belongs.
-	if e.size == 4 {
-		zip(VUNPCKLPS, VUNPCKHPS, 1)
-		zip(VUNPCKLPD, VUNPCKHPD, 2)
-		shuffle(0x88, 0xdd, 4)
-		shuffle(0x88, 0xdd, 8)
-	} else {
-		zip(VUNPCKLPD, VUNPCKHPD, 1)
-		shuffle(0x88, 0xdd, 2)
-		shuffle(0x88, 0xdd, 4)
-	}
-	for i := range v {
-		VMOVUPS(v[i], Mem{Base: dst, Disp: rowOf(e, i) * transposedBytes})
-	}
-	VZEROUPPER()
-	RET()
-}
-
-// rowOf follows one number of each vector through flip.
-func rowOf(e element, i int) int {
-	n := e.lanes()
-	per := 16 / e.size // elements in a quarter
-	// cell[v][lane] = (feature, row), moved as the instructions do.
-	type cell struct{ f, r int }
-	v := make([][]cell, n)
-	for f := range v {
-		for r := range n {
-			v[f] = append(v[f], cell{f, r})
-		}
-	}
-	unpack := func(gap, size int) {
-		out := make([][]cell, n)
-		for a := range v {
-			if a&gap != 0 {
-				continue
-			}
-			b := a + gap
-			var lo, hi []cell
-			for q := 0; q < n; q += per {
-				for half, to := range []*[]cell{&lo, &hi} {
-					for s := 0; s < per/2; s += size {
-						at := q + half*per/2 + s
-						*to = append(*to, v[a][at:at+size]...)
-						*to = append(*to, v[b][at:at+size]...)
-					}
-				}
-			}
-			out[a], out[b] = lo, hi
-		}
-		v = out
-	}
-	quarters := func(gap int) {
-		out := make([][]cell, n)
-		for a := range v {
-			if a&gap != 0 {
-				continue
-			}
-			b := a + gap
-			pick := func(x []cell, q int) []cell { return x[q*per : (q+1)*per] }
-			for side, to := range []int{a, b} {
-				for _, src := range [][]cell{v[a], v[b]} {
-					out[to] = append(out[to], pick(src, side)...)
-					out[to] = append(out[to], pick(src, side+2)...)
-				}
-			}
-		}
-		v = out
-	}
-	if e.size == 4 {
-		unpack(1, 1)
-		unpack(2, 2)
-		quarters(4)
-		quarters(8)
-	} else {
-		unpack(1, 1)
-		quarters(2)
-		quarters(4)
-	}
-	for lane, c := range v[i] {
-		if c.f != lane || c.r != v[i][0].r {
-			panic(fmt.Sprintf("flip: vector %d lane %d holds feature %d of row %d", i, lane, c.f, c.r))
-		}
-	}
-	return v[i][0].r
 }
 
 // adam is one step of Adam on n elements; c holds the clipping factor, β₁, 1-β₁,
@@ -227,38 +136,78 @@ func sumSquares(e element) {
 	TEXT("sumsq"+e.name, NOSPLIT, fmt.Sprintf("func(x *%s, n int) float64", e.goType))
 	Pragma("noescape")
 	x, n := Load(Param("x"), GP64()), Load(Param("n"), GP64())
-	d := elements[1]
-	s, t := d.zero(), d.zero()
-	sum := func(v vec) {
-		if e.size == 8 {
-			s.set(v.times(v, s))
-			return
+	d := double(e.half)
+	parts := blockBytes / e.width()
+	s, t := d.zeros(parts), d.zeros(parts)
+	add := func(to, v vec) { to.set(v.times(v, to)) }
+	sum := func(i int, v vec) {
+		switch {
+		case e.size == 8:
+			add(s[i], v)
+		case e.half: // the block's first eight numbers go to s, the others to t
+			lo, hi := v.doubles()
+			to := [][]vec{s, t}[i]
+			add(to[0], lo)
+			add(to[1], hi)
+		default:
+			lo, hi := v.doubles()
+			add(s[0], lo)
+			add(t[0], hi)
 		}
-		lo, hi, h := d.vec(), d.vec(), YMM()
-		VCVTPS2PD(v.r.(VecVirtual).AsY(), lo.r)
-		VEXTRACTF64X4(Imm(1), v.r, h)
-		VCVTPS2PD(h, hi.r)
-		s.set(lo.times(lo, s))
-		t.set(hi.times(hi, t))
 	}
-	CMPQ(n, Imm(uint64(e.lanes())))
+	block := uint64(blockBytes / e.size)
+	CMPQ(n, Imm(block))
 	JLT(LabelRef("tail"))
 	Label("loop")
-	sum(e.loadVec(Mem{Base: x}))
-	ADDQ(Imm(64), x)
-	SUBQ(Imm(uint64(e.lanes())), n)
-	CMPQ(n, Imm(uint64(e.lanes())))
+	for i := range parts {
+		sum(i, e.loadVec(Mem{Base: x, Disp: i * e.width()}))
+	}
+	ADDQ(Imm(blockBytes), x)
+	SUBQ(Imm(block), n)
+	CMPQ(n, Imm(block))
 	JGE(LabelRef("loop"))
 	Label("tail")
 	TESTQ(n, n)
 	JZ(LabelRef("end"))
-	k := e.first(n)
-	sum(e.loadOnly(Mem{Base: x}, k))
+	for i := range parts {
+		count := GP64()
+		MOVQ(n, count)
+		if parts > 1 {
+			most := GP64()
+			MOVQ(U32(uint32(e.lanes())), most)
+			CMPQ(count, most)
+			CMOVQGT(most, count)
+			SUBQ(count, n)
+		}
+		sum(i, e.loadOnly(Mem{Base: x, Disp: i * e.width()}, e.first(count)))
+	}
 	Label("end")
-	r := s.add(t).total()
+	for i := range s {
+		s[i] = s[i].add(t[i])
+	}
+	r := fold2(s).total()
 	Store(r, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
+}
+
+// doubles are the numbers of a vector of float32, in two of float64.
+func (v vec) doubles() (lo, hi vec) {
+	d := double(v.e.half)
+	lo, hi = d.vec(), d.vec()
+	y := v.r.(VecVirtual)
+	if v.e.half {
+		h := XMM()
+		VCVTPS2PD(y.AsX(), lo.r)
+		VEXTRACTF128(Imm(1), v.r, h)
+		VCVTPS2PD(h, hi.r)
+		return lo, hi
+	}
+	h := YMM()
+	VCVTPS2PD(y.AsY(), lo.r)
+	VEXTRACTF64X4(Imm(1), v.r, h)
+	VCVTPS2PD(h, hi.r)
+	return lo, hi
 }
 
 // column computes nv vectors of outputs for one row, y = bias + Σ_i x[i] wt[i],
@@ -271,14 +220,14 @@ func column(e element, nv int) {
 	ld, y, bias := Load(Param("ld"), GP64()), Load(Param("y"), GP64()), Load(Param("bias"), GP64())
 	acc := make([]vec, nv)
 	for i := range acc {
-		acc[i] = e.loadVec(Mem{Base: bias, Disp: 64 * i})
+		acc[i] = e.loadVec(Mem{Base: bias, Disp: e.width() * i})
 	}
 	TESTQ(k, k)
 	JZ(LabelRef("store"))
 	Label("loop")
 	v := e.spread(Mem{Base: x})
 	for i := range acc {
-		e.fma(Mem{Base: wt, Disp: 64 * i}, v.r, acc[i].r)
+		e.fma(Mem{Base: wt, Disp: e.width() * i}, v.r, acc[i].r)
 	}
 	ADDQ(Imm(uint64(e.size)), x)
 	ADDQ(ld, wt)
@@ -286,7 +235,7 @@ func column(e element, nv int) {
 	JNZ(LabelRef("loop"))
 	Label("store")
 	for i := range acc {
-		acc[i].store(Mem{Base: y, Disp: 64 * i})
+		acc[i].store(Mem{Base: y, Disp: e.width() * i})
 	}
 	VZEROUPPER()
 	RET()
@@ -294,14 +243,13 @@ func column(e element, nv int) {
 
 // rowTimes computes nv vectors of one row of a matrix product, y = Σ_i a[i] b[i],
 // with the numbers of a astep bytes apart and the rows of b ld bytes. Of the last
-// vector, the lanes of tail count.
+// vector, the first tail lanes count.
 func rowTimes(e element, nv int) {
 	TEXT(fmt.Sprintf("rowtimes%sx%d", e.name, nv), NOSPLIT, fmt.Sprintf("func(k int, a *%[1]s, astep int, b *%[1]s, ld int, y *%[1]s, tail int)", e.goType))
 	Pragma("noescape")
 	k, a, step := Load(Param("k"), GP64()), Load(Param("a"), GP64()), Load(Param("astep"), GP64())
 	b, ld, y := Load(Param("b"), GP64()), Load(Param("ld"), GP64()), Load(Param("y"), GP64())
-	tail, mask := Load(Param("tail"), GP64()), e.mask()
-	KMOVW(tail.(GPVirtual).As32(), mask.r)
+	mask := e.first(Load(Param("tail"), GP64()))
 	acc := make([]vec, nv)
 	for i := range acc {
 		acc[i] = e.zero()
@@ -312,9 +260,9 @@ func rowTimes(e element, nv int) {
 	v := e.spread(Mem{Base: a})
 	for i := range acc {
 		if i == nv-1 {
-			e.fma(e.loadOnly(Mem{Base: b, Disp: 64 * i}, mask).r, v.r, acc[i].r)
+			e.fma(e.loadOnly(Mem{Base: b, Disp: e.width() * i}, mask).r, v.r, acc[i].r)
 		} else {
-			e.fma(Mem{Base: b, Disp: 64 * i}, v.r, acc[i].r)
+			e.fma(Mem{Base: b, Disp: e.width() * i}, v.r, acc[i].r)
 		}
 	}
 	ADDQ(step, a)
@@ -324,22 +272,25 @@ func rowTimes(e element, nv int) {
 	Label("store")
 	for i := range acc {
 		if i == nv-1 {
-			acc[i].storeOnly(Mem{Base: y, Disp: 64 * i}, mask)
+			acc[i].storeOnly(Mem{Base: y, Disp: e.width() * i}, mask)
 		} else {
-			acc[i].store(Mem{Base: y, Disp: 64 * i})
+			acc[i].store(Mem{Base: y, Disp: e.width() * i})
 		}
 	}
 	VZEROUPPER()
 	RET()
 }
 
-// peak makes n rounds of 24 multiplications and additions on registers alone.
+// peak makes n rounds of 24 multiplications and additions on registers alone, or 12.
 func peak(e element) {
 	TEXT("peak"+e.name, NOSPLIT, "func(n int)")
 	Pragma("noescape")
 	n := Load(Param("n"), GP64())
 	x := e.all(0)
 	acc := make([]vec, 24)
+	if e.half {
+		acc = acc[:12]
+	}
 	for i := range acc {
 		acc[i] = e.all(1)
 	}

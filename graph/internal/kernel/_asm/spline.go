@@ -19,10 +19,25 @@ const (
 	cShift        // of the raw slopes
 )
 
-// splineArgs are the pointers of a spline kernel.
+// splineArgs are the pointers of a spline kernel, and memory behind the exponentials.
 type splineArgs struct {
 	h, step, k, c, scratch Register
+	*shelf
 }
+
+func loadSplineArgs(e element) splineArgs {
+	a := splineArgs{h: Load(Param("h"), GP64()), step: Load(Param("step"), GP64()),
+		k: Load(Param("k"), GP64()), c: Load(Param("c"), GP64()), scratch: Load(Param("scratch"), GP64())}
+	behind := GP64()
+	MOVQ(U32(uint32(2*e.width())), behind)
+	IMULQ(a.k, behind)
+	ADDQ(a.scratch, behind)
+	a.shelf = &shelf{base: behind}
+	return a
+}
+
+// number is one of those at c, in all lanes.
+func (a splineArgs) number(e element, i int) vec { return e.spread(Mem{Base: a.c, Disp: i * e.size}) }
 
 // argument is the vector that a pointer among the arguments points at.
 func (e element) argument(name string) vec { return e.loadVec(Mem{Base: Load(Param(name), GP64())}) }
@@ -31,15 +46,17 @@ func (e element) argument(name string) vec { return e.loadVec(Mem{Base: Load(Par
 type bin struct {
 	x, y, dx, dy vec
 	raw0, raw1   vec // raw slopes at the ends
-	first, last  mask
-	at           vec // number of the bin
+	at, last     vec // number of the bin, and of the last one
 	iw, ih       vec // free size over the sum of exponentials
 }
 
+func (b bin) isFirst() mask { return b.at.comparec(equal, 0) }
+func (b bin) isLast() mask  { return b.at.compare(equal, b.last) }
+
 // find is as the Go twin's: softmax, corners, and the bin that holds v.
 func (a splineArgs) find(e element, v vec, inverse bool) bin {
-	num := func(i int) Mem { return Mem{Base: a.c, Disp: i * e.size} }
 	var b bin
+	w := e.width()
 	// The largest logits.
 	h, i, hstep := GP64(), GP64(), GP64()
 	MOVQ(a.step, hstep)
@@ -65,21 +82,22 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 	ew := e.loadVec(Mem{Base: h}).sub(mw).exp()
 	eh := e.loadVec(Mem{Base: h, Index: hstep, Scale: 1}).sub(mh).exp()
 	ew.store(Mem{Base: s})
-	eh.store(Mem{Base: s, Disp: 64})
+	eh.store(Mem{Base: s, Disp: w})
 	sw.set(sw.add(ew))
 	sh.set(sh.add(eh))
 	ADDQ(a.step, h)
-	ADDQ(U32(128), s)
+	ADDQ(U32(uint32(2*w)), s)
 	DECQ(i)
 	JNZ(LabelRef("exponential"))
-	b.iw, b.ih = e.spread(num(cFreeW)).div(sw), e.spread(num(cFreeH)).div(sh)
+	b.iw, b.ih = a.keep(a.number(e, cFreeW).div(sw)), a.keep(a.number(e, cFreeH).div(sh))
 	// Corners.
-	bound := e.spread(num(cBound))
+	bound := a.number(e, cBound)
 	low := bound.neg()
-	minW, minH := e.spread(num(cMinW)), e.spread(num(cMinH))
+	bound = a.keep(bound)
+	minW, minH := a.keep(a.number(e, cMinW)), a.keep(a.number(e, cMinH))
 	x, y := low.copy(), low.copy()
-	b.x, b.y, b.dx, b.dy = low.copy(), low.copy(), e.zero(), e.zero()
-	b.raw0, b.raw1, b.at = e.zero(), e.zero(), e.zero()
+	b.x, b.y, b.dx, b.dy = a.keep(low.copy()), a.keep(low.copy()), a.keep(e.zero()), a.keep(e.zero())
+	b.raw0, b.raw1, b.at = a.keep(e.zero()), a.keep(e.zero()), a.keep(e.zero())
 	number, one := e.zero(), e.all(1)
 	slopes, prior, end := GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: a.h, Index: hstep, Scale: 2}, slopes)
@@ -98,7 +116,7 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 	MOVQ(a.h, end)
 	Label("corner")
 	dx := e.loadVec(Mem{Base: s}).times(b.iw, minW)
-	dy := e.loadVec(Mem{Base: s, Disp: 64}).times(b.ih, minH)
+	dy := e.loadVec(Mem{Base: s, Disp: w}).times(b.ih, minH)
 	CMPQ(i, Imm(1))
 	JNE(LabelRef("inner"))
 	// The last corner is the bound itself.
@@ -123,23 +141,23 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 	number.set(number.add(one))
 	MOVQ(slopes, prior)
 	ADDQ(a.step, slopes)
-	ADDQ(U32(128), s)
+	ADDQ(U32(uint32(2*w)), s)
 	DECQ(i)
 	JNZ(LabelRef("corner"))
-	b.dx, b.dy = b.dx.maxc(1e-12), b.dy.maxc(1e-12)
-	b.first = b.at.comparec(equal, 0)
-	b.last = b.at.compare(equal, number.addc(-1))
+	b.dx.set(b.dx.maxc(1e-12))
+	b.dy.set(b.dy.maxc(1e-12))
+	b.last = a.keep(number.addc(-1))
 	return b
 }
 
 // slope is least + softplus(raw + shift), or least + exp(raw) where exponential,
 // and one where edge; with its derivative in raw where wanted.
-func (a splineArgs) slope(e element, raw vec, edge mask, label string, grad bool) (d, dd vec) {
+func (a splineArgs) slope(e element, raw vec, edge func() mask, label string, grad bool) (d, dd vec) {
 	d, dd = e.vec(), e.vec()
 	exponential := Load(Param("exponential"), GP64())
 	TESTQ(exponential, exponential)
 	JNZ(LabelRef(label + "exp"))
-	z := raw.add(e.spread(Mem{Base: a.c, Disp: cShift * e.size}))
+	z := raw.add(a.number(e, cShift))
 	ez := z.expOfNegAbs()
 	d.set(z.maxc(0).add(ez.log1p()))
 	if grad {
@@ -154,8 +172,8 @@ func (a splineArgs) slope(e element, raw vec, edge mask, label string, grad bool
 		dd.set(ex)
 	}
 	Label(label + "done")
-	d.set(d.add(e.spread(Mem{Base: a.c, Disp: cMinD * e.size})).maxc(1e-12).minc(1e12))
-	d.put(edge, e.all(1))
+	d.set(d.add(a.number(e, cMinD)).maxc(1e-12).minc(1e12))
+	d.put(edge(), e.all(1))
 	return d, dd
 }
 
@@ -179,6 +197,11 @@ func (b bin) ratio(v, d0, d1 vec, inverse bool) vec {
 	return xi
 }
 
+// inside gives the lanes whose argument is in the box.
+func (a splineArgs) inside(e element, v vec) mask {
+	return v.abs().compare(atMost, a.number(e, cBound))
+}
+
 // splineValue maps lines: x and the parameters of one column to values and
 // log-slopes, one vector of them.
 func splineValue(e element, inverse bool) {
@@ -188,12 +211,13 @@ func splineValue(e element, inverse bool) {
 	}
 	TEXT(name+e.name, NOSPLIT, fmt.Sprintf("func(y, l, x, h *%[1]s, step, k int, c, scratch *%[1]s, exponential int)", e.goType))
 	Pragma("noescape")
-	a := splineArgs{h: Load(Param("h"), GP64()), step: Load(Param("step"), GP64()),
-		k: Load(Param("k"), GP64()), c: Load(Param("c"), GP64()), scratch: Load(Param("scratch"), GP64())}
+	a := loadSplineArgs(e)
 	// x is read anew where it is wanted: registers are short.
 	b := a.find(e, e.argument("x"), inverse)
-	d0, _ := a.slope(e, b.raw0, b.first, "left", false)
-	d1, _ := a.slope(e, b.raw1, b.last, "right", false)
+	d0, _ := a.slope(e, b.raw0, b.isFirst, "left", false)
+	d0 = a.keep(d0)
+	d1, _ := a.slope(e, b.raw1, b.isLast, "right", false)
+	d1 = a.keep(d1)
 	v := e.argument("x")
 	xi := b.ratio(v, d0, d1, inverse)
 	one := e.all(1)
@@ -212,8 +236,7 @@ func splineValue(e element, inverse bool) {
 		num := s.times(xx, d0.mul(t))
 		out = b.dy.mul(num.div(den)).add(b.y)
 	}
-	bound := e.spread(Mem{Base: a.c})
-	in := v.abs().compare(atMost, bound)
+	in := a.inside(e, v)
 	v.pick(in, out).store(Mem{Base: Load(Param("y"), GP64())})
 	l.only(in).store(Mem{Base: Load(Param("l"), GP64())})
 	VZEROUPPER()
@@ -225,49 +248,44 @@ func splineValue(e element, inverse bool) {
 func splineGrad(e element) {
 	TEXT("splinegrad"+e.name, NOSPLIT, fmt.Sprintf("func(gx, gh, x, h, gy, gl *%[1]s, step, k int, c, scratch *%[1]s, exponential int)", e.goType))
 	Pragma("noescape")
-	a := splineArgs{h: Load(Param("h"), GP64()), step: Load(Param("step"), GP64()),
-		k: Load(Param("k"), GP64()), c: Load(Param("c"), GP64()), scratch: Load(Param("scratch"), GP64())}
+	a := loadSplineArgs(e)
 	b := a.find(e, e.argument("x"), false)
-	// What is needed again at the end waits behind the exponentials.
-	keep := GP64()
-	MOVQ(a.k, keep)
-	SHLQ(Imm(7), keep)
-	ADDQ(a.scratch, keep)
-	put := func(i int, v vec) { v.store(Mem{Base: keep, Disp: 64 * i}) }
-	get := func(i int) vec { return e.loadVec(Mem{Base: keep, Disp: 64 * i}) }
-	put(0, b.iw)
-	put(1, b.ih)
-	put(2, b.at)
-	d0, dd0 := a.slope(e, b.raw0, b.first, "left", true)
-	dd0.put(b.first, e.zero())
-	put(3, dd0)
-	d1, dd1 := a.slope(e, b.raw1, b.last, "right", true)
-	dd1.put(b.last, e.zero())
-	put(4, dd1)
-	v := e.argument("x")
-	in := v.abs().compare(atMost, e.spread(Mem{Base: a.c}))
-	xi := b.ratio(v, d0, d1, false)
-	gy, gl := e.argument("gy"), e.argument("gl")
-	rest := e.all(1).sub(xi)
-	s := b.dy.div(b.dx)
-	t := xi.mul(rest)
-	w := d0.add(d1).sub(s.add(s))
+	// What is wanted again at the end waits behind the exponentials.
+	if !e.half {
+		b.iw, b.ih, b.at = a.put(b.iw), a.put(b.ih), a.put(b.at)
+	}
+	d0, dd := a.slope(e, b.raw0, b.isFirst, "left", true)
+	d0 = a.keep(d0)
+	dd.put(b.isFirst(), e.zero())
+	dd0 := a.put(dd)
+	d1, dd := a.slope(e, b.raw1, b.isLast, "right", true)
+	d1 = a.keep(d1)
+	dd.put(b.isLast(), e.zero())
+	dd1 := a.put(dd)
+	v := a.keep(e.argument("x"))
+	xi := a.keep(b.ratio(v, d0, d1, false))
+	gy, gl := a.keep(e.argument("gy")), a.keep(e.argument("gl"))
+	rest := a.keep(e.all(1).sub(xi))
+	s := a.keep(b.dy.div(b.dx))
+	t := a.keep(xi.mul(rest))
+	w := a.keep(d0.add(d1).sub(s.add(s)))
 	den := w.times(t, s)
-	xx := xi.mul(xi)
-	r2 := rest.mul(rest)
+	xx := a.keep(xi.mul(xi))
+	r2 := a.keep(rest.mul(rest))
 	num := s.times(xx, d0.mul(t))
 	p := d1.times(xx, s.add(s).times(t, d0.mul(r2)))
 	iden := e.all(1).div(den)
-	r := num.mul(iden)
-	gn := gy.mul(b.dy).mul(iden)
-	gl2 := gl.add(gl)
-	gd := gn.mul(r).add(gl2.mul(iden)).neg()
-	gp := gl.div(p)
+	r := a.keep(num.mul(iden))
+	gn := a.keep(gy.mul(b.dy).mul(iden))
+	gl2 := a.keep(gl.add(gl))
+	gd := a.keep(gn.mul(r).add(gl2.mul(iden)).neg())
+	gp := a.keep(gl.div(p))
 	gt := gn.mul(d0).add(gd.mul(w)).add(gp.mul(s).mulc(2))
-	gxi := gn.mul(s).mul(xi).mulc(2).add(gp.mul(d1.mul(xi).sub(d0.mul(rest))).mulc(2)).add(gt.mul(rest.sub(xi)))
-	gs := gl2.div(s).add(gn.mul(xx)).add(gd.mul(e.all(1).sub(t.add(t)))).add(gp.mul(t).mulc(2))
-	put(3, get(3).mul(gn.mul(t).add(gd.mul(t)).add(gp.mul(r2))).only(in))
-	put(4, get(4).mul(gd.mul(t).add(gp.mul(xx))).only(in))
+	gxi := a.keep(gn.mul(s).mul(xi).mulc(2).add(gp.mul(d1.mul(xi).sub(d0.mul(rest))).mulc(2)).add(gt.mul(rest.sub(xi))))
+	gs := a.keep(gl2.div(s).add(gn.mul(xx)).add(gd.mul(e.all(1).sub(t.add(t)))).add(gp.mul(t).mulc(2)))
+	in := a.inside(e, v)
+	dd0.set(dd0.mul(gn.mul(t).add(gd.mul(t)).add(gp.mul(r2))).only(in))
+	dd1.set(dd1.mul(gd.mul(t).add(gp.mul(xx))).only(in))
 	idx := e.all(1).div(b.dx)
 	gx := gxi.mul(idx)
 	gy.pick(in, gx).store(Mem{Base: Load(Param("gx"), GP64())})
@@ -276,20 +294,18 @@ func splineGrad(e element) {
 	gdy := gy.mul(r).add(gs.mul(idx))
 	gX, gY := gx.neg(), gy.copy()
 	// The size of the last bin is what the corner leaves.
-	gX.put(b.last, gX.sub(gdx))
-	gdx.put(b.last, e.zero())
-	gY.put(b.last, gY.sub(gdy))
-	gdy.put(b.last, e.zero())
-	put(5, gX.only(in))
-	put(6, gdx.only(in))
-	put(7, gY.only(in))
-	put(8, gdy.only(in))
+	last := b.isLast()
+	gX.put(last, gX.sub(gdx))
+	gdx.put(last, e.zero())
+	gY.put(last, gY.sub(gdy))
+	gdy.put(last, e.zero())
+	corners, sizes := []vec{a.put(gX.only(in)), a.put(gY.only(in))}, []vec{a.put(gdx.only(in)), a.put(gdy.only(in))}
 	out := Load(Param("gh"), GP64())
-	for axis, base := range []int{0, 64} {
-		spread(e, a, out, keep, axis, base)
+	for axis, share := range []vec{b.iw, b.ih} {
+		spread(e, a, out, axis, share, b.at, corners[axis], sizes[axis])
 	}
 	// Slopes: the two at the ends of the bin.
-	at, g0, g1 := get(2), get(3), get(4)
+	at, g0, g1 := b.at.copy(), dd0.copy(), dd1.copy()
 	i := GP64()
 	MOVQ(a.k, i)
 	number, one := e.all(1), e.all(1)
@@ -308,18 +324,18 @@ func splineGrad(e element) {
 }
 
 // spread carries the gradient in a bin's corner and size through the cumulative
-// sum and the softmax to the k logits of one axis, and steps out over them.
-func spread(e element, a splineArgs, out, keep Register, axis, base int) {
+// sum and the softmax to the k logits of one axis, and steps out over them. Share is
+// the free size over the sum of exponentials, at the number of the bin.
+func spread(e element, a splineArgs, out Register, axis int, share, at, corner, size vec) {
 	name := fmt.Sprint("axis", axis)
-	get := func(i int) vec { return e.loadVec(Mem{Base: keep, Disp: 64 * i}) }
-	share, at := get(axis), get(2) // free size over sum
-	corner, size := get(5+2*axis), get(6+2*axis)
+	share, at, corner, size = share.copy(), at.copy(), corner.copy(), size.copy()
 	one := e.all(1)
 	s, i := GP64(), GP64()
 	MOVQ(a.scratch, s)
 	MOVQ(a.k, i)
+	base, step := axis*e.width(), U32(uint32(2*e.width()))
 	number, mean := e.zero(), e.zero()
-	free := e.spread(Mem{Base: a.c, Disp: []int{cFreeW, cFreeH}[axis] * e.size})
+	free := a.number(e, []int{cFreeW, cFreeH}[axis])
 	inv := share.div(free) // one over the sum
 	inv.put(free.comparec(equal, 0), e.zero())
 	Label(name + "mean")
@@ -327,7 +343,7 @@ func spread(e element, a splineArgs, out, keep Register, axis, base int) {
 	d.put(number.compare(equal, at), size)
 	mean.set(d.times(e.loadVec(Mem{Base: s, Disp: base}), mean))
 	number.set(number.add(one))
-	ADDQ(U32(128), s)
+	ADDQ(step, s)
 	DECQ(i)
 	JNZ(LabelRef(name + "mean"))
 	mean.set(mean.mul(inv))
@@ -339,7 +355,7 @@ func spread(e element, a splineArgs, out, keep Register, axis, base int) {
 	d.put(number.compare(equal, at), size)
 	e.loadVec(Mem{Base: s, Disp: base}).mul(share).mul(d.sub(mean)).store(Mem{Base: out})
 	number.set(number.add(one))
-	ADDQ(U32(128), s)
+	ADDQ(step, s)
 	ADDQ(a.step, out)
 	DECQ(i)
 	JNZ(LabelRef(name + "spread"))
