@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -74,11 +75,22 @@ func (k Kind) String() string {
 	case k.Of == KindInteger && k.ends():
 		return fmt.Sprintf("integer from %v to %v", k.Lo, k.Hi)
 	case k.Of == KindPeriodic:
-		return fmt.Sprintf("periodic, %v from %v", k.Period, k.Origin)
+		return fmt.Sprintf("periodic: %v from %v", k.Period, k.Origin)
 	case k.levelled():
-		return fmt.Sprintf("%s, %s", k.Of, list(k.Levels, 6))
+		return fmt.Sprintf("%s: %s", k.Of, levelList(k.Levels, 6))
 	}
 	return k.Of
+}
+
+// levelList is list with quotes where a comma would mislead.
+func levelList(levels []string, n int) string {
+	out := slices.Clone(levels)
+	for i, l := range out {
+		if strings.ContainsAny(l, ",\"\n") {
+			out[i] = strconv.Quote(l)
+		}
+	}
+	return list(out, n)
 }
 
 // list joins the first n names and counts the rest.

@@ -51,6 +51,11 @@ func NewFor(s Schema, spec Spec) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, c := range s.Columns {
+		if m.angles() && c.Of != KindPeriodic {
+			return nil, fmt.Errorf("models: model %q is one of angles, and column %q is %s: give its period in a schema, or take another model", m.spec.Model, c.Name, c.Kind)
+		}
+	}
 	if err := m.setSchema(s); err != nil {
 		return nil, fmt.Errorf("models: schema: %w", err)
 	}

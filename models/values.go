@@ -117,7 +117,7 @@ func (v *Values) Check(x float64) error {
 	case k.levelled() && v.level(x) < 0 && v.named():
 		return fmt.Errorf("%v is no level: there are %d, numbered from 0", x, len(k.Levels))
 	case k.levelled() && v.level(x) < 0:
-		return fmt.Errorf("%v is none of the levels %s", x, list(k.Levels, 12))
+		return fmt.Errorf("%v is none of the levels %s", x, levelList(k.Levels, 12))
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func (v *Values) Parse(text string) (float64, error) {
 	x, err := strconv.ParseFloat(text, 64)
 	switch {
 	case v.named(), err != nil && v.byName != nil:
-		return 0, fmt.Errorf("%q is none of the levels %s%s", text, list(v.kind.Levels, 12), Nearest(text, v.kind.Levels))
+		return 0, fmt.Errorf("%q is none of the levels %s%s", text, levelList(v.kind.Levels, 12), Nearest(text, v.kind.Levels))
 	case err != nil && !(x-x != 0): // out of range is an infinity
 		return 0, fmt.Errorf("%q is not a number", text)
 	}

@@ -162,7 +162,7 @@ func TestMessages(t *testing.T) {
 		{[]string{"train", "--data", empty}, 1, "empty"},
 		{[]string{"train", "--data", ragged}, 1, "ragged.csv:3"},
 		{[]string{"train", "--data", text}, 1, `text.csv:3: column "b": "n/a"`},
-		{[]string{"train", "--data", nan}, 1, `row 2, column "b"`},
+		{[]string{"train", "--data", nan}, 1, `nan.csv:3: column "b": "nan" is a missing value`},
 		{[]string{"train", "--data", constant, "--out", filepath.Join(dir, "c")}, 1, `column "b" is constant`},
 		{[]string{"train", "--data", good, "--out", filepath.Join(aFile, "run")}, 1, "run folder"},
 		{[]string{"train", "--resume", filepath.Join(dir, "nowhere")}, 1, "no run to resume"},

@@ -52,10 +52,10 @@ type trainOptions struct {
 	DType       string  `yaml:"dtype"`
 	Dequantise  bool    `yaml:"dequantise"`
 	Schema      string  `yaml:"schema"`
-	kinds       map[string]models.Kind
-	Checkpoint  int    `yaml:"checkpoint"`
-	Out         string `yaml:"out"`
-	Quiet       bool   `yaml:"quiet"`
+	Missing     string  `yaml:"missing"`
+	Checkpoint  int     `yaml:"checkpoint"`
+	Out         string  `yaml:"out"`
+	Quiet       bool    `yaml:"quiet"`
 	resume      string
 	config      string
 }
@@ -97,55 +97,14 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.IntVar(&o.Patience, "patience", 0, "validations without improvement that end the fit, -1 for never")
 	f.Uint64Var(&o.Seed, "seed", 1, "decides splits, initial weights, order of rows, samples")
 	f.StringVar(&o.DType, "dtype", "float32", "float32 or float64")
-	f.BoolVar(&o.Dequantise, "dequantise", false, "add uniform noise to columns of few distinct values")
-	f.StringVar(&o.Schema, "schema", "", "YAML file of column kinds: NAME: positive, integer, or {kind: bounded, lo: 0, hi: 1}")
+	f.BoolVar(&o.Dequantise, "dequantise", false, "add uniform noise to columns of few distinct values that have a density")
+	f.StringVar(&o.Schema, "schema", "", "YAML file of what columns hold, or none for all real numbers (default inferred)")
+	f.StringVar(&o.Missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
 	f.IntVar(&o.Checkpoint, "checkpoint", 500, "steps between checkpoints")
 	f.StringVar(&o.Out, "out", "", "run folder (default runs/NAME of the data)")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder")
 	f.StringVar(&o.config, "config", "", "YAML file of options by these names; flags come first")
 	f.BoolVar(&o.Quiet, "quiet", false, "print nothing but errors")
-}
-
-// columnKind is a line of a schema file: a kind, or a kind with its numbers.
-type columnKind models.Kind
-
-// UnmarshalYAML reads either form.
-func (k *columnKind) UnmarshalYAML(n *yaml.Node) error {
-	if n.Kind == yaml.ScalarNode {
-		k.Of = n.Value
-		return nil
-	}
-	var plain struct {
-		Kind   string
-		Lo, Hi float64
-	}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if key := n.Content[i].Value; key != "kind" && key != "lo" && key != "hi" {
-			return fmt.Errorf("line %d: %q: want kind, lo or hi", n.Content[i].Line, key)
-		}
-	}
-	if err := n.Decode(&plain); err != nil {
-		return err
-	}
-	*k = columnKind{Of: plain.Kind, Lo: plain.Lo, Hi: plain.Hi}
-	return nil
-}
-
-// readSchema reads the kinds of columns.
-func readSchema(path string) (map[string]models.Kind, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	var lines map[string]columnKind
-	if err := yaml.Unmarshal(b, &lines); err != nil {
-		return nil, usagef("%s: %w", path, err)
-	}
-	kinds := map[string]models.Kind{}
-	for name, k := range lines {
-		kinds[name] = models.Kind(k)
-	}
-	return kinds, nil
 }
 
 // readConfig sets the flags that a YAML file names and the command line does not.
@@ -227,4 +186,9 @@ func writeFile(path string, b []byte) error {
 		os.Remove(tmp.Name())
 	}
 	return err
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/mat"
@@ -16,23 +17,30 @@ import (
 const chunkRows = 16384
 
 func scoreCommand(streams IO) *cobra.Command {
-	var out string
+	var out, missing string
 	c := &cobra.Command{
 		Use:   "score MODEL DATA",
 		Short: "Write the log-density of each row of a table",
-		Long: `Writes log p(row) in nats, in the units of the data, for each row. The table
+		Long: `Writes log p(row) in nats, in the units of the data, for each row: of the density in
+columns that have one, of the probability of integers, levels and categories. The table
 has the model's columns by name, or, without a header, in the model's order: the
 context first where there is one. It is streamed: any size, constant memory.`,
 		Example: `  gorge score runs/moons/model.safetensors new.csv -o scores.csv
   cat new.csv | gorge score model.safetensors - > scores.csv`,
 		Args: exactly(2, "MODEL and DATA"),
-		RunE: func(_ *cobra.Command, args []string) error { return score(args[0], args[1], out, streams) },
+		RunE: func(_ *cobra.Command, args []string) error {
+			if err := checkMissing(missing); err != nil {
+				return err
+			}
+			return score(args[0], args[1], out, missing, streams)
+		},
 	}
 	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, .parquet, or - for standard output")
+	c.Flags().StringVar(&missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
 	return c
 }
 
-func score(path, data, out string, streams IO) (err error) {
+func score(path, data, out, missing string, streams IO) (err error) {
 	m, err := models.Load(path)
 	if err != nil {
 		return err
@@ -42,11 +50,14 @@ func score(path, data, out string, streams IO) (err error) {
 		return err
 	}
 	defer r.Close()
-	cols, ctx, err := match(m.Schema(), r)
-	if err != nil {
+	s := m.Schema()
+	if err := match(r, s.Columns, s.Context); err != nil {
 		return err
 	}
-	w, err := table.Create(out, []string{"log_prob"}, streams.Out, true)
+	if missing == missingDrop {
+		r.DropMissing()
+	}
+	w, err := table.Create(out, []table.Field{{Name: "log_prob"}}, streams.Out, true)
 	if err != nil {
 		return err
 	}
@@ -55,9 +66,9 @@ func score(path, data, out string, streams IO) (err error) {
 			w.Abort()
 		}
 	}()
-	k := len(r.Columns())
+	nx, k := len(s.Columns), len(s.Columns)+len(s.Context)
 	buf := make([]float64, chunkRows*k)
-	rows := 0
+	rows, sum := 0, 0.0
 	for {
 		n, err := r.Next(buf)
 		if errors.Is(err, io.EOF) {
@@ -66,87 +77,33 @@ func score(path, data, out string, streams IO) (err error) {
 		if err != nil {
 			return err
 		}
-		lp, err := m.LogProb(view{buf, n, k, cols}, orNil(view{buf, n, k, ctx}))
+		var c mat.Matrix
+		if k > nx {
+			c = block{buf, k, nx, k, n, nil}
+		}
+		lp, err := m.LogProb(block{buf, k, 0, nx, n, nil}, c)
 		if err != nil {
 			return err
 		}
 		if err := w.Write(lp); err != nil {
 			return err
 		}
+		for _, v := range lp {
+			sum += v
+		}
 		rows += n
 	}
 	if rows == 0 {
 		return fmt.Errorf("%s: no rows of data", data)
 	}
-	return w.Close()
-}
-
-// view is some columns of rows in a buffer.
-type view struct {
-	v    []float64
-	n, k int
-	cols []int
-}
-
-func (v view) Dims() (int, int)    { return v.n, len(v.cols) }
-func (v view) At(i, j int) float64 { return v.v[i*v.k+v.cols[j]] }
-func (v view) T() mat.Matrix       { return mat.Transpose{Matrix: v} }
-
-func orNil(v view) mat.Matrix {
-	if len(v.cols) == 0 {
-		return nil
+	if err := w.Close(); err != nil {
+		return err
 	}
-	return v
-}
-
-// match finds the model's columns in a table: by name, else by place.
-func match(s models.Schema, r *table.Reader) (cols, context []int, err error) {
-	at := map[string]int{}
-	for i, c := range r.Columns() {
-		at[c] = i
+	if r.Dropped() > 0 {
+		fmt.Fprintf(streams.Err, "%s: %d rows have missing values and are left out\n", r.Name(), r.Dropped())
 	}
-	byName := true
-	find := func(want []models.Column) []int {
-		out := make([]int, len(want))
-		for i, c := range want {
-			j, ok := at[c.Name]
-			byName = byName && ok
-			out[i] = j
-		}
-		return out
-	}
-	cols, context = find(s.Columns), find(s.Context)
-	if byName {
-		return cols, context, nil
-	}
-	if want := len(s.Columns) + len(s.Context); len(r.Columns()) != want {
-		return nil, nil, fmt.Errorf("%s: %d columns, the model has %d (%s)%s; columns of other names are taken by place", r.Name(), len(r.Columns()), want, names(s), contextNote(s))
-	}
-	for i := range context {
-		context[i] = i
-	}
-	for i := range cols {
-		cols[i] = len(context) + i
-	}
-	return cols, context, nil
-}
-
-func names(s models.Schema) string {
-	out := ""
-	for _, c := range append(append([]models.Column(nil), s.Context...), s.Columns...) {
-		if out != "" {
-			out += ", "
-		}
-		out += c.Name
-	}
-	return out
-}
-
-func contextNote(s models.Schema) string {
-	if len(s.Context) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", %d of them context", len(s.Context))
+	fmt.Fprintf(streams.Err, "%d rows, mean log_prob %.4f: %s\n", rows, sum/float64(rows), s.LogProbOf())
+	return nil
 }
 
 func sampleCommand(streams IO) *cobra.Command {
@@ -180,21 +137,18 @@ func sample(path string, n int, given, out string, o models.SampleOptions, strea
 	s := m.Schema()
 	var ctx *table.Table
 	if given != "" {
-		if ctx, err = table.Read(given, streams.In); err != nil {
+		if ctx, err = readContext(given, s, streams.In); err != nil {
 			return err
-		}
-		if ctx.Cols != len(s.Context) {
-			return fmt.Errorf("%s: %d columns, the model's context has %d", given, ctx.Cols, len(s.Context))
 		}
 		n = ctx.Rows
 	} else if len(s.Context) > 0 {
-		return usagef("the model is conditioned on %s: give them by --context", names(models.Schema{Columns: s.Context}))
+		return usagef("the model is conditioned on %s: give them by --context", strings.Join(names(s.Context), ", "))
 	}
-	var header []string
+	var header []table.Field
 	for _, c := range s.Columns {
-		header = append(header, c.Name)
+		header = append(header, table.Field{Name: c.Name, Kind: c.Kind})
 	}
-	w, err := table.Create(out, append(header, "log_prob"), streams.Out, m.Spec().DType == "float32")
+	w, err := table.Create(out, append(header, table.Field{Name: "log_prob"}), streams.Out, m.Spec().DType == "float32")
 	if err != nil {
 		return err
 	}
@@ -225,72 +179,18 @@ func sample(path string, n int, given, out string, o models.SampleOptions, strea
 	return w.Close()
 }
 
-func inspectCommand(streams IO) *cobra.Command {
-	return &cobra.Command{
-		Use: "inspect MODEL", Short: "Show what a model file holds",
-		Example: "  gorge inspect runs/moons/model.safetensors",
-		Args:    exactly(1, "MODEL"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			m, err := models.Load(args[0])
-			if err != nil {
-				return err
-			}
-			return inspect(m, streams.Out)
-		},
+// readContext reads the context of each row to draw.
+func readContext(path string, s models.Schema, stdin io.Reader) (*table.Table, error) {
+	if len(s.Context) == 0 {
+		return nil, usagef("--context %s: the model has no context", path)
 	}
-}
-
-func inspect(m *models.Model, w io.Writer) error {
-	s := m.Spec()
-	paper, _ := models.Describe(s.Model)
-	p := printer{w: w}
-	p.f("model       %s (%s)\n", s.Model, paper)
-	p.f("layers      %d, hidden %v, blocks %d, mixing %s, norm %s, base %s\n", s.Layers, s.Hidden, max(s.Blocks, 0), s.Mixing, s.Norm, s.Base)
-	if s.Bins > 0 {
-		p.f("spline      %d bins on ±%v\n", s.Bins, s.Bound)
+	r, err := table.Open(path, stdin)
+	if err != nil {
+		return nil, err
 	}
-	p.f("parameters  %d, %s\n", m.Parameters(), s.DType)
-	for _, kind := range []struct {
-		name string
-		cols []models.Column
-	}{{"columns", m.Schema().Columns}, {"context", m.Schema().Context}} {
-		for i, c := range kind.cols {
-			label := ""
-			if i == 0 {
-				label = kind.name
-			}
-			p.f("%-11s %-20s mean %-12.6g scale %-12.6g", label, c.Name, c.Mean, c.Scale)
-			switch c.Of {
-			case "":
-			case models.KindBounded:
-				p.f(" bounded by %g and %g", c.Lo, c.Hi)
-			default:
-				p.f(" %s", c.Of)
-			}
-			if c.Step > 0 {
-				p.f(" dequantised, step %g", c.Step)
-			}
-			p.f("\n")
-		}
+	defer r.Close()
+	if err := match(r, nil, s.Context); err != nil {
+		return nil, err
 	}
-	for i, t := range m.Params().All() {
-		label := ""
-		if i == 0 {
-			label = "tensors"
-		}
-		r, k := t.Shape()
-		p.f("%-11s %-44s %d × %d\n", label, t.Name(), r, k)
-	}
-	return p.err
-}
-
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) f(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format, args...)
-	}
+	return r.All()
 }

@@ -19,6 +19,8 @@ type summary struct {
 	Parameters        int      `json:"parameters"`
 	TrainRows         int      `json:"train_rows"`
 	TestRows          int      `json:"test_rows"`
+	DroppedRows       int      `json:"dropped_rows,omitempty"` // of the table, for missing values
+	LogProb           string   `json:"log_prob"`               // what a log-likelihood is the logarithm of
 	TestLogLikelihood *float64 `json:"test_log_likelihood"`
 	TestTwoSE         *float64 `json:"test_two_se"`
 	WorstTestRow      int      `json:"worst_test_row,omitempty"` // from 1
@@ -35,7 +37,7 @@ type summary struct {
 }
 
 func summarise(m *models.Model, d *dataset, r *models.Report) (*summary, error) {
-	s := &summary{Model: m.Spec().Model, Parameters: m.Parameters(), TrainRows: r.Rows, ValidNLL: finite(r.Valid), BestStep: r.BestStep,
+	s := &summary{Model: m.Spec().Model, Parameters: m.Parameters(), TrainRows: r.Rows, DroppedRows: d.dropped, LogProb: m.Schema().LogProbOf(), ValidNLL: finite(r.Valid), BestStep: r.BestStep,
 		Steps: r.Steps, Epochs: r.Epochs, RowsPerSecond: r.RowsPerSecond, Seconds: r.Seconds, Rewinds: r.Rewinds, Stopped: r.Stopped}
 	if d.test.X == nil {
 		return s, nil
@@ -53,12 +55,22 @@ func summarise(m *models.Model, d *dataset, r *models.Report) (*summary, error) 
 		}
 	}
 	s.WorstTestRow, s.WorstLogProb = worst+1, finite(lp[worst])
-	if d.test.Context == nil {
+	if d.test.Context == nil && comparable(m.Schema()) {
 		if g, ok := gaussian(d.train.X, d.test.X, worst); ok {
 			s.WorstGaussian = finite(g)
 		}
 	}
 	return s, nil
+}
+
+// comparable reports whether a Gaussian has a density of the columns too.
+func comparable(s models.Schema) bool {
+	for _, c := range s.Columns {
+		if c.Discrete() || c.Of == models.KindPeriodic {
+			return false
+		}
+	}
+	return true
 }
 
 // weightedMean returns the mean and two standard errors of it.
@@ -125,6 +137,7 @@ func writeSummary(path string, s *summary) error {
 func (s *summary) print(w io.Writer, dir string) {
 	if s.TestLogLikelihood != nil {
 		fmt.Fprintf(w, "test log-likelihood  %.4f ± %.4f nats (2 s.e., %d rows)\n", *s.TestLogLikelihood, deref(s.TestTwoSE), s.TestRows)
+		fmt.Fprintf(w, "                     %s\n", s.LogProb)
 	} else if s.TestRows > 0 {
 		fmt.Fprintf(w, "test log-likelihood  not finite (%d rows): row %d is the worst\n", s.TestRows, s.WorstTestRow)
 	}

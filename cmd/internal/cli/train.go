@@ -4,22 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"maps"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/gorgeflow/gorge/cmd/internal/picture"
-	"github.com/gorgeflow/gorge/cmd/internal/table"
 	"github.com/gorgeflow/gorge/layers"
 	"github.com/gorgeflow/gorge/models"
 	"github.com/gorgeflow/gorge/models/toy"
@@ -66,36 +61,18 @@ Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.`,
 	return c
 }
 
-// dataset is what a run is fitted to and judged by.
-type dataset struct {
-	name                   string
-	train, valid, test     models.Data
-	columns, context       []int
-	names                  []string
-	selected, contextNames []string
-}
-
 func train(ctx context.Context, o *trainOptions, streams IO) error {
 	if o.Data == "" && o.Epochs == 0 && o.Steps == 0 && o.Minutes == 0 {
 		o.Minutes = 0.4
 	}
-	d, err := loadData(o, streams.In)
+	d, err := loadData(o, streams)
 	if err != nil {
 		return err
-	}
-	if o.Schema != "" {
-		if o.kinds, err = readSchema(o.Schema); err != nil {
-			return err
-		}
 	}
 	spec := models.Spec{Model: o.Model, Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
 		Bins: o.Bins, Bound: o.Bound, Activation: layers.Activation(o.Activation), Dropout: o.Dropout, Mixing: o.Mixing, Norm: o.Norm,
 		Base: o.Base, Tails: o.Tails, Embed: o.Embed, DType: o.DType, Seed: o.Seed}
-	schema, err := d.schema(o)
-	if err != nil {
-		return err
-	}
-	m, err := models.NewFor(schema, spec)
+	m, err := models.NewFor(d.schema, spec)
 	if err != nil {
 		return usageError{err}
 	}
@@ -104,7 +81,7 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 		dir = filepath.Join("runs", d.name)
 	}
 	if o.resume != "" {
-		if _, err := os.Stat(filepath.Join(dir, "summary.json")); err == nil && finished(dir) {
+		if finished(dir) {
 			_, err := fmt.Fprintf(streams.Out, "%s: the run is finished; see %s\n", dir, filepath.Join(dir, "summary.json"))
 			return err
 		}
@@ -114,6 +91,9 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 	}
 	if o.resume == "" {
 		if err := o.write(dir); err != nil {
+			return fmt.Errorf("run folder: %w", err)
+		}
+		if err := d.writeSchema(o, dir, streams.Out); err != nil {
 			return fmt.Errorf("run folder: %w", err)
 		}
 	}
@@ -129,9 +109,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	opts := models.FitOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Batch: o.Batch, LearnRate: o.LearnRate, WeightDecay: o.WeightDecay,
 		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise,
 		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: log.step}
-	if _, err := os.Stat(checkpoint); err == nil && o.resume != "" {
-		opts.Resume = true
-	}
+	opts.Resume = o.resume != "" && fileExists(checkpoint)
 	if f, ok := fraction(o.Valid); ok {
 		opts.ValidFraction = f
 	}
@@ -162,181 +140,6 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	return fitErr
 }
 
-// schema is the kinds that the schema file gives, real numbers for the other columns
-// or, in a model of angles, radians.
-func (d *dataset) schema(o *trainOptions) (models.Schema, error) {
-	kinds := map[string]models.Kind{}
-	for _, n := range append(slices.Clone(d.selected), d.contextNames...) {
-		kinds[n] = models.Kind{}
-	}
-	if o.Model == "ncsf" {
-		for _, n := range d.selected {
-			kinds[n] = models.Radians()
-		}
-	}
-	maps.Copy(kinds, o.kinds)
-	return models.Infer(d.train, kinds)
-}
-
-// fraction reads a number between 0 and 1.
-func fraction(s string) (float64, bool) {
-	f, err := strconv.ParseFloat(s, 64)
-	return f, err == nil
-}
-
-func loadData(o *trainOptions, stdin io.Reader) (*dataset, error) {
-	if o.Data == "" {
-		return loadShape(o)
-	}
-	t, err := table.Read(o.Data, stdin)
-	if err != nil {
-		return nil, err
-	}
-	base := filepath.Base(o.Data)
-	d := &dataset{name: strings.TrimSuffix(base, filepath.Ext(base)), names: t.Columns}
-	if o.Data == "-" {
-		d.name = "stdin"
-	}
-	weight := -1
-	if o.Weights != "" {
-		w, err := table.Select(t.Columns, o.Weights)
-		if err != nil || len(w) != 1 {
-			return nil, usagef("--weights: want one column: %w", err)
-		}
-		weight = w[0]
-	}
-	if o.Context != "" {
-		if d.context, err = table.Select(t.Columns, o.Context); err != nil {
-			return nil, usagef("--context: %w", err)
-		}
-	}
-	if o.Columns != "" {
-		if d.columns, err = table.Select(t.Columns, o.Columns); err != nil {
-			return nil, usagef("--columns: %w", err)
-		}
-	} else {
-		for i := range t.Columns {
-			if i != weight && !contains(d.context, i) {
-				d.columns = append(d.columns, i)
-			}
-		}
-	}
-	for _, c := range d.columns {
-		if c == weight || contains(d.context, c) {
-			return nil, usagef("column %q is modelled and also context or weight", t.Columns[c])
-		}
-	}
-	if len(d.columns) == 0 {
-		return nil, usagef("no columns are left to model")
-	}
-	return d, d.split(o, t, weight)
-}
-
-func contains(list []int, i int) bool {
-	for _, v := range list {
-		if v == i {
-			return true
-		}
-	}
-	return false
-}
-
-func pick(t *table.Table, cols []int) *mat.Dense {
-	if len(cols) == 0 {
-		return nil
-	}
-	out := mat.NewDense(t.Rows, len(cols), nil)
-	for i := range t.Rows {
-		for j, c := range cols {
-			out.Set(i, j, t.Data[i*t.Cols+c])
-		}
-	}
-	return out
-}
-
-func (d *dataset) data(t *table.Table, weight int) models.Data {
-	out := models.Data{X: pick(t, d.columns)}
-	for _, c := range d.columns {
-		out.Names = append(out.Names, t.Columns[c])
-	}
-	if c := pick(t, d.context); c != nil {
-		out.Context = c
-		for _, j := range d.context {
-			out.ContextNames = append(out.ContextNames, t.Columns[j])
-		}
-	}
-	if weight >= 0 {
-		out.Weights = pick(t, []int{weight}).RawMatrix().Data
-	}
-	return out
-}
-
-// split sets the test rows aside, by the seed, or reads them from a table.
-func (d *dataset) split(o *trainOptions, t *table.Table, weight int) error {
-	d.selected, d.contextNames = d.data(t, weight).Names, d.data(t, weight).ContextNames
-	read := func(path string) (models.Data, error) {
-		other, err := table.Read(path, nil)
-		if err != nil {
-			return models.Data{}, err
-		}
-		if other.Cols != t.Cols {
-			return models.Data{}, fmt.Errorf("%s: %d columns, %s has %d", path, other.Cols, t.Name, t.Cols)
-		}
-		return d.data(other, weight), nil
-	}
-	var err error
-	if _, isNumber := fraction(o.Valid); o.Valid != "" && !isNumber {
-		if d.valid, err = read(o.Valid); err != nil {
-			return err
-		}
-	}
-	f, isNumber := fraction(o.Test)
-	if o.Test != "" && !isNumber {
-		d.test, err = read(o.Test)
-		d.train = d.data(t, weight)
-		return err
-	}
-	if o.Test == "" {
-		f = 0.1
-	}
-	if f < 0 || f >= 1 {
-		return usagef("--test %v: want a fraction of the rows, 0 ≤ f < 1, or a table", f)
-	}
-	k := int(f * float64(t.Rows))
-	if t.Rows-k < 2 {
-		k = 0
-	}
-	perm := rand.New(rand.NewPCG(o.Seed, 0x7e57)).Perm(t.Rows)
-	part := func(rows []int) *table.Table {
-		p := &table.Table{Name: t.Name, Columns: t.Columns, Rows: len(rows), Cols: t.Cols}
-		for _, r := range rows {
-			p.Data = append(p.Data, t.Data[r*t.Cols:(r+1)*t.Cols]...)
-		}
-		return p
-	}
-	d.train = d.data(part(perm[k:]), weight)
-	if k > 0 {
-		d.test = d.data(part(perm[:k]), weight)
-	}
-	return nil
-}
-
-func loadShape(o *trainOptions) (*dataset, error) {
-	names := []string{"x", "y"}
-	d := &dataset{name: o.Shape, columns: []int{0, 1}, names: names, selected: names}
-	n := max(o.Rows, 2)
-	x, err := toy.Sample(o.Shape, n, o.Seed)
-	if err != nil {
-		return nil, usageError{err}
-	}
-	test, err := toy.Sample(o.Shape, max(n/2, 2), o.Seed+1)
-	if err != nil {
-		return nil, err
-	}
-	d.train, d.test = models.Data{X: x, Names: names}, models.Data{X: test, Names: names}
-	return d, nil
-}
-
 // draw makes the pictures of the run.
 func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	ref := d.test
@@ -348,7 +151,7 @@ func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	data := flatten(ref.X, n)
 	var c mat.Matrix
 	if ref.Context != nil {
-		c = mat.DenseCopyOf(ref.Context).Slice(0, n, 0, len(d.context))
+		c = firstRows{ref.Context, n}
 	}
 	x, err := m.Sample(n, c, models.SampleOptions{Seed: o.Seed})
 	if err != nil {
@@ -359,17 +162,61 @@ func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 		return err
 	}
 	path := filepath.Join(dir, "samples.png")
+	labels := ref.Names
 	if cols != 2 || c != nil {
-		return picture.Corner(path, data, samples, d.selected)
+		return picture.Corner(path, data, samples, labels)
 	}
-	names := [2]string{d.selected[0], d.selected[1]}
+	names := [2]string{labels[0], labels[1]}
 	if err := picture.Samples(path, data, samples, names); err != nil {
 		return err
 	}
+	for _, col := range m.Schema().Columns {
+		if col.Discrete() {
+			return nil // there is no density between whole numbers
+		}
+	}
 	return picture.Density(filepath.Join(dir, "density.png"), func(points []float64) ([]float64, error) {
-		return m.LogProb(mat.NewDense(len(points)/2, 2, points), nil)
+		return logProbWhere(m, points)
 	}, data, names)
 }
+
+// logProbWhere is the log-density at points of two columns, -Inf at those that are none
+// by the kinds of the columns.
+func logProbWhere(m *models.Model, points []float64) ([]float64, error) {
+	out := slices.Repeat([]float64{math.Inf(-1)}, len(points)/2)
+	var kinds [2]*models.Values
+	for j, c := range m.Schema().Columns {
+		v, err := c.Values()
+		if err != nil {
+			return nil, err
+		}
+		kinds[j] = v
+	}
+	var at []int
+	var rows []float64
+	for i := range out {
+		if x, y := points[2*i], points[2*i+1]; kinds[0].Check(x) == nil && kinds[1].Check(y) == nil {
+			at, rows = append(at, i), append(rows, x, y)
+		}
+	}
+	if len(at) == 0 {
+		return out, nil
+	}
+	lp, err := m.LogProb(mat.NewDense(len(at), 2, rows), nil)
+	for i, v := range lp {
+		out[at[i]] = v
+	}
+	return out, err
+}
+
+// firstRows is the first n rows of a matrix.
+type firstRows struct {
+	mat.Matrix
+	n int
+}
+
+func (f firstRows) Dims() (int, int) { _, c := f.Matrix.Dims(); return f.n, c }
+func (f firstRows) T() mat.Matrix    { return mat.Transpose{Matrix: f} }
 
 func flatten(x mat.Matrix, n int) []float64 {
 	_, cols := x.Dims()

@@ -7,12 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// openCSV detects the delimiter (comma, tab or semicolon) and a header: a first
-// row with anything that is not a number.
+// openCSV detects the delimiter (comma, tab or semicolon) and a header.
 func openCSV(name string, in io.Reader, closer func() error) (*Reader, error) {
 	if in == nil {
 		return nil, fmt.Errorf("%s: there is none", name)
@@ -36,13 +36,7 @@ func openCSV(name string, in io.Reader, closer func() error) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	header := false
-	for _, f := range fields {
-		if _, err := strconv.ParseFloat(strings.TrimSpace(f), 64); err != nil {
-			header = true
-		}
-	}
-	if header {
+	if isHeader(fields) {
 		if err := p.header(fields); err != nil {
 			return nil, err
 		}
@@ -52,7 +46,26 @@ func openCSV(name string, in io.Reader, closer func() error) (*Reader, error) {
 		}
 		p.pending = fields
 	}
-	return &Reader{name: name, columns: p.columns, next: p.next, close: closer}, nil
+	p.closer = closer
+	return newReader(name, p.columns, p), nil
+}
+
+// isHeader reports whether a first row is of names: anything in it is neither a number
+// nor a missing value, or nothing is a number.
+func isHeader(fields []string) bool {
+	numbers := 0
+	for _, f := range fields {
+		f = strings.TrimSpace(f)
+		_, err := strconv.ParseFloat(f, 64)
+		switch {
+		case slices.Contains(missing, f):
+		case err != nil && !errors.Is(err, strconv.ErrRange):
+			return true
+		default:
+			numbers++
+		}
+	}
+	return numbers == 0
 }
 
 func delimiter(line []byte) byte {
@@ -73,6 +86,15 @@ type csvReader struct {
 	pending []string
 	at      int // line
 	long    []byte
+	closer  func() error
+	lacks   error // of the row: its first missing value
+}
+
+func (p *csvReader) close() error {
+	if p.closer == nil {
+		return nil
+	}
+	return p.closer()
 }
 
 func (p *csvReader) header(fields []string) error {
@@ -137,11 +159,12 @@ func (p *csvReader) split(line []byte) ([]string, error) {
 	return fields, nil
 }
 
-func (p *csvReader) next(row []float64) error {
+func (p *csvReader) next(columns []column, texts bool, row []float64) error {
+	p.lacks = nil
 	if p.pending != nil {
 		fields := p.pending
 		p.pending = nil
-		return p.parse(fields, row)
+		return p.parse(fields, columns, texts, row)
 	}
 	line, err := p.line()
 	if err != nil {
@@ -152,7 +175,7 @@ func (p *csvReader) next(row []float64) error {
 		if err != nil {
 			return err
 		}
-		return p.parse(fields, row)
+		return p.parse(fields, columns, texts, row)
 	}
 	n := 0
 	for rest := line; ; n++ {
@@ -161,8 +184,8 @@ func (p *csvReader) next(row []float64) error {
 		if i >= 0 {
 			field = rest[:i]
 		}
-		if n < len(row) {
-			if err := p.number(n, string(bytes.TrimSpace(field)), row); err != nil {
+		if n < len(columns) && columns[n].at >= 0 {
+			if err := p.cell(&columns[n], string(bytes.TrimSpace(field)), texts, row); err != nil {
 				return err
 			}
 		}
@@ -172,35 +195,40 @@ func (p *csvReader) next(row []float64) error {
 		}
 		rest = rest[i+1:]
 	}
-	return p.width(n, len(row))
+	return p.end(n, len(columns))
 }
 
-func (p *csvReader) width(n, want int) error {
+// end is what is wrong with the row as a whole.
+func (p *csvReader) end(n, want int) error {
 	if n != want {
 		return fmt.Errorf("%s:%d: %d fields, the first row has %d", p.name, p.at, n, want)
 	}
-	return nil
+	return p.lacks
 }
 
-func (p *csvReader) parse(fields []string, row []float64) error {
+func (p *csvReader) parse(fields []string, columns []column, texts bool, row []float64) error {
 	for j, f := range fields {
-		if j < len(row) {
-			if err := p.number(j, strings.TrimSpace(f), row); err != nil {
+		if j < len(columns) && columns[j].at >= 0 {
+			if err := p.cell(&columns[j], strings.TrimSpace(f), texts, row); err != nil {
 				return err
 			}
 		}
 	}
-	return p.width(len(fields), len(row))
+	return p.end(len(fields), len(columns))
 }
 
-func (p *csvReader) number(j int, f string, row []float64) error {
-	v, err := strconv.ParseFloat(f, 64)
-	if err != nil && f == "" {
-		return fmt.Errorf("%s:%d: column %q: empty cell: drop or fill such rows", p.name, p.at, p.columns[j])
+func (p *csvReader) cell(c *column, f string, texts bool, row []float64) error {
+	v, err := c.text(f, texts)
+	if err == nil {
+		row[c.at] = v
+		return nil
 	}
-	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return fmt.Errorf("%s:%d: column %q: %q is not a number", p.name, p.at, p.columns[j], f)
+	err = fmt.Errorf("%s:%d: column %q: %w", p.name, p.at, c.name, err)
+	if errors.As(err, new(errMissing)) {
+		if p.lacks == nil {
+			p.lacks = err
+		}
+		return nil
 	}
-	row[j] = v
-	return nil
+	return err
 }

@@ -154,44 +154,78 @@ func openNPY(name string, r io.Reader, size int64, closer func() error) (*Reader
 	if err != nil {
 		return nil, err
 	}
-	out := &Reader{name: name, close: closer}
-	for i := range h.cols {
-		out.columns = append(out.columns, fmt.Sprintf("x%d", i+1))
+	columns := make([]string, h.cols)
+	for i := range columns {
+		columns[i] = fmt.Sprintf("x%d", i+1)
 	}
-	left := h.rows
+	p := &npyReader{name: name, header: h, r: r, closer: closer, buf: make([]byte, h.cols*h.size)}
 	if h.fortran {
-		all, err := readFortran(name, r, h)
-		if err != nil {
+		if p.all, err = readFortran(name, r, h); err != nil {
 			return nil, err
 		}
-		out.next = func(row []float64) error {
-			if left == 0 {
-				return io.EOF
-			}
-			i := h.rows - left
-			for j := range row {
-				row[j] = all[j*h.rows+i]
-			}
-			left--
-			return nil
-		}
-		return out, nil
 	}
-	buf := make([]byte, h.cols*h.size)
-	out.next = func(row []float64) error {
-		if left == 0 {
-			return io.EOF
-		}
-		if _, err := io.ReadFull(r, buf); err != nil {
-			return fmt.Errorf("%s: cut short: row %d of %d is missing", name, h.rows-left+1, h.rows)
-		}
-		for j := range row {
-			row[j] = h.number(buf[j*h.size:])
-		}
-		left--
+	return newReader(name, columns, p), nil
+}
+
+// npyReader reads the rows of a matrix; one that is stored by columns is read whole.
+type npyReader struct {
+	name   string
+	header npyHeader
+	r      io.Reader
+	closer func() error
+	buf    []byte
+	all    []float64
+	done   int
+}
+
+func (p *npyReader) close() error {
+	if p.closer == nil {
 		return nil
 	}
-	return out, nil
+	return p.closer()
+}
+
+func (p *npyReader) next(columns []column, _ bool, row []float64) error {
+	h := p.header
+	if p.done == h.rows {
+		return io.EOF
+	}
+	if p.all == nil {
+		if _, err := io.ReadFull(p.r, p.buf); err != nil {
+			return fmt.Errorf("%s: cut short: row %d of %d is missing", p.name, p.done+1, h.rows)
+		}
+	}
+	p.done++
+	var lacks error
+	for j := range columns {
+		c := &columns[j]
+		if c.at < 0 {
+			continue
+		}
+		x := 0.0
+		if p.all == nil {
+			x = h.number(p.buf[j*h.size:])
+		} else {
+			x = p.all[j*h.rows+p.done-1]
+		}
+		v, err := c.number(x)
+		if err = inRow(p.name, p.done, c, err); err != nil && !errors.As(err, new(errMissing)) {
+			return err
+		}
+		if err != nil && lacks == nil {
+			lacks = err
+		}
+		row[c.at] = v
+	}
+	return lacks
+}
+
+// inRow says where a mistake is.
+func inRow(name string, row int, c *column, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: row %d, column %q: %w", name, row, c.name, err)
 }
 
 // readFortran reads a matrix that is stored column by column, growing as bytes

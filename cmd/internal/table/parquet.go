@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 )
 
 // guard turns a panic of the Parquet decoder on damaged bytes into an error.
@@ -16,76 +17,114 @@ func guard(name string, err *error) {
 	}
 }
 
-// openParquet streams the numeric columns of a Parquet file, row group by row
-// group.
+// openParquet streams the columns of a Parquet file, row group by row group.
 func openParquet(name string, f *os.File, size int64) (out *Reader, err error) {
 	defer guard(name, &err)
 	pf, err := parquet.OpenFile(f, size)
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a Parquet file, or cut short: %w", name, err)
 	}
-	out = &Reader{name: name, close: f.Close}
+	var columns []string
+	var bad []error
 	for _, path := range pf.Schema().Columns() {
 		leaf, _ := pf.Schema().Lookup(path...)
-		switch kind := leaf.Node.Type().Kind(); kind {
-		case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
-		default:
-			return nil, fmt.Errorf("%s: column %q is %v: want numbers; leave it out of the file", name, path[len(path)-1], kind)
-		}
-		if leaf.MaxRepetitionLevel > 0 {
-			return nil, fmt.Errorf("%s: column %q holds lists: want one number a row", name, path[len(path)-1])
-		}
-		out.columns = append(out.columns, path[len(path)-1])
+		columns, bad = append(columns, path[len(path)-1]), append(bad, unreadable(leaf))
 	}
-	if len(out.columns) == 0 {
+	if len(columns) == 0 {
 		return nil, fmt.Errorf("%s: there are no columns", name)
 	}
-	p := &parquetReader{name: name, columns: out.columns, groups: pf.RowGroups(), buf: make([]parquet.Row, 256)}
-	out.next = p.next
+	p := &parquetReader{name: name, groups: pf.RowGroups(), buf: make([]parquet.Row, 256), file: f}
+	out = newReader(name, columns, p)
+	for i, err := range bad {
+		out.columns[i].bad = err
+	}
 	return out, nil
 }
 
-type parquetReader struct {
-	name    string
-	columns []string
-	groups  []parquet.RowGroup
-	rows    parquet.Rows
-	buf     []parquet.Row
-	at, n   int
-	done    int
+// unreadable says why a column is neither of numbers nor of text.
+func unreadable(leaf parquet.LeafColumn) error {
+	t := leaf.Node.Type()
+	decimal := false
+	if l := t.LogicalType(); l != nil {
+		_, decimal = l.Value.(*format.DecimalType)
+	}
+	switch kind := t.Kind(); {
+	case leaf.MaxRepetitionLevel > 0:
+		return errors.New("holds lists: want one number or text a row")
+	case decimal:
+		return errors.New("holds decimals: want integers, floating-point numbers or text")
+	case kind == parquet.Int96 || kind == parquet.FixedLenByteArray:
+		return fmt.Errorf("is %v: want numbers or text", kind)
+	}
+	return nil
 }
 
-func (p *parquetReader) next(row []float64) (err error) {
+type parquetReader struct {
+	name   string
+	groups []parquet.RowGroup
+	rows   parquet.Rows
+	buf    []parquet.Row
+	at, n  int
+	done   int
+	file   *os.File
+}
+
+func (p *parquetReader) close() error { return p.file.Close() }
+
+func (p *parquetReader) next(columns []column, texts bool, row []float64) (err error) {
 	defer guard(p.name, &err)
+	if p.done == 0 {
+		for _, c := range columns {
+			if c.at >= 0 && c.bad != nil {
+				return fmt.Errorf("%s: column %q %w; leave it out", p.name, c.name, c.bad)
+			}
+		}
+	}
 	for p.at == p.n {
 		if err := p.fill(); err != nil {
 			return err
 		}
 	}
+	p.done++
+	var lacks error
 	for _, v := range p.buf[p.at] {
-		c := v.Column()
-		if v.IsNull() {
-			return fmt.Errorf("%s: row %d, column %q: empty cell: drop or fill such rows", p.name, p.done+1, p.columns[c])
+		c := &columns[v.Column()]
+		if c.at < 0 {
+			continue
 		}
-		switch v.Kind() {
-		case parquet.Boolean:
-			row[c] = 0
-			if v.Boolean() {
-				row[c] = 1
-			}
-		case parquet.Int32:
-			row[c] = float64(v.Int32())
-		case parquet.Int64:
-			row[c] = float64(v.Int64())
-		case parquet.Float:
-			row[c] = float64(v.Float())
-		default:
-			row[c] = v.Double()
+		x, err := cell(c, v, texts)
+		if err = inRow(p.name, p.done, c, err); err != nil && !errors.As(err, new(errMissing)) {
+			return err
 		}
+		if err != nil && lacks == nil {
+			lacks = err
+		}
+		row[c.at] = x
 	}
 	p.at++
-	p.done++
-	return nil
+	return lacks
+}
+
+func cell(c *column, v parquet.Value, texts bool) (float64, error) {
+	if v.IsNull() {
+		return 0, errMissing{}
+	}
+	switch v.Kind() {
+	case parquet.Boolean:
+		if v.Boolean() {
+			return c.number(1)
+		}
+		return c.number(0)
+	case parquet.Int32:
+		return c.number(float64(v.Int32()))
+	case parquet.Int64:
+		return c.number(float64(v.Int64()))
+	case parquet.Float:
+		return c.number(float64(v.Float()))
+	case parquet.Double:
+		return c.number(v.Double())
+	}
+	return c.text(string(v.ByteArray()), texts)
 }
 
 // fill reads the next rows, from the next group if this one is at its end.
@@ -106,38 +145,5 @@ func (p *parquetReader) fill() error {
 	}
 	err = p.rows.Close()
 	p.rows = nil
-	return err
-}
-
-// parquetWriter writes doubles.
-type parquetWriter struct {
-	w     *parquet.GenericWriter[any]
-	place []int // of each column in the schema, which sorts names
-	row   parquet.Row
-}
-
-func newParquetWriter(out io.Writer, columns []string) *parquetWriter {
-	group := parquet.Group{}
-	for _, c := range columns {
-		group[c] = parquet.Leaf(parquet.DoubleType)
-	}
-	schema := parquet.NewSchema("rows", group)
-	p := &parquetWriter{w: parquet.NewGenericWriter[any](out, schema), row: make(parquet.Row, len(columns))}
-	at := map[string]int{}
-	for i, path := range schema.Columns() {
-		at[path[0]] = i
-	}
-	for _, c := range columns {
-		p.place = append(p.place, at[c])
-	}
-	return p
-}
-
-func (p *parquetWriter) write(values []float64) error {
-	for i, v := range values {
-		c := p.place[i]
-		p.row[c] = parquet.DoubleValue(v).Level(0, 0, c)
-	}
-	_, err := p.w.WriteRows([]parquet.Row{p.row})
 	return err
 }

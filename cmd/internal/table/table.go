@@ -1,5 +1,5 @@
-// Package table reads and writes tables of numbers for the commands: CSV with or
-// without a header, and NumPy's .npy and .npz.
+// Package table reads and writes tables for the commands: CSV with or without a
+// header, NumPy's .npy and .npz, and Parquet. Cells of text are the numbers of levels.
 package table
 
 import (
@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -22,53 +21,114 @@ type Table struct {
 	Columns    []string
 	Rows, Cols int
 	Data       []float64
+	// Texts has for each column of text its different cells, in order: their numbers
+	// are those of the levels of a categorical column. Columns of numbers have none.
+	Texts [][]string
+	// TooMany says which columns have more different texts than levels there can be.
+	TooMany []bool
+	Dropped int // rows with missing values that were left out
 }
 
 // Reader reads a table in pieces, in constant memory.
 type Reader struct {
 	name    string
-	columns []string
-	next    func(row []float64) error // io.EOF at the end
-	close   func() error
+	columns []column
+	picked  []int
+	source  source
 	row     int
+	texts   bool
+	drop    bool
+	dropped int
+}
+
+// source is the rows of a file.
+type source interface {
+	// next puts the numbers of the columns that are read, columns[i].at, into row;
+	// io.EOF at the end. A row with a missing value is read to its end.
+	next(columns []column, texts bool, row []float64) error
+	close() error
+}
+
+func newReader(name string, columns []string, s source) *Reader {
+	r := &Reader{name: name, source: s}
+	for i, c := range columns {
+		r.columns = append(r.columns, column{name: c, at: i})
+		r.picked = append(r.picked, i)
+	}
+	return r
 }
 
 // Columns returns the names of the columns.
-func (r *Reader) Columns() []string { return r.columns }
+func (r *Reader) Columns() []string {
+	out := make([]string, len(r.columns))
+	for i, c := range r.columns {
+		out[i] = c.name
+	}
+	return out
+}
 
 // Name returns the name of the file, for messages.
 func (r *Reader) Name() string { return r.name }
 
+// Pick has these columns alone read, in this order; what stands in the others is not
+// looked at. By default all are.
+func (r *Reader) Pick(columns []int) {
+	for i := range r.columns {
+		r.columns[i].at = -1
+	}
+	for i, c := range columns {
+		r.columns[c].at = i
+	}
+	r.picked = columns
+}
+
+// Take has the cells of a column held against a kind, and levels read by name.
+func (r *Reader) Take(column int, values *models.Values) { r.columns[column].values = values }
+
+// TakeText has the cells of a column read as text, whatever they look like; it does
+// nothing in files where a column is of numbers.
+func (r *Reader) TakeText(column int) {
+	if _, ok := r.source.(*csvReader); ok {
+		r.columns[column].texts = &texts{}
+	}
+}
+
+// TakeTexts has columns whose first cell is no number read as text.
+func (r *Reader) TakeTexts() { r.texts = true }
+
+// DropMissing leaves out rows with missing values, which otherwise are an error.
+func (r *Reader) DropMissing() { r.drop = true }
+
+// Dropped returns how many rows were left out so far.
+func (r *Reader) Dropped() int { return r.dropped }
+
 // Next fills buf with whole rows and returns how many; io.EOF with 0 rows at the
 // end.
 func (r *Reader) Next(buf []float64) (int, error) {
-	k := len(r.columns)
+	k := len(r.picked)
 	n := 0
-	for (n+1)*k <= len(buf) {
-		row := buf[n*k : (n+1)*k]
-		if err := r.next(row); err != nil {
-			if errors.Is(err, io.EOF) && n > 0 {
-				return n, nil
-			}
+	for k > 0 && (n+1)*k <= len(buf) {
+		err := r.source.next(r.columns, r.texts, buf[n*k:(n+1)*k])
+		var m errMissing
+		switch {
+		case errors.Is(err, io.EOF) && n > 0:
+			return n, nil
+		case errors.As(err, &m) && r.drop:
+			r.dropped++
+		case errors.As(err, &m):
+			return n, fmt.Errorf("%w: fill such cells, or leave such rows out by --missing drop", err)
+		case err != nil:
 			return n, err
+		default:
+			n++
 		}
-		r.row++
-		for j, v := range row {
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return n, fmt.Errorf("%s: row %d, column %q: %v is not a finite number: drop or fill such rows", r.name, r.row, r.columns[j], v)
-			}
-		}
-		n++
 	}
 	return n, nil
 }
 
 // Close releases the file.
 func (r *Reader) Close() error {
-	if r.close == nil {
-		return nil
-	}
-	return r.close()
+	return r.source.close()
 }
 
 var extensions = []string{".csv", ".tsv", ".txt", ".npy", ".npz", ".parquet"}
@@ -127,14 +187,22 @@ func unwrapPath(err error) error {
 	return err
 }
 
-// Read reads a whole table.
+// Read reads a whole table of numbers.
 func Read(path string, stdin io.Reader) (*Table, error) {
 	r, err := Open(path, stdin)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	t := &Table{Name: r.name, Columns: r.columns, Cols: len(r.columns)}
+	return r.All()
+}
+
+// All reads the rest of the table.
+func (r *Reader) All() (*Table, error) {
+	t := &Table{Name: r.name, Cols: len(r.picked), Texts: make([][]string, len(r.picked)), TooMany: make([]bool, len(r.picked))}
+	for _, c := range r.picked {
+		t.Columns = append(t.Columns, r.columns[c].name)
+	}
 	buf := make([]float64, 4096*t.Cols)
 	for {
 		n, err := r.Next(buf)
@@ -147,8 +215,24 @@ func Read(path string, stdin io.Reader) (*Table, error) {
 		t.Data = append(t.Data, buf[:n*t.Cols]...)
 		t.Rows += n
 	}
+	if t.Dropped = r.dropped; t.Rows == 0 && t.Dropped > 0 {
+		return nil, fmt.Errorf("%s: each of the %d rows has a missing value", t.Name, t.Dropped)
+	}
 	if t.Rows == 0 {
 		return nil, fmt.Errorf("%s: no rows of data", t.Name)
+	}
+	for j, c := range r.picked {
+		texts := r.columns[c].texts
+		if texts == nil {
+			continue
+		}
+		if t.TooMany[j] = texts.more > 0; t.TooMany[j] {
+			continue
+		}
+		var err error
+		if t.Texts[j], err = texts.levels(t.Data, j, t.Cols); err != nil {
+			return nil, fmt.Errorf("%s: column %q: %w", t.Name, t.Columns[j], err)
+		}
 	}
 	return t, nil
 }

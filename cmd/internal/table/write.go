@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/gorgeflow/gorge/models"
 )
 
 // Writer writes a table in pieces. A file is written under a temporary name and
@@ -18,7 +20,7 @@ type Writer struct {
 	path   string
 	tmp    *os.File
 	out    *bufio.Writer
-	cols   int
+	fields []field
 	rows   int
 	single bool
 	npy    bool
@@ -26,15 +28,74 @@ type Writer struct {
 	line   []byte
 }
 
+// Field is a column of a table to write.
+type Field struct {
+	Name string
+	Kind models.Kind
+}
+
+// form is how the numbers of a column are written.
+type form int
+
+const (
+	formNumber form = iota
+	formInteger
+	formText
+)
+
+type field struct {
+	name   string
+	values *models.Values
+	form   form
+}
+
+// made is the column ready to write: integers, and levels that are their own numbers,
+// as numbers, other levels as text.
+func (f Field) made() (field, error) {
+	v, err := f.Kind.Values()
+	if err != nil {
+		return field{}, fmt.Errorf("column %q: %w", f.Name, err)
+	}
+	out := field{name: f.Name, values: v}
+	switch {
+	case f.Kind.Of == models.KindInteger:
+		out.form = formInteger
+	case f.Kind.Discrete():
+		out.form = formInteger
+		for _, l := range f.Kind.Levels {
+			x, err := strconv.ParseFloat(l, 64)
+			switch {
+			case err != nil || strconv.FormatFloat(x, 'f', -1, 64) != l:
+				out.form = formText
+				return out, nil
+			case x != math.Trunc(x) || math.Abs(x) >= 1<<53:
+				out.form = formNumber
+			}
+		}
+	}
+	return out, nil
+}
+
 // Create begins a table; - is standard output, as CSV. With single, numbers are
-// written with the digits of a float32.
-func Create(path string, columns []string, stdout io.Writer, single bool) (*Writer, error) {
-	w := &Writer{path: path, cols: len(columns), single: single}
+// written with the digits of a float32. An .npy file has the numbers of levels, not
+// their names.
+func Create(path string, columns []Field, stdout io.Writer, single bool) (*Writer, error) {
+	w := &Writer{path: path, single: single}
+	for _, c := range columns {
+		f, err := c.made()
+		if err != nil {
+			return nil, err
+		}
+		w.fields = append(w.fields, f)
+	}
 	var dst io.Writer = stdout
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case path == "-", ext == ".csv", ext == ".tsv", ext == ".txt":
 	case ext == ".npy":
 		w.npy = true
+		for _, c := range columns {
+			w.single = w.single && !c.Kind.Discrete() // a float32 has no integers beyond 2²⁴
+		}
 	case ext == ".parquet":
 		w.pq = &parquetWriter{}
 	default:
@@ -49,26 +110,29 @@ func Create(path string, columns []string, stdout io.Writer, single bool) (*Writ
 	}
 	w.out = bufio.NewWriterSize(dst, 1<<18)
 	if w.pq != nil {
-		w.pq = newParquetWriter(w.out, columns)
+		w.pq = newParquetWriter(w.out, w.fields)
 		return w, nil
 	}
 	if w.npy {
 		_, err := w.out.Write(w.header())
 		return w, err
 	}
-	for j, c := range columns {
-		if strings.ContainsAny(c, ",\"\n") {
-			c = `"` + strings.ReplaceAll(c, `"`, `""`) + `"`
-		}
-		if j > 0 {
-			c = "," + c
-		}
-		if _, err := w.out.WriteString(c); err != nil {
-			return w, err
-		}
+	for _, c := range columns {
+		w.line = append(quoted(w.line, c.Name), ',')
 	}
-	_, err := w.out.WriteString("\n")
+	w.line[len(w.line)-1] = '\n'
+	_, err := w.out.Write(w.line)
 	return w, err
+}
+
+// quoted appends a field of a CSV line.
+func quoted(line []byte, s string) []byte {
+	if !strings.ContainsAny(s, ",;\t\"\r\n") && strings.TrimSpace(s) == s {
+		return append(line, s...)
+	}
+	line = append(line, '"')
+	line = append(line, strings.ReplaceAll(s, `"`, `""`)...)
+	return append(line, '"')
 }
 
 // header is an .npy header of fixed length, written again with the number of
@@ -78,7 +142,7 @@ func (w *Writer) header() []byte {
 	if w.single {
 		size = 4
 	}
-	shape := fmt.Sprintf("(%d, %d)", w.rows, w.cols)
+	shape := fmt.Sprintf("(%d, %d)", w.rows, len(w.fields))
 	text := fmt.Sprintf("{'descr': '<f%d', 'fortran_order': False, 'shape': %s, }", size, shape)
 	text += strings.Repeat(" ", 118-1-len(text)) + "\n"
 	b := append([]byte(npyPrefix), 1, 0)
@@ -87,39 +151,43 @@ func (w *Writer) header() []byte {
 
 // Write appends whole rows.
 func (w *Writer) Write(rows []float64) error {
-	w.rows += len(rows) / w.cols
-	for i := 0; w.pq != nil && i < len(rows); i += w.cols {
-		if err := w.pq.write(rows[i : i+w.cols]); err != nil {
+	k := len(w.fields)
+	w.rows += len(rows) / k
+	for i := 0; i < len(rows); i += k {
+		if err := w.row(rows[i : i+k]); err != nil {
 			return fmt.Errorf("%s: %w", w.path, unwrapPath(err))
 		}
 	}
+	return nil
+}
+
+func (w *Writer) row(row []float64) error {
 	if w.pq != nil {
-		return nil
+		return w.pq.write(row)
 	}
 	bits := 64
 	if w.single {
 		bits = 32
 	}
-	for i, v := range rows {
-		w.line = w.line[:0]
+	w.line = w.line[:0]
+	for j, v := range row {
+		f := &w.fields[j]
 		switch {
 		case w.npy && w.single:
 			w.line = binary.LittleEndian.AppendUint32(w.line, math.Float32bits(float32(v)))
 		case w.npy:
 			w.line = binary.LittleEndian.AppendUint64(w.line, math.Float64bits(v))
+		case f.form == formNumber:
+			w.line = append(strconv.AppendFloat(w.line, v, 'g', -1, bits), ',')
 		default:
-			w.line = strconv.AppendFloat(w.line, v, 'g', -1, bits)
-			if (i+1)%w.cols == 0 {
-				w.line = append(w.line, '\n')
-			} else {
-				w.line = append(w.line, ',')
-			}
-		}
-		if _, err := w.out.Write(w.line); err != nil {
-			return fmt.Errorf("%s: %w", w.path, unwrapPath(err))
+			w.line = append(quoted(w.line, f.values.Format(v)), ',')
 		}
 	}
-	return nil
+	if !w.npy {
+		w.line[len(w.line)-1] = '\n'
+	}
+	_, err := w.out.Write(w.line)
+	return err
 }
 
 // Close finishes the table and puts it in its place.

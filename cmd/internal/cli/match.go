@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gorgeflow/gorge/cmd/internal/table"
+	"github.com/gorgeflow/gorge/models"
+)
+
+// match finds a model's columns and context in a table, by name or, if none has its
+// name there, by place, the context first; and has their cells held against their kinds.
+// Rows of the table are then the columns and the context, in this order.
+func match(r *table.Reader, columns, context []models.Column) error {
+	inRow := append(slices.Clone(columns), context...)
+	inTable := append(slices.Clone(context), columns...)
+	at, err := places(r, inRow)
+	if err != nil {
+		return err
+	}
+	if at == nil {
+		there := names(inTable)
+		if n := len(r.Columns()); n != len(there) {
+			note := ""
+			if len(context) > 0 && len(columns) > 0 {
+				note = fmt.Sprintf(", %d of them context", len(context))
+			}
+			return fmt.Errorf("%s: %d columns, the model has %d (%s)%s; columns of other names are taken by place", r.Name(), n, len(there), strings.Join(there, ", "), note)
+		}
+		for _, c := range inRow {
+			at = append(at, slices.Index(there, c.Name))
+		}
+	}
+	r.Pick(at)
+	for i, c := range inRow {
+		v, err := c.Values()
+		if err != nil {
+			return err
+		}
+		r.Take(at[i], v)
+	}
+	return nil
+}
+
+// places are those of the columns in a table that has their names, nil in one that has
+// none of them.
+func places(r *table.Reader, columns []models.Column) ([]int, error) {
+	there := r.Columns()
+	var at []int
+	var lacks []string
+	for _, c := range columns {
+		if i := slices.Index(there, c.Name); i >= 0 {
+			at = append(at, i)
+		} else {
+			lacks = append(lacks, c.Name)
+		}
+	}
+	if at != nil && lacks != nil {
+		return nil, fmt.Errorf("%s: no column %s%s; there are: %s", r.Name(), strings.Join(lacks, ", "), models.Nearest(lacks[0], there), strings.Join(there, ", "))
+	}
+	return at, nil
+}
+
+func names(columns []models.Column) []string {
+	var out []string
+	for _, c := range columns {
+		out = append(out, c.Name)
+	}
+	return out
+}
