@@ -35,7 +35,7 @@ func inspect(m *models.Model, w io.Writer) error {
 		p.f("spline      %d bins on ±%v\n", s.Bins, s.Bound)
 	}
 	p.f("parameters  %d, %s\n", m.Parameters(), s.DType)
-	p.f("log_prob    %s\n", m.Schema().LogProbOf())
+	p.f("log_prob    %s\n", m.LogProbOf())
 	p.columns("columns", m.Schema().Columns)
 	p.columns("context", m.Schema().Context)
 	if ignored := m.Schema().Ignored; len(ignored) > 0 {

@@ -81,7 +81,7 @@ func score(path, data, out, missing string, streams IO) (err error) {
 		if k > nx {
 			c = block{buf, k, nx, k, n, nil}
 		}
-		lp, err := m.LogProb(block{buf, k, 0, nx, n, nil}, c)
+		lp, err := m.LogProbBound(block{buf, k, 0, nx, n, nil}, c, models.BoundOptions{FirstRow: uint64(rows)})
 		if err != nil {
 			return err
 		}
@@ -102,7 +102,7 @@ func score(path, data, out, missing string, streams IO) (err error) {
 	if r.Dropped() > 0 {
 		fmt.Fprintf(streams.Err, "%s: %d rows have missing values and are left out\n", r.Name(), r.Dropped())
 	}
-	fmt.Fprintf(streams.Err, "%d rows, mean log_prob %.4f: %s\n", rows, sum/float64(rows), s.LogProbOf())
+	fmt.Fprintf(streams.Err, "%d rows, mean log_prob %.4f: %s\n", rows, sum/float64(rows), m.LogProbOf())
 	return nil
 }
 

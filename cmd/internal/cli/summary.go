@@ -37,7 +37,7 @@ type summary struct {
 }
 
 func summarise(m *models.Model, d *dataset, r *models.Report) (*summary, error) {
-	s := &summary{Model: m.Spec().Model, Parameters: m.Parameters(), TrainRows: r.Rows, DroppedRows: d.dropped, LogProb: m.Schema().LogProbOf(), ValidNLL: finite(r.Valid), BestStep: r.BestStep,
+	s := &summary{Model: m.Spec().Model, Parameters: m.Parameters(), TrainRows: r.Rows, DroppedRows: d.dropped, LogProb: m.LogProbOf(), ValidNLL: finite(r.Valid), BestStep: r.BestStep,
 		Steps: r.Steps, Epochs: r.Epochs, RowsPerSecond: r.RowsPerSecond, Seconds: r.Seconds, Rewinds: r.Rewinds, Stopped: r.Stopped}
 	if d.test.X == nil {
 		return s, nil
