@@ -99,7 +99,8 @@ func valueGrads(p *graph.Params) []gorgonia.ValueGrad {
 	return out
 }
 
-// Splines agree with values computed with 50 digits.
+// Splines agree with values computed with 50 digits, for parameters of three kinds and
+// for the corners of TensorFlow Probability's own test.
 func TestGoldenSpline(t *testing.T) {
 	b, err := os.ReadFile("../testdata/golden/rqs_golden.json")
 	require.NoError(t, err)
@@ -112,6 +113,8 @@ func TestGoldenSpline(t *testing.T) {
 		MinWidth      float64   `json:"min_bin_width"`
 		MinHeight     float64   `json:"min_bin_height"`
 		MinDerivative float64   `json:"min_derivative"`
+		KnotsX        []float64 `json:"knots_x"`
+		KnotsY        []float64 `json:"knots_y"`
 		Points        []struct {
 			X, Y, LogAbsDet float64
 		} `json:"points"`
@@ -119,8 +122,14 @@ func TestGoldenSpline(t *testing.T) {
 	require.NoError(t, json.Unmarshal(b, &cases))
 	tried := 0
 	for _, c := range cases {
-		if c.W == nil {
-			continue // given by its corners, which no parameters of ours make exactly
+		zero := -1.0    // slopes are softplus(h) + the least
+		if c.W == nil { // given by its corners, and slopes of one
+			zero, c.Bound, c.MinWidth, c.MinHeight = 1, c.KnotsX[len(c.KnotsX)-1], -1, -1
+			for i := range len(c.KnotsX) - 1 {
+				c.W = append(c.W, math.Log(c.KnotsX[i+1]-c.KnotsX[i]))
+				c.H = append(c.H, math.Log(c.KnotsY[i+1]-c.KnotsY[i]))
+			}
+			c.D = make([]float64, len(c.W)-1)
 		}
 		tried++
 		t.Run(c.Name, func(t *testing.T) {
@@ -129,7 +138,7 @@ func TestGoldenSpline(t *testing.T) {
 				tol, back = 1e-11, 1e-9
 			}
 			p := graph.NewParams(graph.Float64, 1)
-			l := layers.NewElementwise(p, 1, layers.RationalQuadratic{Bins: len(c.W), Bound: c.Bound, MinWidth: c.MinWidth, MinHeight: c.MinHeight, MinSlope: c.MinDerivative, ZeroSlope: -1}, layers.ElementwiseOptions{})
+			l := layers.NewElementwise(p, 1, layers.RationalQuadratic{Bins: len(c.W), Bound: c.Bound, MinWidth: c.MinWidth, MinHeight: c.MinHeight, MinSlope: c.MinDerivative, ZeroSlope: zero}, layers.ElementwiseOptions{})
 			require.NoError(t, p.ByName("parameters").Set(append(append(append([]float64(nil), c.W...), c.H...), c.D...)))
 			g := graph.New(p, graph.Eval)
 			u, ld := l.Inverse(g.Rows("x", 1), graph.Expr{})
@@ -162,5 +171,5 @@ func TestGoldenSpline(t *testing.T) {
 			}
 		})
 	}
-	require.Equal(t, 3, tried)
+	require.Equal(t, 4, tried)
 }

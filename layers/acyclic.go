@@ -14,8 +14,8 @@ import (
 //
 //	x_i = τ(u_i; h_i),  h_i = c(x_parents(i))
 //
-// Coupling layers and autoregressive layers of any order are special graphs.
-// Forward takes one pass of the conditioner for each level of the graph.
+// Coupling layers and autoregressive layers of any order are special graphs; [Passes] has
+// those between. Forward takes one pass of the conditioner for each level of the graph.
 type Acyclic struct {
 	t       Transformer
 	dim     int
@@ -27,26 +27,10 @@ type Acyclic struct {
 	net     Net
 }
 
-// Passes returns the parents of dim columns in k passes: the columns of each pass,
-// dim/k of them, see those of all passes before. Two passes are a coupling layer, as
-// many as columns an autoregressive one.
-func Passes(dim, k int) [][]int {
-	parents := make([][]int, max(dim, 0))
-	for i := range parents {
-		pass := i * k / dim
-		for j := range i {
-			if j*k/dim < pass {
-				parents[i] = append(parents[i], j)
-			}
-		}
-	}
-	return parents
-}
-
 // NewAcyclic makes the layer; parents[i] are the columns that column i depends on.
-// Residual networks and degrees in net are not for this layer.
+// Residual networks and degrees in net are not for this layer. Where columns have parents
+// of their own, hidden layers want at least a unit for each.
 func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, context int) *Acyclic {
-	dim := len(parents)
 	levels, err := topology(parents)
 	if err == nil {
 		err = checkTransformer(t)
@@ -59,101 +43,51 @@ func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, contex
 	}
 	if err != nil {
 		p.Fail("layers: acyclic: %w", err)
-		dim, parents, levels, t, net = 1, [][]int{nil}, [][]int{{0}}, Affine{}, Net{}
+		parents, levels, t, net = [][]int{nil}, [][]int{{0}}, Affine{}, Net{}
 	}
-	l := &Acyclic{t: t, dim: dim, parents: parents, levels: levels, net: net}
-	// A hidden unit belongs to a column i and may see what i may: inputs among its
-	// parents, and units of columns whose parents are all among i's.
-	sets := make([]map[int]bool, dim)
-	for i, ps := range parents {
-		sets[i] = map[int]bool{}
-		for _, j := range ps {
-			sets[i][j] = true
-		}
-	}
-	within := func(a, b int) bool {
-		for j := range sets[a] {
-			if !sets[b][j] {
-				return false
-			}
-		}
-		return true
-	}
-	owner := func(width int) []int {
-		o := make([]int, width)
-		for j := range o {
-			o[j] = j * dim / width
-			if width < dim {
-				o[j] = j
-			}
-		}
-		return o
-	}
-	prev := identity(dim)
-	sees := func(unit, input int) bool { return sets[unit][input] }
-	layer := func(name string, owners []int, gain float64) {
-		rows, cols := len(owners), len(prev)
-		mask := make([]float64, rows*cols)
-		for r, o := range owners {
-			for c, q := range prev {
-				mask[r*cols+c] = step(sees(o, q))
-			}
-		}
-		l.w, l.b, l.masks = append(l.w, p.New(name+".weight", rows, cols, graph.FanIn(gain))), append(l.b, p.New(name+".bias", 1, rows, nil)), append(l.masks, mask)
-		prev, sees = owners, func(unit, input int) bool { return within(input, unit) }
-	}
-	for i, width := range net.widths() {
-		layer(fmt.Sprintf("hidden%d", i), owner(width), math.Sqrt2)
-	}
-	var out []int
-	for i := range dim {
-		out = append(out, slices.Repeat([]int{i}, t.Params())...)
-	}
-	layer("output", out, net.outputGain())
+	l := &Acyclic{t: t, dim: len(parents), parents: parents, levels: levels, net: net}
+	l.network(p)
 	if context > 0 {
 		l.context = p.New("context.weight", net.widths()[0], context, graph.FanIn(1))
 	}
 	return l
 }
 
-// topology returns the columns in levels, or says which lie on a cycle.
-func topology(parents [][]int) ([][]int, error) {
-	n := len(parents)
-	if n == 0 {
-		return nil, fmt.Errorf("no columns")
+// network makes the masked network. A hidden unit belongs to a column i and may see
+// what i may: inputs among its parents, and units of columns whose parents are all
+// among i's.
+func (l *Acyclic) network(p *graph.Params) {
+	isParent := func(i, j int) bool { return slices.Contains(l.parents[i], j) }
+	within := func(i, j int) bool { // the parents of j are all parents of i
+		return !slices.ContainsFunc(l.parents[j], func(k int) bool { return !isParent(i, k) })
 	}
-	level := slices.Repeat([]int{-1}, n)
-	var levels [][]int
-	for done := 0; done < n; {
-		var now []int
-		for i, ps := range parents {
-			ready := level[i] < 0
-			for _, j := range ps {
-				if j < 0 || j >= n {
-					return nil, fmt.Errorf("parent %d of column %d: want 0 to %d", j, i, n-1)
-				}
-				ready = ready && level[j] >= 0
-			}
-			if ready {
-				now = append(now, i)
+	owners, sees := identity(l.dim), isParent
+	layer := func(name string, units []int, gain float64) {
+		rows, cols := len(units), len(owners)
+		mask := make([]float64, rows*cols)
+		for r, i := range units {
+			for c, j := range owners {
+				mask[r*cols+c] = step(sees(i, j))
 			}
 		}
-		if len(now) == 0 {
-			var rest []int
-			for i, v := range level {
-				if v < 0 {
-					rest = append(rest, i)
-				}
-			}
-			return nil, fmt.Errorf("columns %v depend on each other in a cycle", rest)
-		}
-		for _, i := range now {
-			level[i] = len(levels)
-		}
-		levels = append(levels, now)
-		done += len(now)
+		l.w, l.b, l.masks = append(l.w, p.New(name+".weight", rows, cols, graph.FanIn(gain))), append(l.b, p.New(name+".bias", 1, rows, nil)), append(l.masks, mask)
+		owners, sees = units, within
 	}
-	return levels, nil
+	for k, width := range l.net.widths() {
+		units := make([]int, width)
+		for j := range units {
+			units[j] = j * l.dim / width
+			if width < l.dim { // the last of each run of columns: in an order, it may see most
+				units[j] = (j+1)*l.dim/width - 1
+			}
+		}
+		layer(fmt.Sprintf("hidden%d", k), units, math.Sqrt2)
+	}
+	var out []int
+	for i := range l.dim {
+		out = append(out, slices.Repeat([]int{i}, l.t.Params())...)
+	}
+	layer("output", out, l.net.outputGain())
 }
 
 func (l *Acyclic) conditioner(x, context graph.Expr) graph.Expr {

@@ -15,6 +15,9 @@ const (
 	ScaleTanh Scale = "tanh"
 	// ScaleSoftclip is exp(a/(1+|a|/limit)), as in zuko.
 	ScaleSoftclip Scale = "softclip"
+	// ScaleAtan is exp(2/π limit·atan(a/limit)), the soft clamp of Ardizzone et al.
+	// (2019), arXiv:1907.02392.
+	ScaleAtan Scale = "atan"
 	// ScaleSigmoid is sigmoid(a+2) + 0.001, as in nflows' coupling layers.
 	ScaleSigmoid Scale = "sigmoid"
 	// ScaleSoftplus is softplus(a) + 0.001, as in nflows' autoregressive layers.
@@ -32,7 +35,8 @@ const (
 // with h = (m, a) and s made of a. The zero value is ready to use.
 type Affine struct {
 	Scale Scale
-	// Limit bounds |log s|; default 2 for ScaleTanh, log 1000 for ScaleSoftclip.
+	// Limit bounds |log s|; default 2 for ScaleTanh, log 1000 for ScaleSoftclip, 1.9 for
+	// ScaleAtan.
 	Limit float64
 	// Data says that s and m act on the data instead, u = x s + m, as in nflows.
 	Data bool
@@ -45,9 +49,9 @@ func (Affine) Params() int { return 2 }
 
 func (t Affine) check() error {
 	switch t.Scale {
-	case "", ScaleTanh, ScaleSoftclip, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleExp:
+	case "", ScaleTanh, ScaleSoftclip, ScaleAtan, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleExp:
 	default:
-		return fmt.Errorf("scale %q: want %q, %q, %q, %q, %q or %q", t.Scale, ScaleTanh, ScaleSoftclip, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleExp)
+		return fmt.Errorf("scale %q: want %q, %q, %q, %q, %q, %q or %q", t.Scale, ScaleTanh, ScaleSoftclip, ScaleAtan, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleExp)
 	}
 	if t.Limit < 0 {
 		return fmt.Errorf("scale limit %v: must not be negative", t.Limit)
@@ -72,6 +76,9 @@ func (t Affine) parts(h graph.Expr) (m, logS graph.Expr) {
 	case ScaleSoftclip:
 		l := t.limit(math.Log(1000))
 		return m, a.Div(a.Abs().Affine(1/l, 1))
+	case ScaleAtan:
+		l := t.limit(1.9)
+		return m, a.Scale(1 / l).Atan().Scale(2 / math.Pi * l)
 	case ScaleSigmoid:
 		return m, a.Shift(2).Sigmoid().Shift(1e-3).Log()
 	case ScaleSigmoidPlain:

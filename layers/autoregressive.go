@@ -26,7 +26,8 @@ type Autoregressive struct {
 type AutoregressiveOptions struct {
 	// Context is the number of context columns.
 	Context int
-	// Order lists the columns in the order of their dependence; default 0, 1, ….
+	// Order lists the columns in the order of their dependence; default 0, 1, …. See
+	// [RandomOrder].
 	Order []int
 }
 

@@ -110,6 +110,12 @@ func (r quadraticRatio) root(y graph.Expr) graph.Expr {
 	s := r.h.Div(r.w)
 	e := r.d0.Add(r.d1).Sub(s.Scale(2)).Mul(y)
 	a, b, c := r.h.Mul(s.Sub(r.d0)).Add(e), r.h.Mul(r.d0).Sub(e), s.Mul(y).Neg()
+	return quadraticRoot(a, b, c).Clamp(0, 1)
+}
+
+// quadraticRoot is the root of a x² + b x + c at which the slope is positive, or, for a
+// double one, that; it does not cancel where b is positive.
+func quadraticRoot(a, b, c graph.Expr) graph.Expr {
 	disc := b.Square().Sub(a.Mul(c).Scale(4)).ReLU()
-	return c.Scale(-2).Div(b.Add(disc.Sqrt())).Clamp(0, 1)
+	return c.Scale(-2).Div(b.Add(disc.Sqrt()))
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/gorgeflow/gorge/flows"
 	"github.com/gorgeflow/gorge/flows/flowtest"
 	"github.com/gorgeflow/gorge/graph"
@@ -125,6 +127,20 @@ var table = []struct {
 	{"gaussianization", flowtest.Case{Make: coupling(layers.Even, layers.Gaussianization{}, small, layers.CouplingOptions{}), Points: []float64{-10, 10}}},
 	{"gaussianization autoregressive", flowtest.Case{Context: 2, Make: autoregressive(layers.Gaussianization{Components: 3}, small, 2)}},
 	{"volume-preserving coupling", flowtest.Case{Make: coupling(layers.Even, layers.VolumePreserving{}, small, layers.CouplingOptions{})}},
+	{"coupling affine, atan", flowtest.Case{Make: coupling(layers.Odd, layers.Affine{Scale: layers.ScaleAtan}, small, layers.CouplingOptions{})}},
+	{"two-sided coupling", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewTwoSided(p, dim, layers.Even, rq, small, layers.CouplingOptions{Context: 2})
+	}}},
+	{"all in one", flowtest.Case{FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAllInOne(p, dim, small, layers.AllInOneOptions{Seed: 3})
+	}}},
+	{"all in one, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAllInOne(p, dim, small, layers.AllInOneOptions{Mix: layers.MixRotation, Unmix: true, Context: 2})
+	}}},
+	{"all in one, volume-preserving", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAllInOne(p, dim, small, layers.AllInOneOptions{VolumePreserving: true, Mix: layers.MixHouseholder, Unmix: true, Context: 2})
+	}}},
+	{"random rotation", flowtest.Case{FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewRandomRotation(p, dim, 2) }}},
 	{"block autoregressive", flowtest.Case{Context: 2, FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewBlockAutoregressive(p, dim, layers.BlockAutoregressiveOptions{Hidden: []int{4, 3}, Context: 2})
 	}}},
@@ -139,7 +155,7 @@ var table = []struct {
 		return layers.NewAcyclic(p, parents, layers.Affine{}, small, 2)
 	}}},
 	{"acyclic passes", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
-		return layers.NewAcyclic(p, layers.Passes(dim, 3), rq, small, 0)
+		return layers.NewAcyclic(p, layers.Passes(layers.RandomOrder(dim, 2), 3), rq, small, 0)
 	}, Points: knots}},
 	{"planar", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewPlanar(p, dim, layers.PlanarOptions{}) }}},
 	{"planar, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
@@ -234,11 +250,36 @@ func TestActivations(t *testing.T) {
 
 // Autoregressive layers depend on earlier elements only, in any order.
 func TestOrders(t *testing.T) {
-	for _, order := range [][]int{{0, 1, 2, 3}, {3, 1, 0, 2}} {
+	for _, order := range [][]int{{0, 1, 2, 3}, {3, 1, 0, 2}, layers.RandomOrder(4, 1)} {
 		for _, n := range []layers.Net{small, resnet} {
 			flowtest.Run(t, flowtest.Case{Dim: 4, Order: order, Make: func(p *graph.Params, dim int) flows.Layer {
 				return layers.NewAutoregressive(p, dim, layers.Affine{}, n, layers.AutoregressiveOptions{Order: order})
 			}})
 		}
+	}
+}
+
+// Acyclic layers depend on the parents they are given and on nothing else: trees, passes
+// in any order, two of which are a coupling, as many as columns an autoregression.
+func TestParents(t *testing.T) {
+	order := layers.RandomOrder(6, 3)
+	for name, parents := range map[string][][]int{
+		"none":   make([][]int, 6),
+		"tree":   {{1}, nil, {1}, {0}, {0}, {2}},
+		"mixed":  {nil, {4}, {0, 4}, {1, 2}, nil, {0, 3}},
+		"two":    layers.Passes([]int{0, 1, 2, 3, 4, 5}, 2),
+		"three":  layers.Passes(order, 3),
+		"all":    layers.Passes(order, 6),
+		"uneven": layers.Passes(order, 4),
+	} {
+		t.Run(name, func(t *testing.T) {
+			flowtest.Run(t, flowtest.Case{Dim: 6, Parents: parents, Make: func(p *graph.Params, _ int) flows.Layer {
+				return layers.NewAcyclic(p, parents, layers.Affine{}, small, 0)
+			}})
+		})
+	}
+	require.Equal(t, [][]int{nil, nil, nil, {0, 1, 2}, {0, 1, 2}, {0, 1, 2}}, layers.Passes([]int{0, 1, 2, 3, 4, 5}, 2))
+	for k, i := range order { // as many passes as columns: those before
+		require.ElementsMatch(t, order[:k], layers.Passes(order, 6)[i])
 	}
 }

@@ -12,7 +12,8 @@ import (
 //	x_A = u_A
 //	x_B = τ(u_B; c(x_A))
 //
-// Both directions cost one pass of the conditioner. With an empty A (a single
+// It is one-sided: x_A passes, and the next layer's split is another; a [TwoSided] layer
+// transforms both. Both directions cost one pass of the conditioner. With an empty A (a single
 // column, say) the parameters of B depend on the context alone, or on nothing.
 type Coupling struct {
 	t     Transformer

@@ -33,8 +33,10 @@ func grid(n int) []float64 {
 // coefficients zero, Bernstein polynomials at zero and a Möbius map of ω = 0 too.
 func TestIdentities(t *testing.T) {
 	for name, tr := range map[string]layers.Transformer{
-		"linear": layers.LinearSpline{}, "rational-quadratic": layers.RationalQuadratic{}, "linear-rational": layers.LinearRational{},
-		"circular": layers.CircularSpline{}, "moebius": layers.Moebius{}, "bernstein": layers.Bernstein{},
+		"linear": layers.LinearSpline{}, "rational-quadratic": layers.RationalQuadratic{},
+		"rational-quadratic of one bin": layers.RationalQuadratic{Bins: 1, Bound: 2}, // as in TensorFlow Probability's tests
+		"linear-rational":               layers.LinearRational{},
+		"circular":                      layers.CircularSpline{}, "moebius": layers.Moebius{}, "bernstein": layers.Bernstein{},
 		"sum of squares": layers.SumOfSquares{MinSlope: -1}, "sinh-arcsinh": layers.SinhArcsinh{},
 		"deep sigmoidal": layers.DeepSigmoidal{}, "deep dense sigmoidal": layers.DeepDenseSigmoidal{}, "logistic mixture": layers.LogisticMixture{},
 	} {
@@ -135,6 +137,26 @@ func TestSameMatrix(t *testing.T) {
 			}
 			require.InDelta(t, map[bool]float64{true: 1, false: 0}[i == j], c, 1e-9)
 		}
+	}
+}
+
+// Reflections of TensorFlow Probability's documentation and tests (bijectors/householder):
+// axes, a vector, and what becomes of it. With a context the axis comes of its network.
+func TestHouseholderAxes(t *testing.T) {
+	for _, c := range []struct{ axis, x, want []float64 }{
+		{[]float64{-0.8, 0.6}, []float64{1, 0}, []float64{-0.28, 0.96}},
+		{[]float64{-0.8, 0.6}, []float64{1, 1}, []float64{0.68, 1.24}},
+		{[]float64{0.8, 0.6}, []float64{1, 1}, []float64{-1.24, -0.68}},
+	} {
+		p := graph.NewParams(graph.Float64, 1)
+		l := layers.NewHouseholder(p, 2, 1, layers.HouseholderOptions{})
+		require.NoError(t, p.ByName("v").Set(c.axis))
+		near(t, "reflected", c.want, inverseOf(t, p, l, 2, c.x), 1e-15)
+		near(t, "and back", c.x, inverseOf(t, p, l, 2, c.want), 1e-15)
+		// Of any length; and two axes in a layer, the first first.
+		two := layers.NewHouseholder(p.In("two"), 2, 2, layers.HouseholderOptions{})
+		require.NoError(t, p.ByName("two.v").Set([]float64{-3 * c.axis[0], -3 * c.axis[1], 1, 0}))
+		near(t, "twice", []float64{-c.want[0], c.want[1]}, inverseOf(t, p, two, 2, c.x), 1e-14)
 	}
 }
 

@@ -7,9 +7,9 @@ import (
 )
 
 // Matrix is a linear layer u = W x + b whose matrix is made so that its inverse and
-// its determinant are known. [NewQR], [NewSVD], [NewRotation], [NewLowRank],
-// [NewDCT] and [NewHaar] make one; [LU], [Triangular], [Householder] and [FixedAffine]
-// are their own.
+// its determinant are known. [NewQR], [NewSVD], [NewRotation], [NewRandomRotation],
+// [NewLowRank], [NewDCT] and [NewHaar] make one; [LU], [Triangular], [Householder] and
+// [FixedAffine] are their own.
 type Matrix struct {
 	dim  int
 	name string

@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"math/rand/v2"
 	"slices"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -31,7 +30,7 @@ func NewReverse(p *graph.Params, dim int) *Permutation {
 // NewShuffle makes a random permutation of dim columns that depends on the seed
 // alone.
 func NewShuffle(p *graph.Params, dim int, seed uint64) *Permutation {
-	return NewPermutation(p, rand.New(rand.NewPCG(seed, 0)).Perm(dim))
+	return NewPermutation(p, RandomOrder(dim, seed))
 }
 
 // Forward emits x.

@@ -30,6 +30,15 @@ func Transformed(columns ...int) Split {
 	}
 }
 
+// other is the split of the columns that s leaves as they are.
+func (s Split) other(dim int) []bool {
+	mask := s(dim)
+	for i := range mask {
+		mask[i] = !mask[i]
+	}
+	return mask
+}
+
 func pattern(dim int, f func(int) bool) []bool {
 	out := make([]bool, dim)
 	for i := range out {

@@ -55,6 +55,9 @@ type Case struct {
 	// Order, if set, is the order in which columns may depend on each other: in the
 	// Jacobian of Inverse, columns of later elements are exactly zero.
 	Order []int
+	// Parents, if set, are the columns that each column may depend on, besides itself,
+	// where that is not what an order says.
+	Parents [][]int
 	// FarFromIdentity says that the layer does not begin near the identity: a
 	// permutation, or a scaling by design.
 	FarFromIdentity bool
