@@ -1,8 +1,6 @@
 package graph
 
 import (
-	"math"
-
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
 
@@ -18,16 +16,18 @@ func (pr *program[T]) bindLoad(v *value, i int) func(*worker[T]) {
 		return func(w *worker[T]) {
 			t := w.tile(v)
 			r := w.r
+			var rows [maxPanelRows]uint64
 			for p := range w.panels {
+				for j := range n {
+					rows[j] = rowNoise(r.seed, r.step, stream, r.first+uint64(w.shard*shardRows+p*n+j))
+				}
 				for c := range cols {
-					out := t.Data[p*t.Stride+c*n:][:n]
+					out, signs := t.Data[p*t.Stride+c*n:][:n], w.line[0]
 					for j := range out {
-						row := r.first + uint64(w.shard*shardRows+p*n+j)
-						u := noise(r.seed, r.step, stream, row, uint64(c))
-						if normal {
-							u = math.Sqrt2 * math.Erfinv(2*u-1)
-						}
-						out[j] = T(u)
+						out[j], signs[j] = draw[T](rows[j], c, normal)
+					}
+					if normal {
+						toNormal(out, signs[:n])
 					}
 				}
 			}
@@ -84,21 +84,4 @@ func (pr *program[T]) bindStore(v *value, o int) func(*worker[T]) {
 			}
 		}
 	}
-}
-
-// noise is a counter-based generator: a uniform number on (0, 1) made of its
-// arguments alone, by two rounds of the mixing function of splitmix64 (Steele,
-// Lea & Flood 2014).
-func noise(seed, step, stream, row, col uint64) float64 {
-	h := mix(seed + 0x9e3779b97f4a7c15*(step+1))
-	h = mix(h ^ (stream+1)*0xd1342543de82ef95)
-	h = mix(h + 0x9e3779b97f4a7c15*(row+1))
-	h = mix(h ^ (col+1)*0xbf58476d1ce4e5b9)
-	return (float64(h>>12) + 0.5) / (1 << 52)
-}
-
-func mix(z uint64) uint64 {
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
 }

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"math"
 	"sync"
 
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
@@ -103,12 +102,13 @@ func (pr *program[T]) narrowLoad(v *value, i int) func(*lane[T]) {
 	if v.leaf.kind != dataInput {
 		normal, stream := v.leaf.kind == normalNoise, v.leaf.stream
 		return func(l *lane[T]) {
-			for c := range l.values(v) {
-				u := noise(l.r.seed, l.r.step, stream, l.r.first+uint64(l.row), uint64(c))
-				if normal {
-					u = math.Sqrt2 * math.Erfinv(2*u-1)
-				}
-				l.values(v)[c] = T(u)
+			out := l.values(v)
+			h := rowNoise(l.r.seed, l.r.step, stream, l.r.first+uint64(l.row))
+			for c := range out {
+				out[c], l.b[c] = draw[T](h, c, normal)
+			}
+			if normal {
+				toNormal(out, l.b[:len(out)])
 			}
 		}
 	}
