@@ -13,7 +13,9 @@ type AdamNumbers struct {
 	Limit        float64 // of a parameter's absolute value
 }
 
-// Adam makes one step on the parameters p with gradients g and moments m, v.
+// Adam makes one step on the parameters p with gradients g and moments m, v. Moments
+// that have become subnormal are zero: where a gradient stays zero they would never
+// get there, and processors are slow with them.
 func Adam[T Float](p, g, m, v []T, a AdamNumbers) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
 	c := [11]T{T(a.Clip), T(a.Beta1), T(1 - a.Beta1), T(a.Beta2), T(1 - a.Beta2), T(a.Fix1), T(a.Fix2), T(a.Epsilon), T(a.Rate), T(a.Rate * a.Decay), T(a.Limit)}
@@ -22,11 +24,23 @@ func Adam[T Float](p, g, m, v []T, a AdamNumbers) {
 	}
 	for i := range p {
 		x := g[i] * c[0]
-		m[i] = c[1]*m[i] + c[2]*x
-		v[i] = c[3]*v[i] + c[4]*(x*x)
+		m[i] = flushed(c[1]*m[i] + c[2]*x)
+		v[i] = flushed(c[3]*v[i] + c[4]*(x*x))
 		step := m[i] * c[5] / (T(math.Sqrt(float64(v[i]*c[6]))) + c[7])
 		p[i] = min(max(p[i]-c[9]*p[i]-c[8]*step, -c[10]), c[10])
 	}
+}
+
+// flushed is x or, for a subnormal number, zero.
+func flushed[T Float](x T) T {
+	least := math.Float64frombits(1 << 52)
+	if single[T]() {
+		least = float64(math.Float32frombits(1 << 23))
+	}
+	if math.Abs(float64(x)) < least {
+		return 0
+	}
+	return x
 }
 
 // Average moves a towards b by the share w.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -109,8 +110,8 @@ func adam(e element) {
 	least := c[10].neg()
 	each(e, n, []Register{p, g, m, v}, func(load func(Register) vec, store func(vec, Register)) {
 		x := load(g).mul(c[0])
-		m1 := load(m).times(c[1], x.mul(c[2]))
-		v1 := load(v).times(c[3], x.mul(x).mul(c[4]))
+		m1 := load(m).times(c[1], x.mul(c[2])).flushed()
+		v1 := load(v).times(c[3], x.mul(x).mul(c[4])).flushed()
 		store(m1, m)
 		store(v1, v)
 		step := m1.mul(c[5]).div(v1.mul(c[6]).sqrt().add(c[7]))
@@ -118,6 +119,15 @@ func adam(e element) {
 		next := step.minus(c[8], old.minus(c[9], old))
 		store(c[10].min(least.max(next)), p)
 	})
+}
+
+// flushed is v with zeros for subnormal numbers.
+func (v vec) flushed() vec {
+	least := math.Float64frombits(1 << 52)
+	if v.e.size == 4 {
+		least = float64(math.Float32frombits(1 << 23))
+	}
+	return v.pick(v.abs().comparec(less, least), v.e.zero())
 }
 
 // average moves n elements of a towards b by the share w.
