@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"sync"
 
 	"github.com/gorgeflow/gorge/flows"
@@ -47,17 +48,23 @@ func New(spec Spec) (*Model, error) {
 }
 
 // plainSchema is that of columns of which nothing is known: real numbers, or angles
-// in radians in a model of such.
+// in radians in a model of such, and classes 0, 1, … for the base "class".
 func (m *Model) plainSchema() Schema {
 	s := Schema{Columns: make([]Column, m.spec.Dim)}
-	if m.spec.Context > 0 {
-		s.Context = make([]Column, m.spec.Context)
+	if n := m.spec.Context - max(m.spec.Classes-1, 0); n > 0 {
+		s.Context = make([]Column, n)
 	}
 	for i, cs := range [][]Column{s.Columns, s.Context} {
 		for j := range cs {
 			cs[j] = Column{Name: columnName(nil, j), Scale: 1}
 			if i == 0 && m.angles() {
 				cs[j].Kind = Radians()
+			}
+			if i == 1 && j == 0 && m.spec.Classes > 0 {
+				cs[j].Kind = Kind{Of: KindCategorical}
+				for k := range m.spec.Classes {
+					cs[j].Levels = append(cs[j].Levels, strconv.Itoa(k))
+				}
 			}
 		}
 	}
@@ -86,8 +93,54 @@ func IAF(dim int, s Spec) (*Model, error) { return named("iaf", dim, s) }
 // arXiv:1906.04032).
 func NSF(dim int, s Spec) (*Model, error) { return named("nsf", dim, s) }
 
-// NSFAR makes an autoregressive neural spline flow.
+// NSFAR makes an autoregressive neural spline flow (Durkan et al. 2019,
+// arXiv:1906.04032).
 func NSFAR(dim int, s Spec) (*Model, error) { return named("nsf-ar", dim, s) }
+
+// MADE makes a masked autoencoder for distribution estimation, a Gaussian in each
+// conditional (Germain et al. 2015, arXiv:1502.03509): a base without layers.
+func MADE(dim int, s Spec) (*Model, error) { return named("made", dim, s) }
+
+// MADEMoG makes a masked autoencoder with mixtures of Gaussians as conditionals
+// (Papamakarios et al. 2017, arXiv:1705.07057).
+func MADEMoG(dim int, s Spec) (*Model, error) { return named("made-mog", dim, s) }
+
+// MAFMoG makes a masked autoregressive flow on the noise of MADEMoG (Papamakarios et al.
+// 2017, arXiv:1705.07057).
+func MAFMoG(dim int, s Spec) (*Model, error) { return named("maf-mog", dim, s) }
+
+// NAF makes a neural autoregressive flow of deep sigmoidal maps (Huang et al. 2018,
+// arXiv:1804.00779).
+func NAF(dim int, s Spec) (*Model, error) { return named("naf", dim, s) }
+
+// BNAF makes a block neural autoregressive flow (De Cao et al. 2019, arXiv:1904.04676).
+func BNAF(dim int, s Spec) (*Model, error) { return named("bnaf", dim, s) }
+
+// UMNN makes a flow of unconstrained monotonic neural networks (Wehenkel & Louppe 2019,
+// arXiv:1908.05164).
+func UMNN(dim int, s Spec) (*Model, error) { return named("umnn", dim, s) }
+
+// SOS makes a flow of sum-of-squares polynomials (Jaini et al. 2019, arXiv:1905.02325).
+func SOS(dim int, s Spec) (*Model, error) { return named("sos", dim, s) }
+
+// Bernstein makes a flow of Bernstein polynomials (Ramasinghe et al. 2022,
+// arXiv:2102.03509).
+func Bernstein(dim int, s Spec) (*Model, error) { return named("bernstein", dim, s) }
+
+// Gaussianization makes a flow of mixtures by column and linear maps (Meng et al. 2020,
+// arXiv:2003.01941).
+func Gaussianization(dim int, s Spec) (*Model, error) { return named("gaussianization", dim, s) }
+
+// Sylvester makes a Sylvester flow (van den Berg et al. 2018, arXiv:1803.05649).
+func Sylvester(dim int, s Spec) (*Model, error) { return named("sylvester", dim, s) }
+
+// FlowPlusPlus makes a flow of couplings by mixtures of logistics, Flow++ (Ho et al.
+// 2019, arXiv:1902.00275).
+func FlowPlusPlus(dim int, s Spec) (*Model, error) { return named("flow++", dim, s) }
+
+// NCSF makes a neural circular spline flow, whose columns are angles (Rezende et al.
+// 2020, arXiv:2002.02428).
+func NCSF(dim int, s Spec) (*Model, error) { return named("ncsf", dim, s) }
 
 func named(name string, dim int, s Spec) (*Model, error) {
 	s.Model, s.Dim = name, dim

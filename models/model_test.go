@@ -24,6 +24,9 @@ func fitted(t testing.TB, spec models.Spec, opts models.FitOptions) (*models.Mod
 		x = turned(x)
 	}
 	spec.Dim, spec.Layers, spec.Hidden = 2, 3, []int{16, 16}
+	if strings.HasPrefix(spec.Model, "made") { // a base alone
+		spec.Layers, spec.Base = 0, ""
+	}
 	m, err := models.New(spec)
 	require.NoError(t, err)
 	if opts.Steps == 0 {

@@ -4,9 +4,11 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
+	"github.com/gorgeflow/gorge/flows"
 	"github.com/gorgeflow/gorge/graph"
 )
 
@@ -240,7 +242,12 @@ func (f *fit) compile() error {
 	return nil
 }
 
-// warmStart runs the data-dependent starts of layers on the first rows.
+// startRows is how many rows at most data-dependent starts see: the first of the first
+// epoch.
+const startRows = 4096
+
+// warmStart runs the data-dependent starts of layers, and of the base, to which layers
+// have mapped the rows.
 func (f *fit) warmStart() error {
 	m := f.m
 	g := graph.New(m.params, graph.Start)
@@ -251,7 +258,8 @@ func (f *fit) warmStart() error {
 	}
 	u, _ := m.flow.Inverse(x, c)
 	g.Output("u", u)
-	if g.Assigns() == 0 {
+	base, starts := m.flow.Base().(flows.Starter)
+	if g.Assigns() == 0 && !starts {
 		return g.Err()
 	}
 	prog, err := g.Compile()
@@ -259,13 +267,38 @@ func (f *fit) warmStart() error {
 		return fmt.Errorf("models: fit: %w", err)
 	}
 	run := prog.NewRun()
-	if err := f.bind(run, f.train, nil); err != nil {
+	index := slices.Clone(f.shuffled(0)[:min(f.train.rows, startRows)])
+	if err := f.bind(run, f.train, index); err != nil {
 		return err
 	}
-	if err := run.Do(f.ctx, min(f.train.rows, 4096)); err != nil && f.ctx.Err() == nil {
+	noise := mat.NewDense(len(index), m.flow.Base().Dim(), nil)
+	if err := run.Into("u", graph.Rows{Float64: noise.RawMatrix().Data}); err != nil {
+		return err
+	}
+	if err := run.Do(f.ctx, len(index)); err != nil {
+		if f.ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("models: fit: start: %w", err)
 	}
+	if starts {
+		if err := base.Start(noise, f.contextOf(index), rand.New(rand.NewPCG(f.opts.Seed, 0x57a27))); err != nil {
+			return fmt.Errorf("models: fit: %w", err)
+		}
+	}
 	return nil
+}
+
+// contextOf is the context of training rows as networks see it, nil if there is none.
+func (f *fit) contextOf(index []int) mat.Matrix {
+	if f.m.spec.Context == 0 {
+		return nil
+	}
+	out := mat.NewDense(len(index), f.m.spec.Context, nil)
+	for i, row := range index {
+		f.train.c.get(row, out.RawRowView(i))
+	}
+	return out
 }
 
 func (f *fit) bind(run *graph.Run, t *table, index []int) error {

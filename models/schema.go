@@ -37,7 +37,8 @@ type Schema struct {
 
 // NewFor makes an untrained model of the columns of s. Of the specification, Dim,
 // Context and Angles are set. The data of its fit have these columns, in this order,
-// without those of kind KindIgnored.
+// without those of kind KindIgnored. For the base "class" the context's first column is
+// the class, of kind KindCategorical.
 func NewFor(s Schema, spec Spec) (*Model, error) {
 	s, err := s.stated()
 	if err != nil {
@@ -46,6 +47,9 @@ func NewFor(s Schema, spec Spec) (*Model, error) {
 	spec.Dim, spec.Context = len(s.Columns), 0
 	for _, c := range s.Context {
 		spec.Context += c.inputs()
+	}
+	if spec.Base == "class" && len(s.Context) > 0 {
+		spec.Classes = s.Context[0].inputs()
 	}
 	m, err := New(spec)
 	if err != nil {
@@ -121,6 +125,9 @@ func (m *Model) setSchema(s Schema) error {
 	}
 	if len(cols) != m.spec.Dim || inputs != m.spec.Context {
 		return fmt.Errorf("%d columns, and %d inputs of context; the model has %d and %d", len(cols), inputs, m.spec.Dim, m.spec.Context)
+	}
+	if m.spec.Base == "class" && (s.Context[0].Of != KindCategorical || s.Context[0].inputs() != m.spec.Classes) {
+		return fmt.Errorf("the base \"class\" wants a context whose first column is %s with %d levels, the classes; %q is %s", KindCategorical, m.spec.Classes, s.Context[0].Name, s.Context[0].Kind)
 	}
 	flow, err := m.dequantised(cols)
 	if err != nil {

@@ -39,10 +39,14 @@ type Spec struct {
 	Mixing string `json:"mixing,omitempty"`
 	// Norm between layers: "none", "act" or "batch".
 	Norm string `json:"norm,omitempty"`
-	// Base density: "normal", "diagonal", "full" (covariance), "low-rank" (covariance),
-	// "student", "tails" (Student's t with learnt degrees of freedom), "mixture", or, for
-	// angles, "torus" (uniform).
+	// Base density, one of [Bases].
 	Base string `json:"base,omitempty"`
+	// Components is the number of Gaussians of the bases "mixture" (default 8), "made"
+	// (10, in each column) and "class" (1 of each class).
+	Components int `json:"components,omitempty"`
+	// Classes is, for the base "class", how many of the first inputs of the context are
+	// the class; default all.
+	Classes int `json:"classes,omitempty"`
 	// Tails is the number of standard deviations beyond which columns are drawn in
 	// logarithmically, in the data and again in the noise, so that no row is
 	// charged for by the square of how far it is out; default 4, negative for
@@ -69,9 +73,8 @@ type Spec struct {
 type family struct {
 	name, paper, good string
 	defaults          Spec
-	layer             func(b *builder, i int) flows.Layer
-	// first, if set, is a further layer next to the noise.
-	first func(b *builder) flows.Layer
+	// layer makes layer i; without it the model is its base.
+	layer func(b *builder, i int) flows.Layer
 	// circle says that columns are angles in radians, and taken as they are.
 	circle bool
 }
@@ -109,11 +112,16 @@ var families = []family{
 	},
 	{
 		name: "maf-mog", paper: "Papamakarios et al. 2017, arXiv:1705.07057", good: "MAF on autoregressive mixtures of Gaussians: several modes in each conditional",
-		defaults: Spec{Layers: 5, Hidden: []int{128, 128}, Bins: 10, Mixing: "reverse"},
+		defaults: Spec{Layers: 5, Hidden: []int{128, 128}, Mixing: "reverse", Base: "made"},
 		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(layers.Affine{}) },
-		first: func(b *builder) flows.Layer {
-			return b.autoregressive(layers.Gaussianization{Components: b.Bins, Weighted: true})
-		},
+	},
+	{
+		name: "made", paper: "Germain et al. 2015, arXiv:1502.03509", good: "one masked network, a Gaussian in each conditional: a baseline",
+		defaults: Spec{Hidden: []int{128, 128}, Mixing: "none", Base: "made", Components: 1},
+	},
+	{
+		name: "made-mog", paper: "Papamakarios et al. 2017, arXiv:1705.07057", good: "one masked network, a mixture of Gaussians in each conditional: quick in both directions",
+		defaults: Spec{Hidden: []int{128, 128}, Mixing: "none", Base: "made"},
 	},
 	{
 		name: "naf", paper: "Huang et al. 2018, arXiv:1804.00779", good: "deep sigmoidal autoregression: smooth and flexible, samples by root finding",
@@ -253,6 +261,15 @@ func (s Spec) complete() (Spec, *family, error) {
 	if s.Base == "" {
 		s.Base = "normal"
 	}
+	if s.Components == 0 && s.Base == d.Base {
+		s.Components = d.Components
+	}
+	if s.Components == 0 {
+		s.Components = components[s.Base]
+	}
+	if s.Base == "class" && s.Classes == 0 {
+		s.Classes = s.Context
+	}
 	if s.Tails == 0 {
 		s.Tails = d.Tails
 	}
@@ -268,14 +285,20 @@ func (s Spec) complete() (Spec, *family, error) {
 	if f.circle && s.Augment > 0 {
 		return s, f, fmt.Errorf("models: %d columns of noise beside those of model %q: angles are not augmented", s.Augment, s.Model)
 	}
-	if f.circle != (s.Base == "torus") || f.circle && (s.Tails > 0 || s.Mixing != "none" && s.Mixing != "reverse" && s.Mixing != "shuffle" || s.Norm != "none") {
-		return s, f, fmt.Errorf("models: base %q, mixing %q, norm %q, tails %v for model %q: angles want the base \"torus\", no linear maps, norms or tails; other models another base", s.Base, s.Mixing, s.Norm, s.Tails, s.Model)
+	switch {
+	case f.layer == nil && (s.Layers != 0 || s.Base != d.Base):
+		return s, f, fmt.Errorf("models: %d layers, base %q for model %q: it is the base %q alone", s.Layers, s.Base, s.Model, d.Base)
+	case f.layer != nil && s.Layers < 1:
+		return s, f, fmt.Errorf("models: %d layers: want 1 to 1000", s.Layers)
+	}
+	if f.circle != onCircle(s.Base) || f.circle && (s.Tails > 0 || s.Mixing != "none" && s.Mixing != "reverse" && s.Mixing != "shuffle" || s.Norm != "none") {
+		return s, f, fmt.Errorf("models: base %q, mixing %q, norm %q, tails %v for model %q: angles want the base \"torus\" or \"von-mises\", no linear maps, norms or tails; other models another base", s.Base, s.Mixing, s.Norm, s.Tails, s.Model)
 	}
 	return s, f, nil
 }
 
-// baseNames are the values of Spec.Base.
-var baseNames = []string{"normal", "diagonal", "full", "low-rank", "student", "tails", "mixture", "torus"}
+// components are the default numbers of components of the bases that have such.
+var components = map[string]int{"mixture": 8, "made": 10, "class": 1}
 
 func (s Spec) check() error {
 	oneOf := func(what, v string, names ...string) error {
@@ -291,7 +314,7 @@ func (s Spec) check() error {
 		return fmt.Errorf("models: %d context columns, embedded to %d: must not be negative", s.Context, s.Embed)
 	case s.Augment < 0 || s.Augment > 1000:
 		return fmt.Errorf("models: %d columns of noise beside the data: want 0 to 1000", s.Augment)
-	case s.Layers < 1 || s.Layers > 1000:
+	case s.Layers < 0 || s.Layers > 1000:
 		return fmt.Errorf("models: %d layers: want 1 to 1000", s.Layers)
 	case s.Bins < 0 || s.Bins > 256:
 		return fmt.Errorf("models: %d bins: want 1 to 256", s.Bins)
@@ -302,11 +325,14 @@ func (s Spec) check() error {
 		oneOf("mixing", s.Mixing, "none", "reverse", "shuffle", "lu"),
 		oneOf("dequantise", s.Dequantise, "", "uniform", "variational"),
 		oneOf("norm", s.Norm, "none", "act", "batch"),
-		oneOf("base", s.Base, baseNames...),
+		oneOf("base", s.Base, Bases()...),
 	} {
 		if err != nil {
 			return err
 		}
+	}
+	if err := s.checkBase(); err != nil {
+		return err
 	}
 	_, err := graph.ParseDType(s.DType)
 	return err
@@ -374,16 +400,15 @@ func (b *builder) build(f *family) {
 		b.embed = layers.NewMLP(b.p.In("embedding"), b.Context, b.Embed, layers.Net{Hidden: []int{64, 64}})
 		b.context = b.Embed
 	}
+	if b.Base == "class" && b.Classes == b.Context { // layers that the classes share
+		b.context = 0
+	}
 	var ls []flows.Layer
-	if b.Tails > 0 { // noise that a far row is mapped to is drawn in, too
+	if b.Tails > 0 && b.Layers > 0 { // noise that a far row is mapped to is drawn in, too
 		ls = append(ls, layers.NewLogTails(b.p, b.Dim, b.Tails))
 	}
 	if f.name == "nice" {
 		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}, layers.ElementwiseOptions{}))
-	}
-	if f.first != nil {
-		b.at = b.p.In("first")
-		ls = append(ls, f.first(b))
 	}
 	for i := range b.Layers {
 		b.at = b.p.In(fmt.Sprintf("layer%d", i))
@@ -432,27 +457,6 @@ func (b *builder) mix(ls []flows.Layer, i int) []flows.Layer {
 		return append(ls, layers.NewLU(p, b.Dim, layers.LUOptions{Shuffle: b.Seed + uint64(i) + 1}))
 	}
 	return ls
-}
-
-func (b *builder) makeBase() flows.Base {
-	p := b.p.In("base")
-	switch b.Base {
-	case "diagonal":
-		return flows.NewDiagonalNormal(p, b.Dim, b.context)
-	case "full":
-		return flows.NewFullNormal(p, b.Dim)
-	case "low-rank":
-		return flows.NewLowRankNormal(p, b.Dim, min(b.Dim, 8))
-	case "torus":
-		return flows.NewTorus(p, b.Dim)
-	case "student":
-		return flows.NewStudentT(p, b.Dim, 8)
-	case "tails":
-		return flows.NewLearnableTails(p, b.Dim)
-	case "mixture":
-		return flows.NewMixture(p, b.Dim, 8, b.context)
-	}
-	return flows.NewStandardNormal(p, b.Dim)
 }
 
 // Nearest returns `, did you mean "x"` for the name closest to a misspelt one, or

@@ -1,0 +1,195 @@
+package models
+
+import (
+	"fmt"
+	"math"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/gorgeflow/gorge/flows"
+	"github.com/gorgeflow/gorge/layers"
+)
+
+// bases are the values of Spec.Base.
+var bases = []struct{ name, about string }{
+	{"normal", "standard normal"},
+	{"diagonal", "normal, location and scale of each column learnt"},
+	{"full", "normal, covariance learnt"},
+	{"low-rank", "normal, covariance of rank 8 plus a diagonal"},
+	{"student", "Student's t with 8 degrees of freedom; 2007.07253"},
+	{"tails", "Student's t, degrees of freedom learnt; 2206.10311"},
+	{"logistic", "logistic; 1410.8516"},
+	{"mixture", "mixture of Gaussians, begun by k-means"},
+	{"made", "autoregressive mixture of Gaussians; 1502.03509, 1705.07057"},
+	{"class", "Gaussians for each class, the class being the first column of the context; 1912.13025"},
+	{"resampled", "normal with learnt rejection: holes, several modes; 2110.15828"},
+	{"torus", "uniform angles"},
+	{"von-mises", "von Mises angles, location and concentration learnt"},
+}
+
+// Bases lists the values of Spec.Base.
+func Bases() []string {
+	var out []string
+	for _, b := range bases {
+		out = append(out, b.name)
+	}
+	return out
+}
+
+// DescribeBase says what a base is, and the arXiv numbers of its papers.
+func DescribeBase(name string) string {
+	for _, b := range bases {
+		if b.name == name {
+			return b.about
+		}
+	}
+	return ""
+}
+
+func onCircle(base string) bool { return base == "torus" || base == "von-mises" }
+
+// checkBase checks the settings of the base.
+func (s Spec) checkBase() error {
+	switch {
+	case s.Components < 0 || s.Components > 1000:
+		return fmt.Errorf("models: %d components: want 1 to 1000", s.Components)
+	case s.Components > 0 && components[s.Base] == 0:
+		return fmt.Errorf("models: %d components for base %q, which has none; mixture, made and class do", s.Components, s.Base)
+	case s.Base != "class" && s.Classes != 0:
+		return fmt.Errorf("models: %d classes for base %q: want base \"class\"", s.Classes, s.Base)
+	case s.Base != "class":
+		return nil
+	case s.Context == 0:
+		return fmt.Errorf("models: base \"class\" without a context: the class is its first column, a categorical one")
+	case s.Classes < 2 || s.Classes > s.Context:
+		return fmt.Errorf("models: %d classes in a context of %d inputs: want at least two classes", s.Classes, s.Context)
+	case s.Embed > 0:
+		return fmt.Errorf("models: base \"class\" with an embedded context: it needs the class itself")
+	}
+	return nil
+}
+
+// makeBase makes the base density. All but the normal one and those of angles depend on the
+// context, if there is one.
+func (b *builder) makeBase() flows.Base {
+	p := b.p.In("base")
+	given := func(of flows.Base) flows.Base {
+		if b.context == 0 {
+			return of
+		}
+		return flows.NewLocationScale(p.In("given"), of, b.context)
+	}
+	switch b.Base {
+	case "diagonal":
+		return flows.NewDiagonalNormal(p, b.Dim, b.context)
+	case "full":
+		return given(flows.NewFullNormal(p, b.Dim))
+	case "low-rank":
+		return given(flows.NewLowRankNormal(p, b.Dim, min(b.Dim, 8)))
+	case "student":
+		return given(flows.NewStudentT(p, b.Dim, 8))
+	case "tails":
+		return given(flows.NewLearnableTails(p, b.Dim))
+	case "logistic":
+		return given(flows.NewLogistic(p, b.Dim))
+	case "mixture":
+		return flows.NewMixture(p, b.Dim, b.Components, b.context)
+	case "made":
+		return flows.NewAutoregressiveMixture(p, b.Dim, b.Components, b.context, b.net())
+	case "class":
+		return flows.NewClassConditional(p, b.Dim, b.Classes, flows.ClassOptions{Components: b.Components})
+	case "resampled": // a sample costs many evaluations of its network, which is small
+		net := layers.Net{Hidden: []int{64, 64}, Activation: b.Activation, Saturate: b.net().Saturate}
+		return given(flows.NewResampled(p, b.Dim, net, flows.ResampledOptions{}))
+	case "torus":
+		return flows.NewTorus(p, b.Dim)
+	case "von-mises":
+		return flows.NewVonMises(p, b.Dim)
+	}
+	return flows.NewStandardNormal(p, b.Dim)
+}
+
+// Posterior returns the probabilities of hypotheses about the context, one in each row of
+// contexts, given each row of x, by Bayes' rule:
+//
+//	p(c_k | x) = p(c_k) p(x | c_k) / Σ_l p(c_l) p(x | c_l)
+//
+// one row for each row of x, one column for each of contexts. The prior p(c_k) is in
+// proportion to the given numbers; nil is all the same. A row that has no density under
+// any is left with the prior. With classes as context it is a classifier:
+//
+//	classes := mat.NewDense(3, 1, []float64{0, 1, 2})
+//	p, err := m.Posterior(x, classes, nil)
+func (m *Model) Posterior(x, contexts mat.Matrix, prior []float64) (*mat.Dense, error) {
+	if contexts == nil {
+		return nil, fmt.Errorf("models: posterior: %w missing: want a row for each hypothesis", ErrContext)
+	}
+	rows, _ := x.Dims()
+	k, _ := contexts.Dims()
+	logPrior, err := logPriors(prior, k)
+	if err != nil {
+		return nil, err
+	}
+	out := mat.NewDense(max(rows, 1), k, nil)
+	same := make([]int, rows)
+	for c := range k {
+		for i := range same {
+			same[i] = c
+		}
+		logp, err := m.LogProb(x, rowsOf{contexts, same})
+		if err != nil {
+			return nil, fmt.Errorf("models: posterior: hypothesis %d: %w", c+1, err)
+		}
+		for i, v := range logp {
+			out.Set(i, c, v)
+		}
+	}
+	for i := range rows {
+		normalise(out.RawRowView(i), logPrior)
+	}
+	return dense(rows, k, out.RawMatrix().Data[:rows*k]), nil
+}
+
+func logPriors(prior []float64, k int) ([]float64, error) {
+	if prior == nil {
+		return make([]float64, k), nil
+	}
+	if len(prior) != k {
+		return nil, fmt.Errorf("models: posterior: a prior of %d numbers for %d hypotheses", len(prior), k)
+	}
+	out, total := make([]float64, k), 0.0
+	for i, v := range prior {
+		if !(v >= 0) || math.IsInf(v, 0) {
+			return nil, fmt.Errorf("models: posterior: prior %d is %v: want a number, not negative", i+1, v)
+		}
+		out[i] = math.Log(v)
+		total += v
+	}
+	if total == 0 {
+		return nil, fmt.Errorf("models: posterior: the prior is zero everywhere")
+	}
+	return out, nil
+}
+
+// normalise turns log-densities into probabilities, in place.
+func normalise(p, logPrior []float64) {
+	top := math.Inf(-1)
+	for c := range p {
+		p[c] += logPrior[c]
+		top = max(top, p[c])
+	}
+	if math.IsInf(top, -1) {
+		copy(p, logPrior)
+		for _, v := range p {
+			top = max(top, v)
+		}
+	}
+	total := 0.0
+	for c, v := range p {
+		p[c] = math.Exp(v - top)
+		total += p[c]
+	}
+	for c := range p {
+		p[c] /= total
+	}
+}
