@@ -56,6 +56,16 @@
 // Permutations and linear maps between such layers let every column condition
 // every other.
 //
+// # Bases
+//
+// A continuous map cannot make two modes, a hole or a heavier tail of a Gaussian, so that
+// noise nearer to the data saves layers. [StandardNormal], [FullNormal], [LowRankNormal],
+// [StudentT], [LearnableTails], [Logistic] and [Uniform] are on the line, [Torus] and
+// [VonMises] on the circle; [Mixture] and [AutoregressiveMixture] have modes, [Resampled]
+// has holes, [ClassConditional] has kinds. [LocationScale] has any of them depend on a
+// context, [DiagonalNormal] being that of a standard normal. Those that are a [Starter]
+// begin at the noise that a flow, at its own start, maps the first rows of data to.
+//
 // # Layers that forget
 //
 // Not every layer need be invertible (Nielsen et al. 2020, arXiv:2007.02731). Let f be a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -28,6 +29,15 @@ func TestConstructors(t *testing.T) {
 		require.NoError(t, err, name)
 		require.Equal(t, name, m.Spec().Model)
 		require.Equal(t, 3, m.Spec().Dim)
+	}
+}
+
+// The front page has every model and every base.
+func TestReadme(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join("..", "README.md"))
+	require.NoError(t, err)
+	for _, name := range append(models.Names(), models.Bases()...) {
+		require.Contains(t, string(page), "`"+name+"`")
 	}
 }
 

@@ -135,11 +135,19 @@ func exactly(n int, usage string) cobra.PositionalArgs {
 
 func modelsCommand(streams IO) *cobra.Command {
 	return &cobra.Command{
-		Use: "models", Short: "List the ready models", Args: exactly(0, "none"),
+		Use: "models", Short: "List the ready models and the bases", Args: exactly(0, "none"),
 		RunE: func(*cobra.Command, []string) error {
 			for _, n := range models.Names() {
 				paper, good := models.Describe(n)
 				if _, err := fmt.Fprintf(streams.Out, "%-15s %s\n                %s\n", n, good, paper); err != nil {
+					return err
+				}
+			}
+			if _, err := fmt.Fprintln(streams.Out, "\nBases, by --base:"); err != nil {
+				return err
+			}
+			for _, n := range models.Bases() {
+				if _, err := fmt.Fprintf(streams.Out, "%-15s %s\n", n, models.DescribeBase(n)); err != nil {
 					return err
 				}
 			}

@@ -35,6 +35,7 @@ type trainOptions struct {
 	Mixing      string  `yaml:"mixing"`
 	Norm        string  `yaml:"norm"`
 	Base        string  `yaml:"base"`
+	Components  int     `yaml:"components"`
 	Tails       float64 `yaml:"tails"`
 	Embed       int     `yaml:"embed"`
 	LearnRate   float64 `yaml:"lr"`
@@ -81,7 +82,8 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.Float64Var(&o.Dropout, "dropout", 0, "probability of dropping a hidden unit in training")
 	f.StringVar(&o.Mixing, "mixing", "", "between layers: none, reverse, shuffle, lu (default of the model)")
 	f.StringVar(&o.Norm, "norm", "", "between layers: none, act, batch (default none)")
-	f.StringVar(&o.Base, "base", "", "noise: normal, diagonal, full, low-rank, student, tails, mixture, torus (default normal, torus for angles)")
+	f.StringVar(&o.Base, "base", "", "noise: "+strings.Join(models.Bases(), ", ")+" (default normal, torus for angles)")
+	f.IntVar(&o.Components, "components", 0, "Gaussians of the bases mixture, made and class (default 8, 10 and 1)")
 	f.Float64Var(&o.Tails, "tails", 0, "standard deviations beyond which columns are drawn in, -1 for never (default 4)")
 	f.IntVar(&o.Embed, "embed", 0, "columns to embed the context in, by a network (default none)")
 	f.Float64Var(&o.LearnRate, "lr", 0, "learning rate (default 0.001)")

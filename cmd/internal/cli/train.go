@@ -71,7 +71,7 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 	}
 	spec := models.Spec{Model: o.Model, Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
 		Bins: o.Bins, Bound: o.Bound, Activation: layers.Activation(o.Activation), Dropout: o.Dropout, Mixing: o.Mixing, Norm: o.Norm,
-		Base: o.Base, Tails: o.Tails, Embed: o.Embed, DType: o.DType, Seed: o.Seed}
+		Base: o.Base, Components: o.Components, Tails: o.Tails, Embed: o.Embed, DType: o.DType, Seed: o.Seed}
 	m, err := models.NewFor(d.schema, spec)
 	if err != nil {
 		return usageError{err}
