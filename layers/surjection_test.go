@@ -2,6 +2,8 @@ package layers_test
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/gorgeflow/gorge/flows"
@@ -61,6 +63,25 @@ var surjections = []struct {
 	{"variational dequantize, context", nil, []int{1, 2, 5}, flowtest.Case{Context: 2, Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewVariationalDequantize(p, dim, layers.Grid{}, noise(p, dim, dim+2), 2)
 	}}},
+	{"variational dequantize of a column on a grid", nil, []int{3}, flowtest.Case{Data: halves, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewVariationalDequantize(p, dim, layers.Grid{Columns: []int{1}, Origin: []float64{0.25}, Width: []float64{0.5}}, noise(p, 1, dim), 0)
+	}}},
+	{"uniform dequantize of a column on a grid", nil, []int{3}, flowtest.Case{Data: halves, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewUniformDequantize(p, dim, layers.Grid{Columns: []int{1}, Origin: []float64{0.25}, Width: []float64{0.5}})
+	}}},
+}
+
+// halves are rows whose column 1 is on the grid of 0.25 and halves from there.
+var halves = flowtest.Set{
+	Draw: func(rng *rand.Rand, dim int) []float64 {
+		out := make([]float64, dim)
+		for j := range out {
+			out[j] = 1.5 * rng.NormFloat64()
+		}
+		out[1] = 0.25 + 0.5*math.Round(out[1]/0.5)
+		return out
+	},
+	Holds: func(x []float64) bool { r := (x[1] - 0.25) / 0.5; return math.Abs(r-math.Round(r)) < 1e-6 },
 }
 
 // Every surjection passes the conformance checks.

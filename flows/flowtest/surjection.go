@@ -180,6 +180,9 @@ func Density(c Case) error {
 		return err
 	}
 	x, cell := c.grid(flow.Bound())
+	if len(x) == 0 {
+		return fmt.Errorf("neither whole numbers nor a grid of real ones are data")
+	}
 	all, err := c.likelihoods(b.p, flow, x)
 	if err != nil {
 		return err
