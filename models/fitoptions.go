@@ -97,7 +97,8 @@ type Report struct {
 	Steps, Epochs int
 	Train         float64 // NLL of the last epoch's batches, running mean
 	// Valid is the NLL of the weights that were kept, NaN without validation. Rows with
-	// discrete columns are taken at one random place in their cells each.
+	// discrete columns are taken at one random place in their cells each, and a lower
+	// bound ([Model.Bound]) at one draw of noise.
 	Valid         float64
 	BestStep      int
 	Rows          int

@@ -34,6 +34,12 @@ func inspect(m *models.Model, w io.Writer) error {
 	if s.Bins > 0 {
 		p.f("spline      %d bins on ±%v\n", s.Bins, s.Bound)
 	}
+	if s.Augment > 0 {
+		p.f("augmented   by %d columns of noise\n", s.Augment)
+	}
+	if s.Dequantise == "variational" {
+		p.f("dequantised by noise that is learnt, in integer columns without ends\n")
+	}
 	p.f("parameters  %d, %s\n", m.Parameters(), s.DType)
 	p.f("log_prob    %s\n", m.LogProbOf())
 	p.columns("columns", m.Schema().Columns)

@@ -51,7 +51,8 @@ type trainOptions struct {
 	Patience    int     `yaml:"patience"`
 	Seed        uint64  `yaml:"seed"`
 	DType       string  `yaml:"dtype"`
-	Dequantise  bool    `yaml:"dequantise"`
+	Augment     int     `yaml:"augment"`
+	Dequantise  string  `yaml:"dequantise"`
 	Schema      string  `yaml:"schema"`
 	Missing     string  `yaml:"missing"`
 	Checkpoint  int     `yaml:"checkpoint"`
@@ -99,7 +100,8 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.IntVar(&o.Patience, "patience", 0, "validations without improvement that end the fit, -1 for never")
 	f.Uint64Var(&o.Seed, "seed", 1, "decides splits, initial weights, order of rows, samples")
 	f.StringVar(&o.DType, "dtype", "float32", "float32 or float64")
-	f.BoolVar(&o.Dequantise, "dequantise", false, "add uniform noise to columns of few distinct values that have a density")
+	f.IntVar(&o.Augment, "augment", 0, "columns of noise beside the data; log-densities are then lower bounds")
+	f.StringVar(&o.Dequantise, "dequantise", "", "noise for columns of few distinct values that have a density: uniform, or variational\nfor noise of integer columns that is learnt too, with lower bounds (default none)")
 	f.StringVar(&o.Schema, "schema", "", "YAML file of what columns hold, or none for all real numbers (default inferred)")
 	f.StringVar(&o.Missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
 	f.IntVar(&o.Checkpoint, "checkpoint", 500, "steps between checkpoints")
@@ -165,6 +167,12 @@ func readOptions(dir string) (*trainOptions, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	o.Out = dir
+	switch o.Dequantise { // of versions that knew uniform noise alone
+	case "true":
+		o.Dequantise = "uniform"
+	case "false":
+		o.Dequantise = ""
+	}
 	return o, nil
 }
 

@@ -18,13 +18,15 @@ const chunkRows = 16384
 
 func scoreCommand(streams IO) *cobra.Command {
 	var out, missing string
+	var draws int
 	c := &cobra.Command{
 		Use:   "score MODEL DATA",
 		Short: "Write the log-density of each row of a table",
 		Long: `Writes log p(row) in nats, in the units of the data, for each row: of the density in
 columns that have one, of the probability of integers, levels and categories. The table
 has the model's columns by name, or, without a header, in the model's order: the
-context first where there is one. It is streamed: any size, constant memory.`,
+context first where there is one. It is streamed: any size, constant memory. Models
+with learnt noise (train --augment, --dequantise variational) give lower bounds.`,
 		Example: `  gorge score runs/moons/model.safetensors new.csv -o scores.csv
   cat new.csv | gorge score model.safetensors - > scores.csv`,
 		Args: exactly(2, "MODEL and DATA"),
@@ -32,15 +34,27 @@ context first where there is one. It is streamed: any size, constant memory.`,
 			if err := checkMissing(missing); err != nil {
 				return err
 			}
-			return score(args[0], args[1], out, missing, streams)
+			if draws < 1 {
+				return usagef("%d draws: want at least one", draws)
+			}
+			return score(args[0], args[1], out, missing, draws, streams)
 		},
 	}
 	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, .parquet, or - for standard output")
 	c.Flags().StringVar(&missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
+	c.Flags().IntVar(&draws, "draws", models.Draws, "draws of noise for each row where the model gives lower bounds: the more, the nearer")
 	return c
 }
 
-func score(path, data, out, missing string, streams IO) (err error) {
+// logProbName is the name of a column of log-probabilities.
+func logProbName(m *models.Model) string {
+	if m.Bound() {
+		return "log_prob_bound"
+	}
+	return "log_prob"
+}
+
+func score(path, data, out, missing string, draws int, streams IO) (err error) {
 	m, err := models.Load(path)
 	if err != nil {
 		return err
@@ -57,7 +71,7 @@ func score(path, data, out, missing string, streams IO) (err error) {
 	if missing == missingDrop {
 		r.DropMissing()
 	}
-	w, err := table.Create(out, []table.Field{{Name: "log_prob"}}, streams.Out, true)
+	w, err := table.Create(out, []table.Field{{Name: logProbName(m)}}, streams.Out, true)
 	if err != nil {
 		return err
 	}
@@ -81,7 +95,7 @@ func score(path, data, out, missing string, streams IO) (err error) {
 		if k > nx {
 			c = block{buf, k, nx, k, n, nil}
 		}
-		lp, err := m.LogProbBound(block{buf, k, 0, nx, n, nil}, c, models.BoundOptions{FirstRow: uint64(rows)})
+		lp, err := m.LogProbBound(block{buf, k, 0, nx, n, nil}, c, models.BoundOptions{Draws: draws, FirstRow: uint64(rows)})
 		if err != nil {
 			return err
 		}
@@ -102,7 +116,7 @@ func score(path, data, out, missing string, streams IO) (err error) {
 	if r.Dropped() > 0 {
 		fmt.Fprintf(streams.Err, "%s: %d rows have missing values and are left out\n", r.Name(), r.Dropped())
 	}
-	fmt.Fprintf(streams.Err, "%d rows, mean log_prob %.4f: %s\n", rows, sum/float64(rows), m.LogProbOf())
+	fmt.Fprintf(streams.Err, "%d rows, mean %s %.4f: %s\n", rows, logProbName(m), sum/float64(rows), m.LogProbOf())
 	return nil
 }
 
@@ -148,7 +162,7 @@ func sample(path string, n int, given, out string, o models.SampleOptions, strea
 	for _, c := range s.Columns {
 		header = append(header, table.Field{Name: c.Name, Kind: c.Kind})
 	}
-	w, err := table.Create(out, append(header, table.Field{Name: "log_prob"}), streams.Out, m.Spec().DType == "float32")
+	w, err := table.Create(out, append(header, table.Field{Name: logProbName(m)}), streams.Out, m.Spec().DType == "float32")
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ type summary struct {
 	TestRows          int      `json:"test_rows"`
 	DroppedRows       int      `json:"dropped_rows,omitempty"` // of the table, for missing values
 	LogProb           string   `json:"log_prob"`               // what a log-likelihood is the logarithm of
+	Draws             int      `json:"draws,omitempty"`        // of noise for each row, where it is a lower bound
 	TestLogLikelihood *float64 `json:"test_log_likelihood"`
 	TestTwoSE         *float64 `json:"test_two_se"`
 	WorstTestRow      int      `json:"worst_test_row,omitempty"` // from 1
@@ -39,6 +40,9 @@ type summary struct {
 func summarise(m *models.Model, d *dataset, r *models.Report) (*summary, error) {
 	s := &summary{Model: m.Spec().Model, Parameters: m.Parameters(), TrainRows: r.Rows, DroppedRows: d.dropped, LogProb: m.LogProbOf(), ValidNLL: finite(r.Valid), BestStep: r.BestStep,
 		Steps: r.Steps, Epochs: r.Epochs, RowsPerSecond: r.RowsPerSecond, Seconds: r.Seconds, Rewinds: r.Rewinds, Stopped: r.Stopped}
+	if m.Bound() {
+		s.Draws = models.Draws
+	}
 	if d.test.X == nil {
 		return s, nil
 	}
@@ -136,7 +140,11 @@ func writeSummary(path string, s *summary) error {
 
 func (s *summary) print(w io.Writer, dir string) {
 	if s.TestLogLikelihood != nil {
-		fmt.Fprintf(w, "test log-likelihood  %.4f ± %.4f nats (2 s.e., %d rows)\n", *s.TestLogLikelihood, deref(s.TestTwoSE), s.TestRows)
+		atLeast := ""
+		if s.Draws > 0 {
+			atLeast = "at least "
+		}
+		fmt.Fprintf(w, "test log-likelihood  %s%.4f ± %.4f nats (2 s.e., %d rows)\n", atLeast, *s.TestLogLikelihood, deref(s.TestTwoSE), s.TestRows)
 		fmt.Fprintf(w, "                     %s\n", s.LogProb)
 	} else if s.TestRows > 0 {
 		fmt.Fprintf(w, "test log-likelihood  not finite (%d rows): row %d is the worst\n", s.TestRows, s.WorstTestRow)

@@ -34,6 +34,7 @@ Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.`,
   gorge train --data rows.csv --columns a,b,5-8 --model maf --epochs 50
   gorge train --data rows.npy --test test.npy --minutes 4 --out runs/rows
   gorge train --data houses.csv --columns price --context 1-8
+  gorge train --data counts.csv --dequantise variational --augment 2
   gorge train --resume runs/rows`,
 		Args: exactly(0, "none: the table is given by --data"),
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -71,7 +72,7 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 	}
 	spec := models.Spec{Model: o.Model, Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
 		Bins: o.Bins, Bound: o.Bound, Activation: layers.Activation(o.Activation), Dropout: o.Dropout, Mixing: o.Mixing, Norm: o.Norm,
-		Base: o.Base, Components: o.Components, Tails: o.Tails, Embed: o.Embed, DType: o.DType, Seed: o.Seed}
+		Base: o.Base, Components: o.Components, Tails: o.Tails, Embed: o.Embed, Augment: o.Augment, Dequantise: o.Dequantise, DType: o.DType, Seed: o.Seed}
 	m, err := models.NewFor(d.schema, spec)
 	if err != nil {
 		return usageError{err}
@@ -107,7 +108,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	}
 	checkpoint := filepath.Join(dir, "checkpoint.safetensors")
 	opts := models.FitOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Batch: o.Batch, LearnRate: o.LearnRate, WeightDecay: o.WeightDecay,
-		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise,
+		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise != "",
 		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: log.step}
 	opts.Resume = o.resume != "" && fileExists(checkpoint)
 	if f, ok := fraction(o.Valid); ok {
