@@ -1,30 +1,53 @@
 package kernel
 
-// Packed is a weight matrix and its bias made ready for [Column].
+// Packed is a weight matrix and its bias made ready for [Column]: transposed, in
+// blocks of outputs, each of which is read from end to end.
 type Packed[T Float] struct {
 	m, k   int
-	stride int
-	wt     []T // transposed, rows of whole vectors of either width
+	wt     []T
 	bias   []T
 	reach  []int32
+	blocks []block
 }
 
-// NewPacked makes room for an m×k matrix with a staircase, nil for none.
+// block is a run of outputs, whole vectors of either width.
+type block struct {
+	from, width int
+	k           int // inputs that any of them sees
+	at          int // of its first weight
+}
+
+// NewPacked makes room for an m×k matrix with a staircase, nil for none. Blocks are
+// eight wide vectors or, to follow a staircase, four.
 func NewPacked[T Float](m, k int, reach []int32) *Packed[T] {
 	lanes := PanelRows[T]() / 2
-	stride := (m + lanes - 1) / lanes * lanes
-	return &Packed[T]{m: m, k: k, stride: stride, wt: make([]T, stride*k), bias: make([]T, stride), reach: reach}
+	p := &Packed[T]{m: m, k: k, reach: reach, bias: make([]T, (m+lanes-1)/lanes*lanes)}
+	size := 8 * lanes
+	if reach != nil {
+		size = 4 * lanes
+	}
+	at := 0
+	for from := 0; from < len(p.bias); from += size {
+		b := block{from: from, width: min(size, len(p.bias)-from), at: at}
+		b.k = limit(reach, min(from+b.width, m)-1, k)
+		at += b.width * b.k
+		p.blocks = append(p.blocks, b)
+	}
+	p.wt = make([]T, at)
+	return p
 }
 
 // Width is how many elements the result of [Column] takes.
-func (p *Packed[T]) Width() int { return p.stride }
+func (p *Packed[T]) Width() int { return len(p.bias) }
 
 // Fill packs the weights and the bias, nil for none. Entries at or beyond the
 // staircase stay zero.
 func (p *Packed[T]) Fill(w Matrix[T], bias []T) {
-	for j := range p.m {
-		for i, v := range w.Data[j*w.Stride:][:limit(p.reach, j, p.k)] {
-			p.wt[i*p.stride+j] = v
+	for _, b := range p.blocks {
+		for j := b.from; j < min(b.from+b.width, p.m); j++ {
+			for i, v := range w.Data[j*w.Stride:][:limit(p.reach, j, p.k)] {
+				p.wt[b.at+i*b.width+j-b.from] = v
+			}
 		}
 	}
 	copy(p.bias, bias)

@@ -201,11 +201,12 @@ func fastColumn[T Float](y, x []T, p *Packed[T]) bool {
 	if p.m == 0 {
 		return true
 	}
-	_, _ = y[p.stride-1], x[:p.k]
-	for i := 0; i < p.stride; i += 8 * ks.lanes {
-		vecs := min(8, (p.stride-i)/ks.lanes)
-		k := limit(p.reach, min(i+vecs*ks.lanes, p.m)-1, p.k)
-		ks.column[vecs](k, at(x, 0), at(p.wt, i), bytes[T](p.stride), at(y, i), at(p.bias, i))
+	_, _ = y[p.Width()-1], x[:p.k]
+	for _, b := range p.blocks {
+		for i := 0; i < b.width; i += 8 * ks.lanes {
+			vecs := min(8, (b.width-i)/ks.lanes)
+			ks.column[vecs](b.k, at(x, 0), at(p.wt, b.at+i), bytes[T](b.width), at(y, b.from+i), at(p.bias, b.from+i))
+		}
 	}
 	return true
 }
