@@ -208,6 +208,10 @@ func TestBaseGradients(t *testing.T) {
 			for _, q := range p.Trainable() {
 				grads[q.Name()] = q.GetGrad()
 			}
+			for i := range rows { // a row alone has the same bits
+				alone, _ := baseAt(t, r, dim, x[i*dim:(i+1)*dim])
+				require.Equal(t, lp[i], alone[0])
+			}
 			for i := range x {
 				v := x[i]
 				x[i] = v + step

@@ -10,11 +10,15 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/gorgeflow/gorge/models"
 )
 
 // gorge runs a command line and returns its exit code and what it wrote.
@@ -237,4 +241,46 @@ func TestKill(t *testing.T) {
 	got, err := os.ReadFile(filepath.Join(run, "model.safetensors"))
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(want, got), "after %d kills", kills)
+}
+
+// Each base can be asked for by its name; with classes, given by numbers or by texts, the
+// context says which one to score and to sample.
+func TestClasses(t *testing.T) {
+	for _, label := range []func(k int) string{strconv.Itoa, func(k int) string { return []string{"cat", "dog"}[k] }} {
+		dir := t.TempDir()
+		rng := rand.New(rand.NewPCG(2, 2))
+		var b, given strings.Builder
+		b.WriteString("kind,a,b\n")
+		given.WriteString("kind\n")
+		for i := range 400 {
+			fmt.Fprintf(&b, "%s,%.5f,%.5f\n", label(i%2), 20*float64(i%2)+rng.NormFloat64(), rng.NormFloat64())
+			fmt.Fprintln(&given, label(i%2))
+		}
+		data, context := file(t, dir, "rows.csv", b.String()), file(t, dir, "given.csv", given.String())
+		run := filepath.Join(dir, "run")
+		code, _, errs := gorge("", append([]string{"train", "--data", data, "--out", run, "--base", "class", "--components", "2", "--context", "kind"}, quick...)...)
+		require.Zero(t, code, errs)
+		model := filepath.Join(run, "model.safetensors")
+		code, out, errs := gorge("", "sample", model, "--context", context)
+		require.Zero(t, code, errs)
+		lines := strings.Split(strings.TrimSpace(out), "\n")
+		require.Len(t, lines, 401)
+		column := slices.Index(strings.Split(lines[0], ","), "a")
+		for i, l := range lines[1:] {
+			a, err := strconv.ParseFloat(strings.Split(l, ",")[column], 64)
+			require.NoError(t, err)
+			require.InDelta(t, 20*float64(i%2), a, 9, "row %d", i)
+		}
+		code, out, errs = gorge("", "score", model, data)
+		require.Zero(t, code, errs)
+		require.Len(t, strings.Split(strings.TrimSpace(out), "\n"), 401)
+	}
+	code, _, errs := gorge("", append([]string{"train", "--base", "class"}, quick...)...)
+	require.NotZero(t, code)
+	require.Contains(t, errs, "without a context")
+	code, out, _ := gorge("", "models")
+	require.Zero(t, code)
+	for _, name := range models.Bases() {
+		require.Contains(t, out, "\n"+name+" ")
+	}
 }

@@ -75,6 +75,8 @@ func (d *dataset) findKinds(t *table.Table, o *trainOptions, file *schemaFile) (
 			return nil, fmt.Errorf("%s: column %q is constant (%q in all %d rows): leave it out, or say in a schema that it is %s", t.Name, name, few[0], t.Rows, models.KindIgnored)
 		case len(few) > 1:
 			known[name] = models.Kind{Of: models.KindCategorical, Levels: few}
+		case o.Base == "class" && j == len(d.roles.columns): // numbers of classes
+			known[name] = models.Kind{Of: models.KindCategorical}
 		case o.Schema == schemaNone:
 			known[name] = models.Kind{}
 		case o.Model == "ncsf" && j < len(d.roles.columns) && inRadians(t, j):
