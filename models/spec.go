@@ -13,7 +13,7 @@ import (
 // Spec says what a model is: everything that, with its parameters, makes it
 // again. Zero values are the defaults of the model.
 type Spec struct {
-	// Model is one of Names.
+	// Model is one of Names; default "nsf-ar", see benchmarks/fits.md.
 	Model string `json:"model"`
 	// Dim is the number of columns modelled.
 	Dim int `json:"dim"`
@@ -224,7 +224,7 @@ func (m *Model) circle(j int) bool { return m.angles() }
 // complete fills in the defaults of the family.
 func (s Spec) complete() (Spec, *family, error) {
 	if s.Model == "" {
-		s.Model = "nsf"
+		s.Model = "nsf-ar"
 	}
 	f, err := findFamily(s.Model)
 	if err != nil {

@@ -165,7 +165,7 @@ func (r *runner) arguments(f fit, dir string) ([]string, error) {
 				return nil, err
 			}
 		}
-		args := []string{"train", "--quiet", "--schema", "none", "--data", files[0], "--valid", files[1], "--test", files[2], "--out", dir}
+		args := []string{"train", "--quiet", "--schema", "none", "--ema", "0", "--dropout", "0", "--data", files[0], "--valid", files[1], "--test", files[2], "--out", dir}
 		return append(args, strings.Fields(f.args)...), nil
 	}
 	return nil, fmt.Errorf("no data set %q", f.data)

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
 	"github.com/gorgeflow/gorge/models"
@@ -52,6 +53,28 @@ func file(t *testing.T, dir, name, text string) string {
 }
 
 var quick = []string{"--model", "realnvp", "--layers", "2", "--hidden", "8", "--steps", "30", "--quiet"}
+
+// A length that is given is the whole schedule's; a built-in shape has its own.
+func TestScheduleDefaults(t *testing.T) {
+	for args, want := range map[string]trainOptions{
+		"":                               {Minutes: 0.4},
+		"--dropout 0.3":                  {Minutes: 0.4, Dropout: 0.3},
+		"--data a.csv":                   {Steps: tableSteps, Patience: tablePatience, Dropout: tableDropout},
+		"--data a.csv --patience -1":     {Steps: tableSteps, Patience: -1, Dropout: tableDropout},
+		"--data a.csv --minutes 2":       {Minutes: 2, Dropout: tableDropout},
+		"--data a.csv --epochs 5":        {Epochs: 5, Dropout: tableDropout},
+		"--data - --steps 9 --dropout 0": {Steps: 9},
+	} {
+		var o trainOptions
+		c := &cobra.Command{}
+		o.flags(c)
+		require.NoError(t, c.ParseFlags(strings.Fields(args)))
+		o.complete(c.Flags().Changed)
+		got := trainOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Patience: o.Patience, Dropout: o.Dropout}
+		require.Equal(t, want, got, args)
+		require.Equal(t, "nsf-ar", o.Model)
+	}
+}
 
 // The whole way: train, score, sample, inspect.
 func TestTrainScoreSample(t *testing.T) {

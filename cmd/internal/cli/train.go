@@ -46,6 +46,7 @@ Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.`,
 					return err
 				}
 			}
+			o.complete(c.Flags().Changed)
 			run := o
 			if o.resume != "" {
 				old, err := readOptions(o.resume)
@@ -63,9 +64,6 @@ Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.`,
 }
 
 func train(ctx context.Context, o *trainOptions, streams IO) error {
-	if o.Data == "" && o.Epochs == 0 && o.Steps == 0 && o.Minutes == 0 {
-		o.Minutes = 0.4
-	}
 	d, err := loadData(o, streams)
 	if err != nil {
 		return err
