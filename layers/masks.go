@@ -14,6 +14,10 @@ func newMasked(p *graph.Params, dim, perElement, context int, s Net) *network {
 		p.Fail("layers: network sines and cosines of inputs are for plain networks, not masked ones")
 		s.Circle = false
 	}
+	if err := s.check(); err != nil { // before masks are made for such widths
+		p.Fail("layers: network %w", err)
+		s = Net{}
+	}
 	widths := s.widths()
 	degrees := make([][]int, len(widths))
 	for l, h := range widths {

@@ -253,6 +253,8 @@ func TestErrors(t *testing.T) {
 		{models.Spec{Dim: 2, Mixing: "lo"}, `did you mean "lu"`},
 		{models.Spec{Dim: 2, Activation: "rely"}, "activation"},
 		{models.Spec{Dim: 2, Hidden: []int{0}}, "hidden width 0"},
+		{models.Spec{Dim: 2, Hidden: []int{8, -1}, Blocks: -1}, "hidden width -1"},
+		{models.Spec{Dim: 2, Model: "nsf", Hidden: []int{0}}, "hidden width 0"},
 		{models.Spec{Dim: 2, Dropout: 1}, "dropout 1"},
 		{models.Spec{Dim: 2, DType: "float16"}, "float16"},
 		{models.Spec{Dim: 2, Bins: -1}, "bins"},
