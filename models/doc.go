@@ -25,5 +25,6 @@
 // All of LogProb, Sample, SampleLogProb, Inverse
 // and Score take any number of rows, may be called by several goroutines at
 // once (not while Fit runs), and give a row the same bits whatever rows it
-// comes with.
+// comes with. Only where log-probabilities are lower bounds ([Model.Bound]) does the
+// row's number count too, which chooses the noise that they are evaluated with.
 package models
