@@ -30,7 +30,7 @@ func quarterTurns(x float64) (n int, r, rest float64) {
 	}
 	q := math.Round(x * (2 / math.Pi))
 	exact := math.FMA(-q, halfPi1, x) // without an error: a multiple of x's or halfPi1's last place
-	p := q * halfPi2
+	p := float64(q * halfPi2)         // rounded, whatever the compiler would fuse
 	r = exact - p
 	return int(q), r, math.FMA(-q, halfPi3, exact-r-p+math.FMA(-q, halfPi2, p))
 }
@@ -80,7 +80,7 @@ func farTurns(x float64) (n int, r, rest float64) {
 	top, low := v[3]<<z|v[2]>>(64-z), v[2]<<z|v[1]>>(64-z)
 	hi := math.Ldexp(sign*float64(top>>11), scale+192+11-int(z))
 	lo := math.Ldexp(sign*float64(top<<53>>11|low>>22), scale+192+11-int(z)-53)
-	r = hi * halfPi1
+	r = float64(hi * halfPi1)
 	return n, r, math.FMA(hi, halfPi1, -r) + hi*halfPi2 + lo*halfPi1
 }
 

@@ -155,9 +155,13 @@ func sweep() [][2]int {
 }
 
 // instructionSets runs a test with AVX-512 and with AVX2 alone, as far as the
-// machine has them.
+// machine has them, or without assembly if it has neither.
 func instructionSets(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
+	if !useAVX512 && !useAVX2 {
+		t.Run("go", f)
+		return
+	}
 	if useAVX512 {
 		t.Run("avx512", f)
 		useAVX512 = false
