@@ -68,6 +68,9 @@ func compare(a, b float64) int {
 	return 0
 }
 
+// Levelled reports whether the kind has levels, which cells may name.
+func (v *Values) Levelled() bool { return v.byName != nil }
+
 // named reports whether levels are names, and the column holds their places.
 func (v *Values) named() bool { return v.byName != nil && v.numbers == nil }
 

@@ -10,10 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
-	"golang.org/x/term"
-
 	"github.com/gorgeflow/gorge/cmd/internal/tboard"
 	"github.com/gorgeflow/gorge/models"
 )
@@ -37,9 +33,7 @@ type trainLog struct {
 	events *tboard.Writer
 	out    io.Writer
 	quiet  bool
-	bar    *mpb.Bar
-	bars   *mpb.Progress
-	status string
+	bar    *bar // nil where there is no terminal
 	begin  time.Time
 	last   time.Time
 	sum    float64
@@ -68,11 +62,8 @@ func newLog(dir string, o *trainOptions, m *models.Model, out io.Writer) (*train
 		s := m.Spec()
 		fmt.Fprintf(out, "%s: %d columns, %d context, %d layers, hidden %v, %d parameters, %s\n", s.Model, s.Dim, s.Context, s.Layers, s.Hidden, m.Parameters(), s.DType)
 	}
-	if file, ok := out.(*os.File); ok && !o.Quiet && term.IsTerminal(int(file.Fd())) {
-		if w, _, err := term.GetSize(int(file.Fd())); err == nil && w > 0 {
-			l.bars = mpb.New(mpb.WithOutput(out), mpb.WithWidth(40))
-			l.bar = l.bars.AddBar(1000, mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return l.status })))
-		}
+	if !o.Quiet {
+		l.bar = newBar(out)
 	}
 	return l, nil
 }
@@ -91,8 +82,7 @@ func (l *trainLog) step(p models.Progress) {
 	if l.bar != nil {
 		if now.Sub(l.last) > 100*time.Millisecond || p.Validated {
 			l.last = now
-			l.status = line(p)
-			l.bar.SetCurrent(int64(1000 * l.done(p)))
+			l.bar.draw(l.done(p), line(p))
 		}
 		return
 	}
@@ -151,8 +141,7 @@ func line(p models.Progress) string {
 
 func (l *trainLog) close() {
 	if l.bar != nil {
-		l.bar.Abort(false)
-		l.bars.Wait()
+		l.bar.close()
 	}
 	_ = l.buf.Flush()
 	_ = l.file.Close()

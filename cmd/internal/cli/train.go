@@ -38,9 +38,6 @@ Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.`,
   gorge train --resume runs/rows`,
 		Args: exactly(0, "none: the table is given by --data"),
 		RunE: func(c *cobra.Command, _ []string) error {
-			if os.Getenv("GOGC") == "" {
-				debug.SetGCPercent(20) // a fit lives in memory that it keeps: what is beside it may go soon
-			}
 			if o.config != "" {
 				if err := readConfig(c, o.config); err != nil {
 					return err
@@ -107,7 +104,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	checkpoint := filepath.Join(dir, "checkpoint.safetensors")
 	opts := models.FitOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Batch: o.Batch, LearnRate: o.LearnRate, WeightDecay: o.WeightDecay,
 		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise != "",
-		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: log.step}
+		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: holdingStill(log.step)}
 	opts.Resume = o.resume != "" && fileExists(checkpoint)
 	if f, ok := fraction(o.Valid); ok {
 		opts.ValidFraction = f
@@ -117,6 +114,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	}
 	report, fitErr := m.Fit(ctx, d.train, opts)
 	log.close()
+	debug.FreeOSMemory() // of the fit
 	if report == nil {
 		return fitErr
 	}
@@ -137,6 +135,18 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 		s.print(streams.Out, dir)
 	}
 	return fitErr
+}
+
+// holdingStill has garbage collected often from the first step on: then a fit makes
+// nearly none, and lives in memory that it keeps, of which the collector would leave
+// as much again to garbage.
+func holdingStill(step func(models.Progress)) func(models.Progress) {
+	return func(p models.Progress) {
+		if p.Step == 1 && os.Getenv("GOGC") == "" {
+			debug.SetGCPercent(5)
+		}
+		step(p)
+	}
 }
 
 // draw makes the pictures of the run.

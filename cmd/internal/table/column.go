@@ -66,6 +66,20 @@ func (c *column) text(s string, textsAllowed bool) (float64, error) {
 	return c.texts.number(s), nil
 }
 
+// quick is the number of a cell of text, if the cell is one and may be any: without
+// making a string of it.
+func (c *column) quick(b []byte) (float64, bool) {
+	if c.texts != nil || c.values != nil && c.values.Levelled() {
+		return 0, false
+	}
+	x, err := strconv.ParseFloat(string(b), 64)
+	if err != nil || x-x != 0 || c.values != nil && c.values.Check(x) != nil {
+		return 0, false
+	}
+	c.plain = true
+	return x, true
+}
+
 // number is the number of a cell that is one already.
 func (c *column) number(x float64) (float64, error) {
 	switch {

@@ -185,7 +185,10 @@ func (p *csvReader) next(columns []column, texts bool, row []float64) error {
 			field = rest[:i]
 		}
 		if n < len(columns) && columns[n].at >= 0 {
-			if err := p.cell(&columns[n], string(bytes.TrimSpace(field)), texts, row); err != nil {
+			c, field := &columns[n], bytes.TrimSpace(field)
+			if x, ok := c.quick(field); ok {
+				row[c.at] = x
+			} else if err := p.cell(c, string(field), texts, row); err != nil {
 				return err
 			}
 		}
