@@ -292,7 +292,7 @@ func TestGoldenBases(t *testing.T) {
 			}
 			return map[string][]float64{"location": z["loc"], "log_scale": through(z["log_scale"], 5), "log_freedom": nu}
 		}},
-		"von_mises": {func(p *graph.Params) flows.Base { return flows.NewVonMises(p, 3) }, func(z map[string][]float64) map[string][]float64 {
+		"von_mises": {func(p *graph.Params) flows.Base { return flows.NewVonMises(p, 3, 0) }, func(z map[string][]float64) map[string][]float64 {
 			return map[string][]float64{"location": z["loc"], "log_concentration": through(logs(z["concentration"]), 5)}
 		}},
 		"mixture": {func(p *graph.Params) flows.Base { return flows.NewMixture(p, 3, 4, 0) }, func(z map[string][]float64) map[string][]float64 {
@@ -328,32 +328,54 @@ func TestGoldenBases(t *testing.T) {
 	}
 }
 
-// Angles of a von Mises density have its mean direction and length.
+// Angles of a von Mises density have its mean direction and length; a context moves both,
+// and the density of one turn is one.
 func TestVonMisesSample(t *testing.T) {
 	for _, logK := range []float64{-2, 0, 1.5, 4} {
-		p := graph.NewParams(graph.Float64, 1)
-		b := flows.NewVonMises(p, 1)
-		require.NoError(t, p.ByName("location").Set([]float64{2.5}))
-		require.NoError(t, p.ByName("log_concentration").Set([]float64{5 * math.Atanh(logK/5)}))
-		g := graph.New(p, graph.Eval)
-		u := b.Sample(g, graph.Expr{}, 1)
-		g.Output("u", u)
-		g.Output("lp", b.LogProb(u, graph.Expr{}))
-		const n = 20000
-		out := evaluate(t, g, n, nil, 7)
-		var s, c float64
-		for _, a := range out["u"] {
-			require.True(t, a >= -math.Pi-1e-9 && a <= math.Pi+1e-9, "%v", a)
-			s, c = s+math.Sin(a-2.5)/n, c+math.Cos(a-2.5)/n
+		for _, context := range []int{0, 1} {
+			p := graph.NewParams(graph.Float64, 1)
+			b := flows.NewVonMises(p, 2, context)
+			loc, c := "location", "log_concentration"
+			if context > 0 { // of value 1
+				loc, c = loc+".weight", c+".weight"
+			}
+			require.NoError(t, p.ByName(loc).Set([]float64{1, 2.5}))
+			require.NoError(t, p.ByName(c).Set([]float64{0, 5 * math.Atanh(logK/5)}))
+			with := func(x graph.Expr) graph.Expr { return given(x, []float64{1}[:context:context]) }
+			g := graph.New(p, graph.Eval)
+			u := b.Sample(g, with(g.Uniform(1)), 1)
+			g.Output("u", u)
+			g.Output("lp", b.LogProb(u, with(u)))
+			const n = 6000
+			out := evaluate(t, g, n, nil, 7)
+			var s, c1 float64
+			for i := range n {
+				a := out["u"][2*i+1]
+				require.True(t, a >= -math.Pi-1e-9 && a <= math.Pi+1e-9, "%v", a)
+				s, c1 = s+math.Sin(a-2.5)/n, c1+math.Cos(a-2.5)/n
+			}
+			k := math.Exp(logK)
+			var i0, i1 float64 // by the midpoint rule
+			for i := range 2000 {
+				a := math.Pi * (float64(i) + 0.5) / 2000
+				i0, i1 = i0+math.Exp(k*math.Cos(a)), i1+math.Exp(k*math.Cos(a))*math.Cos(a)
+			}
+			require.InDelta(t, i1/i0, c1, 4/math.Sqrt(n), "κ %v", k)
+			require.InDelta(t, 0, s, 4/math.Sqrt(n), "κ %v", k)
+			const turn = 100
+			var x []float64
+			for i := range turn * turn {
+				x = append(x, 2*math.Pi*float64(i/turn)/turn, 2*math.Pi*float64(i%turn)/turn)
+			}
+			g = graph.New(p, graph.Eval)
+			v := g.Rows("x", 2)
+			g.Output("lp", b.LogProb(v, with(v)))
+			total := 0.0
+			for _, lp := range evaluate(t, g, turn*turn, map[string][]float64{"x": x}, 0)["lp"] {
+				total += math.Exp(lp) * math.Pow(2*math.Pi/turn, 2)
+			}
+			require.InDelta(t, 1, total, 1e-9)
 		}
-		k := math.Exp(logK)
-		var i0, i1 float64 // by the midpoint rule
-		for i := range 2000 {
-			a := math.Pi * (float64(i) + 0.5) / 2000
-			i0, i1 = i0+math.Exp(k*math.Cos(a)), i1+math.Exp(k*math.Cos(a))*math.Cos(a)
-		}
-		require.InDelta(t, i1/i0, c, 4/math.Sqrt(n), "κ %v", k)
-		require.InDelta(t, 0, s, 4/math.Sqrt(n), "κ %v", k)
 	}
 }
 

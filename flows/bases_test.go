@@ -74,7 +74,7 @@ var bases = []struct {
 
 // given is the context v beside each row of x.
 func given(x graph.Expr, v []float64) graph.Expr {
-	if v == nil {
+	if len(v) == 0 {
 		return graph.Expr{}
 	}
 	return x.Graph().Constant(1, len(v), v).Expand(x.Zeros(len(v)))

@@ -27,16 +27,18 @@ func (b *Torus) Sample(g *graph.Graph, _ graph.Expr, _ float64) graph.Expr {
 }
 
 // VonMises is the von Mises density of independent angles, exp(κ cos(u - m))/(2π I₀(κ)),
-// with m and κ learnt, log κ bounded smoothly by ±5.
+// with m and log κ learnt or, with a context, given by a linear map of it; log κ is bounded
+// smoothly by ±5.
 type VonMises struct {
 	dim    int
-	loc, c *graph.Param
+	loc, c given
 }
 
-// NewVonMises makes it of dim angles, starting at m = 0 and κ = 1.
-func NewVonMises(p *graph.Params, dim int) *VonMises {
+// NewVonMises makes it of dim angles, given context columns of context; 0 is none. It
+// starts at m = 0 and κ = 1.
+func NewVonMises(p *graph.Params, dim, context int) *VonMises {
 	dim = atLeastOne(p, dim)
-	return &VonMises{dim, p.New("location", 1, dim, nil), p.New("log_concentration", 1, dim, nil)}
+	return &VonMises{dim, newGiven(p, "location", dim, context, nil), newGiven(p, "log_concentration", dim, context, nil)}
 }
 
 // Dim is the number of columns.
@@ -59,22 +61,22 @@ func logBessel(kappa graph.Expr) (logI0, weights graph.Expr) {
 	return e.LogSumExp(circleNodes).Shift(-math.Log(circleNodes)), e.Softmax(circleNodes)
 }
 
-func (b *VonMises) kappa(g *graph.Graph) graph.Expr {
-	return bounded(g.Use(b.c)).Exp()
+func (b *VonMises) kappa(g *graph.Graph, context graph.Expr) graph.Expr {
+	return bounded(b.c.use(g, context)).Exp()
 }
 
 // LogProb is Σ κ cos(u - m) - log 2π I₀(κ).
-func (b *VonMises) LogProb(u, _ graph.Expr) graph.Expr {
+func (b *VonMises) LogProb(u, context graph.Expr) graph.Expr {
 	g := u.Graph()
-	k := b.kappa(g)
+	k := b.kappa(g, context)
 	l, _ := logBessel(k)
-	return u.Sub(g.Use(b.loc)).Cos().Mul(k).Sub(l).SumCols().Shift(-float64(b.dim) * math.Log(2*math.Pi))
+	return u.Sub(b.loc.use(g, context)).Cos().Mul(k).Sub(l).SumCols().Shift(-float64(b.dim) * math.Log(2*math.Pi))
 }
 
 // Sample solves for angles whose distribution function, by its Fourier series, is
 // uniform noise; the temperature divides the concentration.
-func (b *VonMises) Sample(g *graph.Graph, _ graph.Expr, temperature float64) graph.Expr {
-	k := b.kappa(g)
+func (b *VonMises) Sample(g *graph.Graph, context graph.Expr, temperature float64) graph.Expr {
+	k := b.kappa(g, context)
 	if temperature > 0 {
 		k = k.Scale(1 / temperature)
 	}
@@ -86,8 +88,9 @@ func (b *VonMises) Sample(g *graph.Graph, _ graph.Expr, temperature float64) gra
 			cos[j*circleNodes+i] = math.Cos(2 * math.Pi * float64(i*(j+1)) / circleNodes)
 		}
 	}
-	ratios := weights.Reshape(b.dim, circleNodes).Linear(g.Constant(terms, circleNodes, cos), graph.Expr{}).Reshape(1, b.dim*terms)
 	like := g.Uniform(b.dim)
+	weights = weights.Expand(like.Zeros(b.dim * circleNodes))
+	ratios := weights.GroupLinear(b.dim, g.Constant(terms, circleNodes, cos), graph.Expr{})
 	u := like.Affine(2*math.Pi, -math.Pi).Solve(func(x graph.Expr, args []graph.Expr) (graph.Expr, graph.Expr) {
 		numbers := make([]float64, 0, b.dim*terms)
 		scale := make([]float64, 0, b.dim*terms)
@@ -99,8 +102,8 @@ func (b *VonMises) Sample(g *graph.Graph, _ graph.Expr, temperature float64) gra
 		in := x.Graph()
 		waves := x.Repeat(terms).Mul(in.Constant(1, len(numbers), numbers)).Sin().Mul(in.Constant(1, len(scale), scale))
 		return x.Add(waves.Mul(args[0]).SumGroups(terms)), x.Cos().Mul(args[1]).Sub(args[2])
-	}, ratios.Expand(like.Zeros(b.dim*terms)), k.Expand(like), logI0.Expand(like))
+	}, ratios, k.Expand(like), logI0.Expand(like))
 	// Back onto the circle about zero.
-	a := u.Add(g.Use(b.loc))
+	a := u.Add(b.loc.use(g, context))
 	return a.Sub(a.Affine(0.5/math.Pi, 0.5).Floor().Scale(2 * math.Pi))
 }

@@ -69,8 +69,8 @@ func (s Spec) checkBase() error {
 	return nil
 }
 
-// makeBase makes the base density. All but the normal one and those of angles depend on the
-// context, if there is one.
+// makeBase makes the base density. All but the normal one and the uniform one of angles
+// depend on the context, if there is one.
 func (b *builder) makeBase() flows.Base {
 	p := b.p.In("base")
 	given := func(of flows.Base) flows.Base {
@@ -104,7 +104,7 @@ func (b *builder) makeBase() flows.Base {
 	case "torus":
 		return flows.NewTorus(p, b.Dim)
 	case "von-mises":
-		return flows.NewVonMises(p, b.Dim)
+		return flows.NewVonMises(p, b.Dim, b.context)
 	}
 	return flows.NewStandardNormal(p, b.Dim)
 }
