@@ -4,7 +4,8 @@
 // the logarithm of the absolute determinant of its own Jacobian, one per row;
 // see flows.Layer. Coupling and autoregressive layers are one idea with
 // different dependencies: a network turns what an element may depend on into
-// parameters h, and a [Transformer] maps the element by them. [TwoSided] couples both
+// parameters h, and a [Transformer] maps the element by them; the networks by themselves
+// are [MLP] and [MADE]. [TwoSided] couples both
 // halves, and [AllInOne] is a coupling, an affine map and a mixing of columns in one.
 //
 // Transformers are [Affine], [Additive], [VolumePreserving]; splines:

@@ -22,6 +22,10 @@
 // Positive, bounded and periodic columns have a density like real ones; integer,
 // ordinal and categorical ones a probability: LogProb is the logarithm of their product.
 //
+// A model may be conditioned on further columns, its context. Spec.Base is the noise, one
+// of [Bases]; with the base "class" and a class as context, layers that all classes share
+// map each to noise of its own, and [Model.Posterior] is a classifier.
+//
 // All of LogProb, Sample, SampleLogProb, Inverse
 // and Score take any number of rows, may be called by several goroutines at
 // once (not while Fit runs), and give a row the same bits whatever rows it
