@@ -18,12 +18,12 @@ type block struct {
 }
 
 // NewPacked makes room for an m×k matrix with a staircase, nil for none. Blocks are
-// eight wide vectors or, to follow a staircase, four.
+// eight wide vectors or, to follow a high staircase, four.
 func NewPacked[T Float](m, k int, reach []int32) *Packed[T] {
 	lanes := PanelRows[T]() / 2
 	p := &Packed[T]{m: m, k: k, reach: reach, bias: make([]T, (m+lanes-1)/lanes*lanes)}
 	size := 8 * lanes
-	if reach != nil {
+	if reach != nil && k > 128 {
 		size = 4 * lanes
 	}
 	at := 0
