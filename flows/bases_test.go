@@ -61,6 +61,17 @@ var bases = []struct {
 	{name: "made mog, context", make: func(p *graph.Params, dim int) flows.Base {
 		return flows.NewAutoregressiveMixture(p, dim, 2, 1, smooth)
 	}, context: []float64{0.8}, spread: 0.2},
+	{name: "joint", make: func(p *graph.Params, dim int) flows.Base {
+		last := flows.Part{Columns: []int{dim - 1}, Base: flows.NewDiagonalNormal(p.In("last"), 1, 1)}
+		if dim == 1 {
+			return flows.NewJoint(p, last)
+		}
+		var others []int
+		for i := range dim - 1 {
+			others = append(others, dim-2-i)
+		}
+		return flows.NewJoint(p, last, flows.Part{Columns: others, Base: flows.NewMixture(p.In("others"), dim-1, 2, 0)})
+	}, context: []float64{0.8}},
 	{name: "resampled", make: func(p *graph.Params, dim int) flows.Base {
 		return flows.NewResampled(p, dim, smooth, flows.ResampledOptions{})
 	}, spread: 1},

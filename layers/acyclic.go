@@ -28,8 +28,8 @@ type Acyclic struct {
 }
 
 // NewAcyclic makes the layer; parents[i] are the columns that column i depends on.
-// Residual networks and degrees in net are not for this layer. Where columns have parents
-// of their own, hidden layers want at least a unit for each.
+// Residual networks, degrees and angles in net are not for this layer. Where columns
+// have parents of their own, hidden layers want at least a unit for each.
 func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, context int) *Acyclic {
 	levels, err := topology(parents)
 	if err == nil {
@@ -38,8 +38,8 @@ func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, contex
 	if err == nil {
 		err = net.check()
 	}
-	if err == nil && (net.Blocks > 0 || net.Degrees != nil) {
-		err = fmt.Errorf("residual blocks and degrees are for other layers")
+	if err == nil && (net.Blocks > 0 || net.Degrees != nil || net.Angles != nil) {
+		err = fmt.Errorf("residual blocks, degrees and angles are for other layers")
 	}
 	if err != nil {
 		p.Fail("layers: acyclic: %w", err)

@@ -26,6 +26,7 @@ func amortise(p *graph.Params, layer string, context int, net Net, params ...*gr
 		r, c := q.Shape()
 		out += r * c
 	}
+	net = net.of(nil)
 	net.OutputGain, net.addend = -1, true
 	a.net = newNetwork(p.In("context"), context, out, 0, net)
 	return a

@@ -46,7 +46,7 @@ func NewAutoregressive(p *graph.Params, dim int, t Transformer, net Net, opts Au
 		p.Fail("layers: autoregressive: %w", err)
 		order, back = identity(max(dim, 1)), identity(max(dim, 1))
 	}
-	return &Autoregressive{t, len(order), slices.Clone(order), back, NewMADE(p, len(order), t.Params(), opts.Context, net)}
+	return &Autoregressive{t, len(order), slices.Clone(order), back, NewMADE(p, len(order), t.Params(), opts.Context, net.of(order))}
 }
 
 func identity(n int) []int {

@@ -3,6 +3,7 @@ package layers_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -108,6 +109,26 @@ var table = []struct {
 	{"circular spline autoregressive", flowtest.Case{Context: 2, Make: autoregressive(layers.CircularSpline{Bins: 4}, small, 2)}},
 	{"circular and linear columns", flowtest.Case{Make: coupling(layers.Odd, layers.PerColumn{layers.CircularSpline{Bins: 4}, rq, layers.CircularSpline{Bins: 4}, layers.On{T: rq, Bound: 3, Lo: -1, Hi: 4}}, small, layers.CouplingOptions{})}},
 	{"circular and linear columns autoregressive", flowtest.Case{Make: autoregressive(layers.PerColumn{layers.CircularSpline{Bins: 4}, rq}, small, 0)}},
+	{"coupling given angles", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		n := layers.Net{Hidden: []int{12}, Activation: layers.Tanh, Saturate: 10, Angles: every(2, dim)}
+		return layers.NewCoupling(p, dim, layers.Bit(0, true), turning(dim), n, layers.CouplingOptions{Context: 2, Identity: turning(dim)})
+	}}},
+	{"coupling of other columns given angles", flowtest.Case{Spread: 0.2, Make: func(p *graph.Params, dim int) flows.Layer {
+		n := layers.Net{Hidden: []int{12}, Blocks: 1, Activation: layers.Tanh, Angles: every(2, dim)}
+		return layers.NewCoupling(p, dim, layers.Bit(1, false), turning(dim), n, layers.CouplingOptions{})
+	}}},
+	{"autoregressive given angles", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		n := layers.Net{Hidden: []int{12, 10}, Activation: layers.Tanh, Angles: every(2, dim)}
+		return layers.NewAutoregressive(p, dim, turning(dim), n, layers.AutoregressiveOptions{Context: 2})
+	}}},
+	{"autoregressive resnet given angles", flowtest.Case{Spread: 0.2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAutoregressive(p, dim, turning(dim), layers.Net{Hidden: []int{12}, Blocks: 1, Activation: layers.Tanh, Saturate: 10, Angles: every(2, dim)}, layers.AutoregressiveOptions{})
+	}}},
+	{"among", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		columns := every(2, dim)
+		slices.Reverse(columns)
+		return layers.NewAmong(p, dim, columns, autoregressive(layers.Affine{}, small, 2)(p, len(columns)))
+	}}},
 	{"moebius", flowtest.Case{Make: coupling(layers.Even, layers.Moebius{}, small, layers.CouplingOptions{})}},
 	{"moebius autoregressive", flowtest.Case{Context: 2, Make: autoregressive(layers.Moebius{Components: 2}, small, 2)}},
 	{"logistic mixture", flowtest.Case{Make: coupling(layers.Even, layers.LogisticMixture{}, small, layers.CouplingOptions{})}},
@@ -209,6 +230,28 @@ var table = []struct {
 			autoregressive(rq, sat, 2)(p.In("c"), dim),
 			layers.NewLU(p.In("d"), dim, layers.LUOptions{Shuffle: 1}))
 	}}},
+}
+
+// every is each k-th column.
+func every(k, dim int) []int {
+	var out []int
+	for i := 0; i < dim; i += k {
+		out = append(out, i)
+	}
+	return out
+}
+
+// turning has circular splines for every other column, others between.
+func turning(dim int) layers.PerColumn {
+	var t layers.PerColumn
+	for i := range dim {
+		if i%2 == 0 {
+			t = append(t, layers.CircularSpline{Bins: 4})
+		} else {
+			t = append(t, rq)
+		}
+	}
+	return t
 }
 
 // umnn is a coupling or, for nil, an autoregressive layer with a UMNN of its own.

@@ -60,9 +60,9 @@ func NewCoupling(p *graph.Params, dim int, split Split, t Transformer, net Net, 
 	out := len(c.b) * t.Params()
 	switch {
 	case len(c.a) > 0:
-		c.net = newNetwork(p, len(c.a), out, opts.Context, net)
+		c.net = newNetwork(p, len(c.a), out, opts.Context, net.of(c.a))
 	case opts.Context > 0:
-		c.net = newNetwork(p, opts.Context, out, 0, net)
+		c.net = newNetwork(p, opts.Context, out, 0, net.of(nil))
 	default:
 		c.fixed = p.New("parameters", 1, out, nil)
 	}

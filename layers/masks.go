@@ -10,10 +10,6 @@ import (
 // them, depend on the inputs before i alone (MADE; Germain et al. 2015,
 // arXiv:1502.03509).
 func newMasked(p *graph.Params, dim, perElement, context int, s Net) *network {
-	if s.Circle {
-		p.Fail("layers: network sines and cosines of inputs are for plain networks, not masked ones")
-		s.Circle = false
-	}
 	if err := s.check(); err != nil { // before masks are made for such widths
 		p.Fail("layers: network %w", err)
 		s = Net{}
@@ -52,7 +48,7 @@ func (n *network) hiddenReach(l int) graph.Reach {
 	}
 	reach := make(graph.Reach, len(n.degrees[l]))
 	for j, d := range n.degrees[l] {
-		reach[j] = int32(d)
+		reach[j] = int32(n.before(d))
 		if l > 0 {
 			reach[j] = int32(countUpTo(n.degrees[l-1], d))
 		}

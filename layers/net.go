@@ -21,9 +21,9 @@ type Net struct {
 	// ±Saturate, x/√(1+(x/Saturate)²), so that far outliers do not drive it where
 	// it was never trained. 0 is no limit.
 	Saturate float64
-	// Circle tells a plain network the sine and the cosine of each input, an angle in
-	// radians, instead of the angle.
-	Circle bool
+	// Angles are the columns of the data, from 0, that are angles in radians: the network
+	// is told the sine and the cosine of each instead.
+	Angles []int
 	// ActivateContext passes the context's part of the first layer through the
 	// activation before it is added, as nflows does in masked networks.
 	ActivateContext bool
@@ -53,9 +53,6 @@ func (n Net) check() error {
 	}
 	if n.Dropout < 0 || n.Dropout >= 1 {
 		return fmt.Errorf("dropout %v: want 0 ≤ p < 1", n.Dropout)
-	}
-	if n.Circle && n.Degrees != nil {
-		return fmt.Errorf("sines and cosines are for plain networks")
 	}
 	if n.Saturate < 0 {
 		return fmt.Errorf("saturate %v: must not be negative", n.Saturate)

@@ -3,6 +3,7 @@ package layers
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/gorgeflow/gorge/graph"
 )
@@ -34,9 +35,6 @@ func newLinear(p *graph.Params, name string, out, in int, gain float64, reach gr
 
 // newNetwork makes a plain network from in columns to out.
 func newNetwork(p *graph.Params, in, out, context int, s Net) *network {
-	if s.Circle {
-		in *= 2
-	}
 	return buildNetwork(p, in, out, context, s, nil)
 }
 
@@ -45,13 +43,17 @@ func buildNetwork(p *graph.Params, in, out, context int, s Net, degrees [][]int)
 		p.Fail("layers: network %w", err)
 		s = Net{}
 	}
+	if err := checkAngles(s.Angles, in); err != nil {
+		p.Fail("layers: network %w", err)
+		s.Angles = nil
+	}
 	n := &network{Net: s, in: in, out: out, degrees: degrees}
 	gain := math.Sqrt2
 	if s.Activation == Tanh {
 		gain = 1
 	}
 	widths := s.widths()
-	prev := in
+	prev := n.before(in)
 	for l, h := range widths {
 		g := gain
 		if s.Blocks > 0 && (l == 0 || l%2 == 0) {
@@ -86,6 +88,19 @@ func use(e graph.Expr, p *graph.Param) graph.Expr {
 		return graph.Expr{}
 	}
 	return e.Graph().Use(p)
+}
+
+// of is what a network of the given columns is told: those of its angles that are
+// among them.
+func (n Net) of(columns []int) Net {
+	var angles []int
+	for i, c := range columns {
+		if slices.Contains(n.Angles, c) {
+			angles = append(angles, i)
+		}
+	}
+	n.Angles = angles
+	return n
 }
 
 // apply evaluates the whole network.

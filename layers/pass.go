@@ -34,10 +34,8 @@ func (n *network) start(x, c graph.Expr) *pass {
 
 // setInput gives the inputs; in an evaluation by degrees, those that are known.
 func (s *pass) setInput(x graph.Expr) {
-	if s.n.Circle && !x.IsZero() {
-		x = graph.Concat(x.Sin(), x.Cos())
-	} else if l := s.n.Saturate; l > 0 && !x.IsZero() {
-		x = Saturate(x, l)
+	if !x.IsZero() {
+		x = s.n.told(x)
 	}
 	s.x = x
 }

@@ -16,6 +16,15 @@ func FirstHalf(dim int) []bool { return pattern(dim, func(i int) bool { return i
 // SecondHalf transforms the first half, conditioned on the second.
 func SecondHalf(dim int) []bool { return pattern(dim, func(i int) bool { return i < (dim+1)/2 }) }
 
+// Bit transforms the columns whose number, in binary, has a one at place k (from 0, the
+// last), or those that have a zero there. Over all places below the length of dim-1 every
+// two columns condition each other.
+func Bit(k int, one bool) Split {
+	return func(dim int) []bool {
+		return pattern(dim, func(i int) bool { return (i>>k&1 == 1) == one })
+	}
+}
+
 // Transformed transforms the given columns, conditioned on the others.
 func Transformed(columns ...int) Split {
 	return func(dim int) []bool {

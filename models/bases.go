@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/gorgeflow/gorge/flows"
+	"github.com/gorgeflow/gorge/graph"
 	"github.com/gorgeflow/gorge/layers"
 )
 
@@ -66,42 +67,39 @@ func (s Spec) checkBase() error {
 	return nil
 }
 
-// makeBase makes the base density. All but the normal one and the uniform one of angles
+// lineBase makes the base density of dim columns that are no angles. All but the normal one
 // depend on the context, if there is one.
-func (b *builder) makeBase() flows.Base {
-	p := b.p.In("base")
+func (b *builder) lineBase(p *graph.Params, dim int) flows.Base {
 	given := func(of flows.Base) flows.Base {
 		if b.context == 0 {
 			return of
 		}
 		return flows.NewLocationScale(p.In("given"), of, b.context)
 	}
+	net := b.net()
+	net.Angles = nil
 	switch b.Base {
 	case "diagonal":
-		return flows.NewDiagonalNormal(p, b.Dim, b.context)
+		return flows.NewDiagonalNormal(p, dim, b.context)
 	case "full":
-		return given(flows.NewFullNormal(p, b.Dim))
+		return given(flows.NewFullNormal(p, dim))
 	case "low-rank":
-		return given(flows.NewLowRankNormal(p, b.Dim, min(b.Dim, 8)))
+		return given(flows.NewLowRankNormal(p, dim, min(dim, 8)))
 	case "student":
-		return given(flows.NewStudentT(p, b.Dim, 8))
+		return given(flows.NewStudentT(p, dim, 8))
 	case "tails":
-		return given(flows.NewLearnableTails(p, b.Dim))
+		return given(flows.NewLearnableTails(p, dim))
 	case "logistic":
-		return given(flows.NewLogistic(p, b.Dim))
+		return given(flows.NewLogistic(p, dim))
 	case "mixture":
-		return flows.NewMixture(p, b.Dim, b.Components, b.context)
+		return flows.NewMixture(p, dim, b.Components, b.context)
 	case "made":
-		return flows.NewAutoregressiveMixture(p, b.Dim, b.Components, b.context, b.net())
+		return flows.NewAutoregressiveMixture(p, dim, b.Components, b.context, net)
 	case "class":
-		return flows.NewClassConditional(p, b.Dim, b.Classes, flows.ClassOptions{Components: b.Components})
+		return flows.NewClassConditional(p, dim, b.Classes, flows.ClassOptions{Components: b.Components})
 	case "resampled": // a sample costs many evaluations of its network, which is small
 		net := layers.Net{Hidden: []int{64, 64}, Activation: b.Activation, Saturate: b.net().Saturate}
-		return given(flows.NewResampled(p, b.Dim, net, flows.ResampledOptions{}))
-	case "torus":
-		return flows.NewTorus(p, b.Dim)
-	case "von-mises":
-		return flows.NewVonMises(p, b.Dim, b.context)
+		return given(flows.NewResampled(p, dim, net, flows.ResampledOptions{}))
 	}
-	return flows.NewStandardNormal(p, b.Dim)
+	return flows.NewStandardNormal(p, dim)
 }

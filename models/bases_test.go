@@ -263,7 +263,7 @@ func TestBaseMistakes(t *testing.T) {
 		{models.Spec{Dim: 2, Model: "made", Layers: 2}, `2 layers, base "made" for model "made"`},
 		{models.Spec{Dim: 2, Model: "made-mog", Base: "normal"}, `base "normal" for model "made-mog"`},
 		{models.Spec{Dim: 2, Model: "ncsf", Base: "normal"}, `"von-mises"`},
-		{models.Spec{Dim: 2, Base: "von-mises"}, "other models another base"},
+		{models.Spec{Dim: 2, Base: "von-mises"}, "of which 0 are angles: want another"},
 	} {
 		_, err := models.New(c.spec)
 		require.ErrorContains(t, err, c.want)

@@ -57,11 +57,11 @@ func (g logit) slopes(x, _ float64) (log, slope, dlog float64) {
 	return math.Log(slope), slope, 1/b - 1/a
 }
 
-// angle is v = 2π t - π, t the part of a turn that x has made from its origin.
-type angle struct{ origin, period float64 }
+// turn is the part of a turn that a periodic column has made from its origin.
+type turn struct{ origin, period float64 }
 
-// turned is that part, 0 ≤ t < 1.
-func (g angle) turned(x float64) float64 {
+// of is that part, 0 ≤ t < 1.
+func (g turn) of(x float64) float64 {
 	t := (x - g.origin) / g.period
 	if t -= math.Floor(t); t >= 1 { // a hair below the origin
 		return 0
@@ -69,37 +69,64 @@ func (g angle) turned(x float64) float64 {
 	return t
 }
 
-func (g angle) toLine(x, _ float64) float64 { return 2*math.Pi*g.turned(x) - math.Pi }
-
-func (g angle) fromLine(v float64) float64 {
-	t := v/(2*math.Pi) + 0.5
+// value is the x from the origin up to one period on that has made t turns.
+func (g turn) value(t float64) float64 {
 	if x := g.origin + g.period*(t-math.Floor(t)); x < g.origin+g.period {
 		return x
 	}
 	return g.origin
 }
 
-func (g angle) slopes(_, _ float64) (log, slope, dlog float64) {
-	s := 2 * math.Pi / g.period
-	return math.Log(s), s, 0
+// angle is a map of the circle that stands for mean and scale: with φ the angle from
+// the mean direction,
+//
+//	v = 2 atan(tan(φ/2)/s)
+//
+// which makes a wrapped Cauchy density uniform (McCullagh 1996). At s = 1 it is a turn.
+type angle struct {
+	turn
+	mean, s float64
+}
+
+// from is φ, from -π up to π.
+func (g angle) from(x float64) float64 {
+	f := 2*math.Pi*g.of(x) - math.Pi - g.mean
+	return f - 2*math.Pi*math.Floor(f/(2*math.Pi)+0.5)
+}
+
+func (g angle) toLine(x, _ float64) float64 {
+	sin, cos := math.Sincos(g.from(x) / 2)
+	return 2 * math.Atan2(sin, g.s*cos)
+}
+
+func (g angle) fromLine(v float64) float64 {
+	sin, cos := math.Sincos(v / 2)
+	return g.value((2*math.Atan2(g.s*sin, cos)+g.mean)/(2*math.Pi) + 0.5)
+}
+
+func (g angle) slopes(x, _ float64) (log, slope, dlog float64) {
+	sin, cos := math.Sincos(g.from(x) / 2)
+	d := g.s*g.s*cos*cos + sin*sin
+	turn := 2 * math.Pi / g.period
+	slope = turn * g.s / d
+	return math.Log(slope), slope, -(1 - g.s*g.s) * sin * cos / d * turn
 }
 
 // opened is a circle cut open at the seam: v is the logit of the part of a turn that
 // x has made from there.
-type opened struct{ angle, seam angle }
+type opened struct{ turn, seam turn }
 
 var unit = logit{0, 1}
 
 // place is that part, inside (0, 1).
 func (g opened) place(x float64) float64 {
-	return math.Min(math.Max(g.seam.turned(x), 0x1p-60), 1-0x1p-53)
+	return math.Min(math.Max(g.seam.of(x), 0x1p-60), 1-0x1p-53)
 }
 
 func (g opened) toLine(x, _ float64) float64 { return unit.toLine(g.place(x), 0) }
 
 func (g opened) fromLine(v float64) float64 {
-	x := g.seam.origin + g.seam.period*unit.fromLine(v)
-	return g.angle.fromLine(g.angle.toLine(x, 0))
+	return g.turn.value(g.turn.of(g.seam.value(unit.fromLine(v))))
 }
 
 func (g opened) slopes(x, _ float64) (log, slope, dlog float64) {

@@ -74,7 +74,7 @@ func fromFile(f *store.File, kind string) (*Model, error) {
 		return nil, fmt.Errorf("columns: %w", err)
 	}
 	for j := range s.Columns { // files of version 1 say nothing about angles
-		if c := &s.Columns[j]; m.angles() && c.Of == "" {
+		if c := &s.Columns[j]; m.inRadians() && c.Of == "" {
 			c.Kind = Radians()
 		}
 	}

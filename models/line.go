@@ -31,6 +31,9 @@ func (c Column) line() (line, error) {
 		return line{}, fmt.Errorf("column %q: %w", c.Name, err)
 	}
 	l := line{Values: values, name: c.Name, g: c.bijection(values), mean: c.Mean, scale: c.Scale, logScale: math.Log(c.Scale), discrete: c.Discrete()}
+	if _, ok := l.g.(angle); ok { // has them in itself
+		l.mean, l.scale, l.logScale = 0, 1, 0
+	}
 	if !l.discrete {
 		l.step = c.Step
 	}
@@ -63,11 +66,11 @@ func (c Column) bijection(values *Values) bijection {
 	case KindBounded:
 		return logit{c.Lo, c.Hi}
 	case KindPeriodic:
-		a := angle{c.Origin, c.Period}
+		t := turn{c.Origin, c.Period}
 		if c.Seam != nil {
-			return opened{a, angle{*c.Seam, c.Period}}
+			return opened{t, turn{*c.Seam, c.Period}}
 		}
-		return a
+		return angle{t, c.Mean, c.Scale}
 	case KindInteger:
 		if c.ends() {
 			return wholeWithin{logit{c.Lo - 0.5, c.Hi + 0.5}}

@@ -48,7 +48,7 @@ func New(spec Spec) (*Model, error) {
 }
 
 // plainSchema is that of columns of which nothing is known: real numbers, or angles
-// in radians in a model of such, and classes 0, 1, … for the base "class".
+// in radians in a model of such alone, and classes 0, 1, … for the base "class".
 func (m *Model) plainSchema() Schema {
 	s := Schema{Columns: make([]Column, m.spec.Dim)}
 	if n := m.spec.Context - max(m.spec.Classes-1, 0); n > 0 {
@@ -57,7 +57,7 @@ func (m *Model) plainSchema() Schema {
 	for i, cs := range [][]Column{s.Columns, s.Context} {
 		for j := range cs {
 			cs[j] = Column{Name: columnName(nil, j), Scale: 1}
-			if i == 0 && m.angles() {
+			if i == 0 && m.inRadians() {
 				cs[j].Kind = Radians()
 			}
 			if i == 1 && j == 0 && m.spec.Classes > 0 {

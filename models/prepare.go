@@ -88,8 +88,8 @@ func (m *Model) fitted(data Data, trainRows []int, dequantise bool) (s Schema, e
 			return s, err
 		}
 	}
-	if m.angles() && !m.named {
-		if err := inRadians(s.Columns, data.X); err != nil {
+	if m.inRadians() {
+		if err := checkRadians(s.Columns, data.X); err != nil {
 			return s, err
 		}
 	}
@@ -99,8 +99,8 @@ func (m *Model) fitted(data Data, trainRows []int, dequantise bool) (s Schema, e
 	return s, err
 }
 
-// inRadians checks that numbers that are taken for angles can be such.
-func inRadians(cols []Column, x mat.Matrix) error {
+// checkRadians checks that numbers that are taken for angles can be such.
+func checkRadians(cols []Column, x mat.Matrix) error {
 	rows, _ := x.Dims()
 	for j := range cols {
 		for i := range rows {

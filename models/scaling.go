@@ -74,10 +74,12 @@ func column(v []float64, x mat.Matrix, j int) []float64 {
 func (c *Column) scale(v []float64, circle bool) error {
 	c.Mean, c.Scale, c.Step, c.Cuts, c.Seam = 0, 1, 0, nil, nil
 	if c.Of == KindPeriodic {
+		t := turn{c.Origin, c.Period}
 		if circle {
+			c.Mean, c.Scale = direction(v, t)
 			return nil
 		}
-		seam := widestGap(v, angle{c.Origin, c.Period})
+		seam := widestGap(v, t)
 		c.Seam = &seam
 	}
 	l, err := c.line()
@@ -130,11 +132,30 @@ func moments(v []float64, l *line) (mean, sd float64) {
 	return mean, sd
 }
 
+// direction is the mean direction of angles, and the scale that puts half of them
+// within a quarter of a turn of it.
+func direction(v []float64, t turn) (mean, scale float64) {
+	plain := angle{t, 0, 1}
+	sin, cos := 0.0, 0.0
+	for _, x := range v {
+		s, c := math.Sincos(plain.toLine(x, middle))
+		sin, cos = sin+s, cos+c
+	}
+	mean = math.Atan2(sin, cos)
+	half := make([]float64, len(v))
+	about := angle{t, mean, 1}
+	for i, x := range v {
+		half[i] = math.Abs(math.Tan(about.from(x) / 2))
+	}
+	slices.Sort(half)
+	return mean, math.Min(math.Max(half[len(half)/2], 1e-4), 1)
+}
+
 // widestGap is the middle of the widest gap between values on the circle.
-func widestGap(v []float64, a angle) float64 {
+func widestGap(v []float64, a turn) float64 {
 	t := make([]float64, len(v))
 	for i, x := range v {
-		t[i] = a.turned(x)
+		t[i] = a.of(x)
 	}
 	slices.Sort(t)
 	last := t[len(t)-1]
@@ -144,7 +165,7 @@ func widestGap(v []float64, a angle) float64 {
 			at, gap = (t[i]+t[i-1])/2, d
 		}
 	}
-	return a.fromLine(2*math.Pi*at - math.Pi)
+	return a.value(at)
 }
 
 // distinct returns the number of distinct values if it is at most FewValues, and

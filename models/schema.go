@@ -9,8 +9,8 @@ import (
 )
 
 // Column is one column of data: what it holds, and how its numbers become numbers on
-// the real line of about unit size, v = (g(x) - Mean)/Scale. A fit finds what stands
-// below Kind.
+// the real line of about unit size, v = (g(x) - Mean)/Scale, or angles on a circle, φ - Mean
+// narrowed to 2 atan(tan((φ - Mean)/2)/Scale). A fit finds what stands below Kind.
 type Column struct {
 	Name string `json:"name"`
 	Kind
@@ -51,14 +51,23 @@ func NewFor(s Schema, spec Spec) (*Model, error) {
 	if spec.Base == "class" && len(s.Context) > 0 {
 		spec.Classes = s.Context[0].inputs()
 	}
+	spec.Angles = nil
+	if spec.Model == "" {
+		spec.Model = defaultModel
+	}
+	if f, err := findFamily(spec.Model); err == nil && f.circles {
+		for j, c := range s.Columns {
+			if c.Of == KindPeriodic {
+				spec.Angles = append(spec.Angles, j)
+			}
+		}
+		if f.circle && spec.Angles == nil {
+			return nil, fmt.Errorf("models: model %q is one of angles, and no column is periodic: give a period in a schema, or take another model", f.name)
+		}
+	}
 	m, err := New(spec)
 	if err != nil {
 		return nil, err
-	}
-	for _, c := range s.Columns {
-		if m.angles() && c.Of != KindPeriodic {
-			return nil, fmt.Errorf("models: model %q is one of angles, and column %q is %s: give its period in a schema, or take another model", m.spec.Model, c.Name, c.Kind)
-		}
 	}
 	if err := m.setSchema(s); err != nil {
 		return nil, fmt.Errorf("models: schema: %w", err)

@@ -91,24 +91,78 @@ func TestPeriodic(t *testing.T) {
 		x.Set(i, 0, 1.5*rng.NormFloat64())
 	}
 	s := schema("hour", models.Kind{Of: models.KindPeriodic, Period: 24, Origin: -6})
-	m := fitFor(t, s, models.Spec{Model: "nsf", Layers: 2, Hidden: []int{16}}, models.Data{X: x}, models.FitOptions{Steps: 300, LearnRate: 3e-3})
-	at := []float64{0, 24, -48, 23.75, -0.25, 1, 2, 12}
-	lp, err := m.LogProb(mat.NewDense(len(at), 1, at), nil)
-	require.NoError(t, err)
-	require.InDelta(t, lp[0], lp[1], 1e-5)
-	require.InDelta(t, lp[0], lp[2], 1e-5)
-	require.InDelta(t, lp[3], lp[4], 1e-5)
-	normal := func(h float64) float64 { return -0.5*h*h/2.25 - math.Log(1.5*math.Sqrt(2*math.Pi)) }
-	for i, v := range at[3:7] {
-		require.InDelta(t, normal(math.Remainder(v, 24)), lp[3+i], 0.25, "at %v", v)
+	for _, model := range []string{"nsf", "nsf-ar", "ncsf", "maf"} {
+		m := fitFor(t, s, models.Spec{Model: model, Layers: 2, Hidden: []int{16}}, models.Data{X: x}, models.FitOptions{Steps: 300, LearnRate: 1e-2})
+		require.Equal(t, model == "maf", m.Schema().Columns[0].Seam != nil, "cut open where there are no circles")
+		m = reloaded(t, m)
+		at := []float64{0, 24, -48, 23.75, -0.25, 1, 2, 12}
+		lp, err := m.LogProb(mat.NewDense(len(at), 1, at), nil)
+		require.NoError(t, err)
+		require.InDelta(t, lp[0], lp[1], 1e-5)
+		require.InDelta(t, lp[0], lp[2], 1e-5)
+		require.InDelta(t, lp[3], lp[4], 1e-5)
+		normal := func(h float64) float64 { return -0.5*h*h/2.25 - math.Log(1.5*math.Sqrt(2*math.Pi)) }
+		for i, v := range at[3:7] {
+			require.InDelta(t, normal(math.Remainder(v, 24)), lp[3+i], 0.2, "%s at %v", model, v)
+		}
+		require.Less(t, lp[7], -5.0)
+		draws, err := m.Sample(1000, nil, models.SampleOptions{})
+		require.NoError(t, err)
+		for i := range 1000 {
+			h := draws.At(i, 0)
+			require.True(t, h >= -6 && h < 18, "%v", h)
+		}
 	}
-	require.Less(t, lp[7], -5.0)
-	draws, err := m.Sample(1000, nil, models.SampleOptions{})
-	require.NoError(t, err)
-	for i := range 1000 {
-		h := draws.At(i, 0)
-		require.True(t, h >= -6 && h < 18, "%v", h)
+}
+
+// Angles and other columns that know of each other, across every seam: the models with
+// circles find the entropy.
+func TestMixedCircles(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 3))
+	x := mat.NewDense(6000, 4, nil)
+	for i := range 6000 { // a wind's direction, its speed, an hour by the direction, and one by both
+		dir, speed := 360*rng.Float64(), rng.NormFloat64()
+		rad := 2 * math.Pi * dir / 360
+		x.SetRow(i, []float64{dir, speed + 2*math.Cos(rad), 24*dir/360 + 6 + rng.NormFloat64(), 3*math.Sin(rad) + speed + 0.5*rng.NormFloat64()})
 	}
+	s := schema("direction", models.Kind{Of: models.KindPeriodic, Period: 360}, "speed", models.Kind{},
+		"hour", models.Kind{Of: models.KindPeriodic, Period: 24}, "sum", models.Kind{})
+	half := 0.5 * (1 + math.Log(2*math.Pi))
+	entropy := math.Log(360) + 3*half + math.Log(0.5)
+	train, test := x.Slice(0, 5000, 0, 4), x.Slice(5000, 6000, 0, 4)
+	for _, spec := range []models.Spec{{Model: "nsf"}, {Model: "ncsf", Norm: "act"}, {Model: "nsf-ar", Base: "mixture"}} {
+		spec.Layers, spec.Hidden, spec.Blocks = 6, []int{48, 48}, -1
+		m := fitFor(t, s, spec, models.Data{X: train}, models.FitOptions{Steps: 1200, LearnRate: 4e-3, Seed: 1})
+		require.Equal(t, []int{0, 2}, m.Spec().Angles)
+		m = reloaded(t, m)
+		lp, err := m.LogProb(test, nil)
+		require.NoError(t, err)
+		t.Logf("%s: %.3f, entropy %.3f", spec.Model, -mean(lp), entropy)
+		require.InDelta(t, entropy, -mean(lp), 0.25, spec.Model)
+		draws, err := m.Sample(2000, nil, models.SampleOptions{})
+		require.NoError(t, err)
+		lp, err = m.LogProb(draws, nil)
+		require.NoError(t, err)
+		require.InDelta(t, entropy, -mean(lp), 0.35, "%s: samples", spec.Model)
+	}
+	for want, spec := range map[string]models.Spec{
+		`mixing "shuffle" of 4 columns of which 2 are angles: want lu or none`: {Model: "ncsf", Mixing: "shuffle"},
+		`base "torus" for 4 columns of which 2 are angles`:                     {Model: "nsf", Base: "torus"},
+		"angles are not augmented":                                             {Model: "nsf", Augment: 1},
+	} {
+		_, err := models.NewFor(s, spec)
+		require.ErrorContains(t, err, want)
+	}
+	for want, spec := range map[string]models.Spec{
+		`model "maf" has no circles for angles; nsf, nsf-ar, ncsf have`: {Model: "maf", Dim: 2, Angles: []int{0}},
+		"angles [2]: want some of the columns 0 … 1":                    {Dim: 2, Angles: []int{2}},
+		`or "von-mises", no linear maps`:                                {Dim: 2, Angles: []int{0, 1}, Mixing: "lu"},
+	} {
+		_, err := models.New(spec)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := models.NewFor(schema("z", models.Kind{}), models.Spec{Model: "ncsf"})
+	require.ErrorContains(t, err, `model "ncsf" is one of angles, and no column is periodic`)
 }
 
 // A categorical context is one-hot, a periodic one goes round: what depends on them

@@ -60,6 +60,9 @@ type Spec struct {
 	// (default) or "variational", by a density that is learnt along with the flow (Ho et
 	// al. 2019, arXiv:1902.00275); log-probabilities are then lower bounds.
 	Dequantise string `json:"dequantise,omitempty"`
+	// Angles are the columns, from 0, that are angles in radians and modelled on circles,
+	// in the models that have such; [NewFor] sets them by the kinds of the columns.
+	Angles []int `json:"angles,omitempty"`
 	// Embed, if positive, passes the context through a network to that many
 	// columns first.
 	Embed int `json:"embed,omitempty"`
@@ -75,8 +78,9 @@ type family struct {
 	defaults          Spec
 	// layer makes layer i; without it the model is its base.
 	layer func(b *builder, i int) flows.Layer
-	// circle says that columns are angles in radians, and taken as they are.
-	circle bool
+	// circle says that columns are angles unless Spec.Angles says which of them are;
+	// circles that there are models of both.
+	circle, circles bool
 }
 
 var families = []family{
@@ -104,11 +108,13 @@ var families = []family{
 		name: "nsf", paper: "Durkan et al. 2019, arXiv:1906.04032", good: "spline couplings: sharp densities, fast in both directions",
 		defaults: Spec{Layers: 8, Hidden: []int{128}, Blocks: 2, Bins: 8, Bound: 5, Mixing: "lu"},
 		layer:    func(b *builder, i int) flows.Layer { return b.coupling(i, b.spline()) },
+		circles:  true,
 	},
 	{
 		name: "nsf-ar", paper: "Durkan et al. 2019, arXiv:1906.04032", good: "spline autoregression: the sharpest densities here, slower samples",
 		defaults: Spec{Layers: 5, Hidden: []int{128}, Blocks: 2, Bins: 8, Bound: 5, Mixing: "lu"},
 		layer:    func(b *builder, i int) flows.Layer { return b.autoregressive(b.spline()) },
+		circles:  true,
 	},
 	{
 		name: "maf-mog", paper: "Papamakarios et al. 2017, arXiv:1705.07057", good: "MAF on autoregressive mixtures of Gaussians: several modes in each conditional",
@@ -177,10 +183,10 @@ var families = []family{
 		},
 	},
 	{
-		name: "ncsf", paper: "Rezende et al. 2020, arXiv:2002.02428", good: "circular splines on the torus: columns are angles in radians, from -π to π",
-		defaults: Spec{Layers: 8, Hidden: []int{64, 64}, Bins: 8, Mixing: "none", Tails: -1, Base: "torus"},
-		layer:    func(b *builder, i int) flows.Layer { return b.circular(i) },
-		circle:   true,
+		name: "ncsf", paper: "Rezende et al. 2020, arXiv:2002.02428", good: "circular splines on the torus, for angles; periodic columns and others together",
+		defaults: Spec{Layers: 8, Hidden: []int{64, 64}, Bins: 8, Bound: 5, Mixing: "none", Tails: -1, Base: "torus"},
+		layer:    func(b *builder, i int) flows.Layer { return b.coupling(i, b.spline()) },
+		circle:   true, circles: true,
 	},
 }
 
@@ -212,25 +218,18 @@ func findFamily(name string) (*family, error) {
 	return nil, fmt.Errorf("models: unknown model %q%s: want one of %s", name, Nearest(name, Names()), strings.Join(Names(), ", "))
 }
 
-// angles reports whether all of the model's columns are angles.
-func (m *Model) angles() bool {
-	f, err := findFamily(m.spec.Model)
-	return err == nil && f.circle
-}
-
-// circle reports whether column j is modelled as an angle.
-func (m *Model) circle(j int) bool { return m.angles() }
+const defaultModel = "nsf-ar"
 
 // complete fills in the defaults of the family.
 func (s Spec) complete() (Spec, *family, error) {
 	if s.Model == "" {
-		s.Model = "nsf-ar"
+		s.Model = defaultModel
 	}
 	f, err := findFamily(s.Model)
 	if err != nil {
 		return s, nil, err
 	}
-	d := f.defaults
+	d := s.defaultsFor(f)
 	if s.Layers == 0 {
 		s.Layers = d.Layers
 	}
@@ -282,19 +281,13 @@ func (s Spec) complete() (Spec, *family, error) {
 	if err := s.check(); err != nil {
 		return s, f, err
 	}
-	if f.circle && s.Augment > 0 {
-		return s, f, fmt.Errorf("models: %d columns of noise beside those of model %q: angles are not augmented", s.Augment, s.Model)
-	}
 	switch {
 	case f.layer == nil && (s.Layers != 0 || s.Base != d.Base):
 		return s, f, fmt.Errorf("models: %d layers, base %q for model %q: it is the base %q alone", s.Layers, s.Base, s.Model, d.Base)
 	case f.layer != nil && s.Layers < 1:
 		return s, f, fmt.Errorf("models: %d layers: want 1 to 1000", s.Layers)
 	}
-	if f.circle != onCircle(s.Base) || f.circle && (s.Tails > 0 || s.Mixing != "none" && s.Mixing != "reverse" && s.Mixing != "shuffle" || s.Norm != "none") {
-		return s, f, fmt.Errorf("models: base %q, mixing %q, norm %q, tails %v for model %q: angles want the base \"torus\" or \"von-mises\", no linear maps, norms or tails; other models another base", s.Base, s.Mixing, s.Norm, s.Tails, s.Model)
-	}
-	return s, f, nil
+	return s, f, s.checkAngles(f)
 }
 
 // components are the default numbers of components of the bases that have such.
@@ -344,7 +337,9 @@ type builder struct {
 	p       *graph.Params
 	data    int // columns
 	context int
-	at      *graph.Params // of the layer being made
+	angles  []int         // columns
+	round   int           // number of the layer being made
+	at      *graph.Params // and its parameters
 
 	base   flows.Base
 	layers []flows.Layer
@@ -353,7 +348,7 @@ type builder struct {
 }
 
 func (b *builder) net() layers.Net {
-	n := layers.Net{Hidden: b.Hidden, Blocks: max(b.Blocks, 0), Activation: b.Activation, Dropout: b.Dropout}
+	n := layers.Net{Hidden: b.Hidden, Blocks: max(b.Blocks, 0), Activation: b.Activation, Dropout: b.Dropout, Angles: b.angles}
 	if b.Tails > 0 {
 		n.Saturate = 10
 	}
@@ -366,36 +361,22 @@ func (b *builder) contextNet() layers.Net {
 	return layers.Net{Hidden: []int{64, 64}, Activation: b.Activation, Dropout: b.Dropout, Saturate: b.net().Saturate}
 }
 
-func (b *builder) spline() layers.Transformer {
-	return layers.RationalQuadratic{Bins: b.Bins, Bound: b.Bound}
-}
-
 func (b *builder) coupling(i int, t layers.Transformer) flows.Layer {
-	split := layers.Split(layers.Even)
-	if i%2 == 1 {
-		split = layers.Odd
+	o := layers.CouplingOptions{Context: b.context}
+	if len(b.angles) > 0 {
+		o.Identity = t
 	}
-	return layers.NewCoupling(b.at, b.Dim, split, t, b.net(), layers.CouplingOptions{Context: b.context})
+	return layers.NewCoupling(b.at, b.Dim, b.split(i), t, b.net(), o)
 }
 
 func (b *builder) autoregressive(t layers.Transformer) *layers.Autoregressive {
-	return layers.NewAutoregressive(b.at, b.Dim, t, b.net(), layers.AutoregressiveOptions{Context: b.context})
-}
-
-// circular is a coupling on the torus, whose conditioner sees sines and cosines.
-func (b *builder) circular(i int) flows.Layer {
-	split := layers.Split(layers.Even)
-	if i%2 == 1 {
-		split = layers.Odd
-	}
-	n := b.net()
-	n.Circle = true
-	return layers.NewCoupling(b.at, b.Dim, split, layers.CircularSpline{Bins: b.Bins}, n, layers.CouplingOptions{Context: b.context, Identity: layers.CircularSpline{Bins: b.Bins}})
+	return layers.NewAutoregressive(b.at, b.Dim, t, b.net(), layers.AutoregressiveOptions{Context: b.context, Order: b.order()})
 }
 
 // build makes base and layers. Layers are numbered from the noise to the data.
 func (b *builder) build(f *family) {
 	b.context, b.data, b.Dim = b.Context, b.Dim, b.Dim+b.Augment
+	b.findAngles(f)
 	if b.Context > 0 && b.Embed > 0 {
 		b.embed = layers.NewMLP(b.p.In("embedding"), b.Context, b.Embed, layers.Net{Hidden: []int{64, 64}})
 		b.context = b.Embed
@@ -405,19 +386,22 @@ func (b *builder) build(f *family) {
 	}
 	var ls []flows.Layer
 	if b.Tails > 0 && b.Layers > 0 { // noise that a far row is mapped to is drawn in, too
-		ls = append(ls, layers.NewLogTails(b.p, b.Dim, b.Tails))
+		ls = append(ls, b.onLines(b.p, func(p *graph.Params, dim int) flows.Layer { return layers.NewLogTails(p, dim, b.Tails) }))
 	}
 	if f.name == "nice" {
 		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}, layers.ElementwiseOptions{}))
 	}
 	for i := range b.Layers {
-		b.at = b.p.In(fmt.Sprintf("layer%d", i))
+		b.round, b.at = i, b.p.In(fmt.Sprintf("layer%d", i))
 		ls = append(ls, f.layer(b, i))
+		p := b.p.In(fmt.Sprintf("norm%d", i))
 		switch b.Norm {
 		case "act":
-			ls = append(ls, layers.NewActNorm(b.p.In(fmt.Sprintf("norm%d", i)), b.Dim, layers.ActNormOptions{}))
+			ls = append(ls, b.onLines(p, func(p *graph.Params, dim int) flows.Layer { return layers.NewActNorm(p, dim, layers.ActNormOptions{}) }))
 		case "batch":
-			ls = append(ls, layers.NewBatchNorm(b.p.In(fmt.Sprintf("norm%d", i)), b.Dim, layers.BatchNormOptions{}))
+			ls = append(ls, b.onLines(p, func(p *graph.Params, dim int) flows.Layer {
+				return layers.NewBatchNorm(p, dim, layers.BatchNormOptions{})
+			}))
 		}
 		ls = b.mix(ls, i)
 	}
@@ -427,7 +411,8 @@ func (b *builder) build(f *family) {
 		ls = append(ls, layers.NewAugment(p, b.data, b.Augment, q, b.context))
 	}
 	if b.Tails > 0 {
-		ls = append(ls, layers.NewLogTails(b.p, b.data, b.Tails))
+		tails := func(p *graph.Params, dim int) flows.Layer { return layers.NewLogTails(p, dim-b.Augment, b.Tails) }
+		ls = append(ls, b.onLines(b.p, tails))
 	}
 	b.layers, b.base = ls, b.makeBase()
 }
@@ -454,7 +439,9 @@ func (b *builder) mix(ls []flows.Layer, i int) []flows.Layer {
 	case "shuffle":
 		return append(ls, layers.NewShuffle(p, b.Dim, b.Seed+uint64(i)+1))
 	case "lu":
-		return append(ls, layers.NewLU(p, b.Dim, layers.LUOptions{Shuffle: b.Seed + uint64(i) + 1}))
+		return append(ls, b.onLines(p, func(p *graph.Params, dim int) flows.Layer {
+			return layers.NewLU(p, dim, layers.LUOptions{Shuffle: b.Seed + uint64(i) + 1})
+		}))
 	}
 	return ls
 }

@@ -65,10 +65,12 @@ func (p *printer) columns(label string, columns []models.Column) {
 		label = ""
 		switch {
 		case c.Seam != nil:
-			p.f(", cut open at %g", *c.Seam)
+			p.f(", cut open at %.6g", *c.Seam)
+		case c.Of == models.KindPeriodic:
+			p.f(", on a circle, mean direction %.6g, scale %.6g", c.Mean, c.Scale)
 		case c.Of == models.KindPositive:
 			p.f(", mean of the logarithm %.6g, scale %.6g", c.Mean, c.Scale)
-		case c.Cuts == nil && c.Of != models.KindPeriodic && c.Of != models.KindBounded:
+		case c.Cuts == nil && c.Of != models.KindBounded:
 			p.f(", mean %.6g, scale %.6g", c.Mean, c.Scale)
 		}
 		if c.Step > 0 && !c.Discrete() {

@@ -242,7 +242,7 @@ func TestSchemaMessages(t *testing.T) {
 		{"z: ignored", 2, `column "z" is asked for, and ignored by`, []string{"--columns", "grade,z"}},
 		{"", 1, `column "id": text, 300 different in 300 rows: too many to model, unless a schema says`, []string{"--columns", "id,z"}},
 		{"", 2, `--missing "dorp", did you mean "drop"`, []string{"--missing", "dorp"}},
-		{"", 2, `column "price" is positive: give its period`, []string{"--model", "ncsf", "--columns", "price"}},
+		{"", 2, `model "ncsf" is one of angles, and no column is periodic`, []string{"--model", "ncsf", "--columns", "price"}},
 		{"price: {kind: integer}\nz: {kind: periodic, period: 0}", 2, `s.yaml:2: column "z": periodic with period 0 from 0: want a positive period`, nil},
 	} {
 		args := append([]string{"train", "--data", data, "--schema", file(t, dir, "s.yaml", c.schema), "--out", filepath.Join(dir, "run")}, c.args...)

@@ -1,0 +1,61 @@
+package layers
+
+import (
+	"fmt"
+
+	"github.com/gorgeflow/gorge/graph"
+)
+
+// Among is a layer that maps some of the columns and leaves the others as they are.
+type Among struct {
+	l             layer
+	columns, rest []int
+	back          []int // where each column stands in (columns, rest)
+}
+
+// NewAmong makes the layer of dim columns by a layer of the given ones.
+func NewAmong(p *graph.Params, dim int, columns []int, l layer) *Among {
+	mask := Transformed(columns...)(dim)
+	if mask == nil || len(columns) == 0 {
+		p.Fail("layers: among: columns %v: want some of 0 … %d", columns, dim-1)
+		mask, columns = make([]bool, max(dim, 0)), nil
+	}
+	a := &Among{l: l, columns: columns}
+	order := columns
+	for i, in := range mask {
+		if !in {
+			a.rest = append(a.rest, i)
+		}
+	}
+	back, err := invertOrder(append(append([]int(nil), order...), a.rest...), dim)
+	if err != nil {
+		p.Fail("layers: among: %w", err)
+		back = identity(dim)
+	}
+	a.back = back
+	return a
+}
+
+// Forward emits x = T(u).
+func (a *Among) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
+	return a.apply(u, context, a.l.Forward)
+}
+
+// Inverse emits u = T⁻¹(x).
+func (a *Among) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
+	return a.apply(x, context, a.l.Inverse)
+}
+
+func (a *Among) apply(x, context graph.Expr, f func(x, context graph.Expr) (y, logDet graph.Expr)) (y, logDet graph.Expr) {
+	if !checkCols(x, len(a.back), "among") {
+		return x, x
+	}
+	y, logDet = f(x.Columns(a.columns), context)
+	if len(a.rest) > 0 {
+		y = graph.Concat(y, x.Columns(a.rest))
+	}
+	return y.Columns(a.back), logDet
+}
+
+// String names the layer in errors and pictures.
+func (a *Among) String() string { return fmt.Sprintf("among(%T)", a.l) }
