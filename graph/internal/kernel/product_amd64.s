@@ -35,6 +35,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
@@ -127,6 +128,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
@@ -220,6 +222,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z2
 	VMOVUPS      64(BX), Z3
@@ -300,6 +303,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
@@ -421,6 +425,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
@@ -545,6 +550,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
@@ -649,6 +655,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z6
 	VMOVUPS      64(BX), Z7
@@ -799,6 +806,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z6
 	VMOVUPS      64(BX), Z7
@@ -954,6 +962,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z6
 	VMOVUPS      64(BX), Z7
@@ -1084,6 +1093,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
@@ -1265,6 +1275,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
@@ -1451,6 +1462,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
@@ -1605,6 +1617,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
@@ -1815,6 +1828,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
@@ -2035,6 +2049,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
@@ -2213,6 +2228,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
@@ -2452,6 +2468,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
@@ -2703,6 +2720,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
@@ -2906,6 +2924,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z14
 	VMOVUPS      64(BX), Z15
@@ -3176,6 +3195,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z14
 	VMOVUPS      64(BX), Z15
@@ -3458,6 +3478,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z14
 	VMOVUPS      64(BX), Z15
@@ -3685,6 +3706,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
@@ -3984,6 +4006,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
@@ -4297,6 +4320,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
@@ -4548,6 +4572,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z18
 	VMOVUPS      64(BX), Z19
@@ -4876,6 +4901,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z18
 	VMOVUPS      64(BX), Z19
@@ -5223,6 +5249,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z18
 	VMOVUPS      64(BX), Z19
@@ -5499,6 +5526,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
@@ -5858,6 +5886,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
@@ -6236,6 +6265,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
@@ -6536,6 +6566,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z22
 	VMOVUPS      64(BX), Z23
@@ -6924,6 +6955,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z22
 	VMOVUPS      64(BX), Z23
@@ -7333,6 +7365,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z22
 	VMOVUPS      64(BX), Z23
@@ -7657,6 +7690,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
@@ -8074,6 +8108,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
@@ -8514,6 +8549,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
@@ -8797,6 +8833,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   (R8)(DX*1)
@@ -8937,6 +8974,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
@@ -9080,6 +9118,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z4
 	VMOVUPS      64(BX), Z5
@@ -9197,6 +9236,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   (R8)(DX*1)
@@ -9390,6 +9430,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
@@ -9590,6 +9631,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
@@ -9749,6 +9791,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   (R8)(DX*1)
@@ -9995,6 +10038,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
@@ -10252,6 +10296,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
@@ -10455,6 +10500,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   (R9)(DX*1)
@@ -10756,6 +10802,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
@@ -11070,6 +11117,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
@@ -11315,6 +11363,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   (R9)(DX*1)
@@ -11669,6 +11718,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
@@ -12045,6 +12095,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
@@ -12332,6 +12383,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   (R9)(DX*1)
@@ -12739,6 +12791,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
@@ -13172,6 +13225,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000008, R9
 
+	PCALIGN $64
 row:
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
@@ -13416,6 +13470,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z2
 	VMOVUPD      64(BX), Z3
@@ -13508,6 +13563,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z2
 	VMOVUPD      64(BX), Z3
@@ -13601,6 +13657,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z2
 	VMOVUPD      64(BX), Z3
@@ -13681,6 +13738,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z4
 	VMOVUPD      64(BX), Z5
@@ -13802,6 +13860,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z4
 	VMOVUPD      64(BX), Z5
@@ -13926,6 +13985,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z4
 	VMOVUPD      64(BX), Z5
@@ -14030,6 +14090,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z6
 	VMOVUPD      64(BX), Z7
@@ -14180,6 +14241,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z6
 	VMOVUPD      64(BX), Z7
@@ -14335,6 +14397,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z6
 	VMOVUPD      64(BX), Z7
@@ -14465,6 +14528,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z8
 	VMOVUPD      64(BX), Z9
@@ -14646,6 +14710,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z8
 	VMOVUPD      64(BX), Z9
@@ -14832,6 +14897,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z8
 	VMOVUPD      64(BX), Z9
@@ -14986,6 +15052,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z10
 	VMOVUPD      64(BX), Z11
@@ -15196,6 +15263,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z10
 	VMOVUPD      64(BX), Z11
@@ -15416,6 +15484,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z10
 	VMOVUPD      64(BX), Z11
@@ -15594,6 +15663,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z12
 	VMOVUPD      64(BX), Z13
@@ -15833,6 +15903,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z12
 	VMOVUPD      64(BX), Z13
@@ -16084,6 +16155,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z12
 	VMOVUPD      64(BX), Z13
@@ -16287,6 +16359,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z14
 	VMOVUPD      64(BX), Z15
@@ -16557,6 +16630,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z14
 	VMOVUPD      64(BX), Z15
@@ -16839,6 +16913,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z14
 	VMOVUPD      64(BX), Z15
@@ -17066,6 +17141,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z16
 	VMOVUPD      64(BX), Z17
@@ -17365,6 +17441,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z16
 	VMOVUPD      64(BX), Z17
@@ -17678,6 +17755,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z16
 	VMOVUPD      64(BX), Z17
@@ -17929,6 +18007,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z18
 	VMOVUPD      64(BX), Z19
@@ -18257,6 +18336,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z18
 	VMOVUPD      64(BX), Z19
@@ -18604,6 +18684,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z18
 	VMOVUPD      64(BX), Z19
@@ -18880,6 +18961,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z20
 	VMOVUPD      64(BX), Z21
@@ -19239,6 +19321,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z20
 	VMOVUPD      64(BX), Z21
@@ -19617,6 +19700,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z20
 	VMOVUPD      64(BX), Z21
@@ -19917,6 +20001,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z22
 	VMOVUPD      64(BX), Z23
@@ -20305,6 +20390,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z22
 	VMOVUPD      64(BX), Z23
@@ -20714,6 +20800,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z22
 	VMOVUPD      64(BX), Z23
@@ -21038,6 +21125,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z24
 	VMOVUPD      64(BX), Z25
@@ -21455,6 +21543,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z24
 	VMOVUPD      64(BX), Z25
@@ -21895,6 +21984,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z24
 	VMOVUPD      64(BX), Z25
@@ -22178,6 +22268,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   (R8)(DX*1)
@@ -22318,6 +22409,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z4
 	VMOVUPD      64(BX), Z5
@@ -22461,6 +22553,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z4
 	VMOVUPD      64(BX), Z5
@@ -22578,6 +22671,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   (R8)(DX*1)
@@ -22771,6 +22865,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z8
 	VMOVUPD      64(BX), Z9
@@ -22971,6 +23066,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z8
 	VMOVUPD      64(BX), Z9
@@ -23130,6 +23226,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R8)
 	PREFETCHT1   (R8)(DX*1)
@@ -23376,6 +23473,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z12
 	VMOVUPD      64(BX), Z13
@@ -23633,6 +23731,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z12
 	VMOVUPD      64(BX), Z13
@@ -23836,6 +23935,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   (R9)(DX*1)
@@ -24137,6 +24237,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z16
 	VMOVUPD      64(BX), Z17
@@ -24451,6 +24552,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z16
 	VMOVUPD      64(BX), Z17
@@ -24696,6 +24798,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   (R9)(DX*1)
@@ -25050,6 +25153,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z20
 	VMOVUPD      64(BX), Z21
@@ -25426,6 +25530,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z20
 	VMOVUPD      64(BX), Z21
@@ -25713,6 +25818,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	PREFETCHT1   (R9)
 	PREFETCHT1   (R9)(DX*1)
@@ -26120,6 +26226,7 @@ begin:
 	CMPQ AX, $0x04
 	JLT  tail
 
+	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z24
 	VMOVUPD      64(BX), Z25
@@ -26553,6 +26660,7 @@ panel:
 	ADDQ       DI, R8
 	MOVQ       $0x00000004, R9
 
+	PCALIGN $64
 row:
 	VMOVUPD      (BX), Z24
 	VMOVUPD      64(BX), Z25

@@ -4,6 +4,8 @@ package main
 import (
 	"flag"
 	"fmt"
+	"os"
+	"regexp"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -52,6 +54,23 @@ func main() {
 		write(*what, e.width32(*half))
 	}
 	Generate()
+	if *what == "product" {
+		if err := align(flag.Lookup("out").Value.String()); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+}
+
+// align puts the innermost loops of an assembly file on cache lines, which avo has no
+// word for.
+func align(file string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	loops := regexp.MustCompile(`(?m)^(loop|row):`)
+	return os.WriteFile(file, loops.ReplaceAll(text, []byte("\tPCALIGN $$64\n$1:")), 0o644)
 }
 
 // write emits a family of kernels for one element type.
