@@ -143,18 +143,26 @@ func (whole) fromLine(v float64) float64 { return math.Floor(v + 0.5) }
 
 func (whole) slopes(_, _ float64) (log, slope, dlog float64) { return 0, 0, 0 }
 
-// wholeWithin is the logit of n - ½ + r, for whole numbers between its ends.
-type wholeWithin struct{ logit }
-
-func (g wholeWithin) toLine(x, r float64) float64 { return g.logit.toLine(x-0.5+r, 0) }
-
-func (g wholeWithin) fromLine(v float64) float64 {
-	x := math.Floor(g.logit.fromLine(v) + 0.5)
-	return math.Min(math.Max(x, g.lo+0.5), g.hi-0.5)
+// wholeOn is g(n - ½ + r), for whole numbers from least to most: between ends or, if it
+// turns, on a circle.
+type wholeOn struct {
+	g           bijection
+	least, most float64
+	turns       bool
 }
 
-func (g wholeWithin) slopes(x, r float64) (log, slope, dlog float64) {
-	log, _, _ = g.logit.slopes(x-0.5+r, 0)
+func (g wholeOn) toLine(x, r float64) float64 { return g.g.toLine(x-0.5+r, 0) }
+
+func (g wholeOn) fromLine(v float64) float64 {
+	n := math.Floor(g.g.fromLine(v) + 0.5)
+	if g.turns && n > g.most {
+		return g.least
+	}
+	return math.Min(math.Max(n, g.least), g.most)
+}
+
+func (g wholeOn) slopes(x, r float64) (log, slope, dlog float64) {
+	log, _, _ = g.g.slopes(x-0.5+r, 0)
 	return log, 0, 0
 }
 

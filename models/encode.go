@@ -12,10 +12,10 @@ import (
 
 // inputs is the number of inputs that a column of context takes.
 func (c Column) inputs() int {
-	switch c.Of {
-	case KindCategorical:
+	switch {
+	case c.Of == KindCategorical:
 		return len(c.Levels)
-	case KindPeriodic:
+	case c.turns():
 		return 2
 	}
 	return 1
@@ -23,13 +23,13 @@ func (c Column) inputs() int {
 
 // encode writes the inputs of x and returns their number.
 func (l *line) encode(dst []float64, x float64) int {
-	switch l.kind.Of {
-	case KindCategorical:
+	switch {
+	case l.kind.Of == KindCategorical:
 		n := len(l.kind.Levels)
 		clear(dst[:n])
 		dst[l.level(x)] = 1
 		return n
-	case KindPeriodic:
+	case l.kind.turns():
 		dst[0], dst[1] = math.Sincos(l.g.toLine(x, middle))
 		return 2
 	}

@@ -17,8 +17,9 @@ type Kind struct {
 	// and the greatest value of an integer one; both 0 is no ends.
 	Lo float64 `json:"lo,omitempty"`
 	Hi float64 `json:"hi,omitempty"`
-	// Period of a periodic column. Any number is taken, modulo the period; samples are
-	// from Origin up to Origin + Period.
+	// Period of a periodic column, or of an integer one whose numbers come round, such as
+	// hours or months. Any number is taken, modulo the period; samples are from Origin up
+	// to Origin + Period.
 	Period float64 `json:"period,omitempty"`
 	Origin float64 `json:"origin,omitempty"`
 	// Levels are the values of a categorical column and, in their order, those of an
@@ -74,8 +75,8 @@ func (k Kind) String() string {
 		return fmt.Sprintf("bounded by %v and %v", k.Lo, k.Hi)
 	case k.Of == KindInteger && k.ends():
 		return fmt.Sprintf("integer from %v to %v", k.Lo, k.Hi)
-	case k.Of == KindPeriodic:
-		return fmt.Sprintf("periodic: %v from %v", k.Period, k.Origin)
+	case k.turns():
+		return fmt.Sprintf("%s: period %v from %v", k.Of, k.Period, k.Origin)
 	case k.levelled():
 		return fmt.Sprintf("%s: %s", k.Of, levelList(k.Levels, 6))
 	}
@@ -101,6 +102,9 @@ func list(names []string, n int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:n], ", "), len(names)-n)
 }
 
+// turns reports whether the column's numbers come round.
+func (k Kind) turns() bool { return k.Of == KindPeriodic || k.Of == KindInteger && k.Period != 0 }
+
 func (k Kind) ends() bool { return k.Lo != 0 || k.Hi != 0 }
 
 // check says what is wrong with the kind itself.
@@ -115,8 +119,10 @@ func (k Kind) check() error {
 		return fmt.Errorf("%s by %v and %v: want finite lo < hi", k.Of, k.Lo, k.Hi)
 	case k.Of == KindInteger && !(whole && k.Hi-k.Lo < 1<<53):
 		return fmt.Errorf("integer from %v to %v: want whole numbers", k.Lo, k.Hi)
-	case (k.Period != 0 || k.Origin != 0) && k.Of != KindPeriodic:
-		return fmt.Errorf("period and origin are for kind %s, not %s", KindPeriodic, k)
+	case (k.Period != 0 || k.Origin != 0) && k.Of != KindPeriodic && k.Of != KindInteger:
+		return fmt.Errorf("period and origin are for kinds %s and %s, not %s", KindPeriodic, KindInteger, k)
+	case k.Of == KindInteger && (k.Period != 0 || k.Origin != 0) && (k.ends() || !(k.Period >= 2) || k.Period != math.Trunc(k.Period) || k.Origin != math.Trunc(k.Origin) || k.Period > 1<<40 || math.Abs(k.Origin) > 1<<40):
+		return fmt.Errorf("integer with period %v from %v: want whole numbers, at least 2, and no lo and hi", k.Period, k.Origin)
 	case k.Of == KindPeriodic && (!(k.Period > 0) || math.IsInf(k.Period, 0) || !finiteNumber(k.Origin)):
 		return fmt.Errorf("periodic with period %v from %v: want a positive period and a finite origin", k.Period, k.Origin)
 	case len(k.Levels) > 0 && !k.levelled():

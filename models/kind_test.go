@@ -42,19 +42,21 @@ var everyKind = schema(
 	"score", models.Kind{Of: models.KindInteger, Lo: 1, Hi: 10},
 	"grade", models.Kind{Of: models.KindOrdinal, Levels: []string{"0.5", "1", "2.5"}},
 	"colour", models.Kind{Of: models.KindCategorical, Levels: []string{"red", "green", "blue"}},
+	"month", models.Kind{Of: models.KindInteger, Period: 12, Origin: 1},
 )
 
 // kinds is a table with a column of each kind: log-normal, a share, a count, normal and
-// close to the first; an hour, a mark, a grade and a colour that know of each other.
+// close to the first; an hour, a mark, a grade, a colour and
+// a month that know of each other.
 func kinds(n int, seed uint64) *mat.Dense {
 	rng := rand.New(rand.NewPCG(seed, 9))
-	x := mat.NewDense(n, 8, nil)
+	x := mat.NewDense(n, 9, nil)
 	for i := range n {
 		z, c := rng.NormFloat64(), rng.IntN(4)
 		x.SetRow(i, []float64{
 			math.Exp(2 + z), 10 + 5/(1+math.Exp(-rng.NormFloat64())), math.Floor(100 + 2*rng.NormFloat64()), z + 0.5*rng.NormFloat64(),
 			math.Mod(24+23+2*rng.NormFloat64()+6*float64(c/3), 24), float64(1 + min(9, rng.IntN(6)+rng.IntN(6))),
-			[]float64{0.5, 1, 2.5}[(c+rng.IntN(2))%3], float64(c % 3),
+			[]float64{0.5, 1, 2.5}[(c+rng.IntN(2))%3], float64(c % 3), float64(1 + (11+c+rng.IntN(3))%12),
 		})
 	}
 	return x
@@ -105,6 +107,7 @@ func TestKindsRoundTrip(t *testing.T) {
 		for i := range slp {
 			require.InDelta(t, again[i], slp[i], 2e-3*math.Max(1, math.Abs(slp[i])), "row %d", i)
 			require.True(t, s.At(i, 4) >= 0 && s.At(i, 4) < 24, "hour %v", s.At(i, 4))
+			require.True(t, s.At(i, 8) >= 1 && s.At(i, 8) <= 12, "month %v", s.At(i, 8))
 		}
 		for _, j := range []int{5, 6, 7} {
 			require.Equal(t, distinct(x, j), distinct(s, j), "every level is drawn: column %d", j)
@@ -112,10 +115,10 @@ func TestKindsRoundTrip(t *testing.T) {
 		if dt == "float32" {
 			continue
 		}
-		x := mat.DenseCopyOf(x.Slice(0, 50, 0, 8))
+		x := mat.DenseCopyOf(x.Slice(0, 50, 0, 9))
 		g, err := m.Score(x, nil)
 		require.NoError(t, err)
-		for j := range 8 {
+		for j := range 9 {
 			if everyKind.Columns[j].Discrete() {
 				require.Zero(t, g.At(3, j))
 				continue
@@ -191,7 +194,10 @@ func TestKindMistakes(t *testing.T) {
 		{kind{Of: "periodic"}, `want a positive period`},
 		{kind{Of: "periodic", Period: -1}, `want a positive period`},
 		{kind{Of: "periodic", Period: 1, Origin: math.NaN()}, `finite origin`},
-		{kind{Period: 1}, `period and origin are for kind periodic, not real`},
+		{kind{Period: 1}, `period and origin are for kinds periodic and integer, not real`},
+		{kind{Of: "integer", Period: 1.5}, `integer with period 1.5 from 0: want whole numbers`},
+		{kind{Of: "integer", Period: 7, Hi: 6}, `and no lo and hi`},
+		{kind{Of: "integer", Origin: 1}, `integer with period 0 from 1: want whole numbers`},
 		{kind{Of: "integer", Levels: []string{"a", "b"}}, `levels are for kinds ordinal and categorical`},
 		{kind{Of: "ordinal"}, `ordinal with 0 levels`},
 		{kind{Of: "categorical", Levels: []string{"a"}}, `categorical with 1 levels: want 2 to 1024`},
@@ -233,7 +239,7 @@ func TestKindMistakes(t *testing.T) {
 		_, err = again.Fit(context.Background(), models.Data{X: y}, models.FitOptions{Steps: 1})
 		require.ErrorContains(t, err, where)
 	}
-	_, err = m.Fit(context.Background(), models.Data{X: x, Names: []string{"price", "share", "count", "hour", "z", "score", "grade", "colour"}}, models.FitOptions{Steps: 1})
+	_, err = m.Fit(context.Background(), models.Data{X: x, Names: []string{"price", "share", "count", "hour", "z", "score", "grade", "colour", "month"}}, models.FitOptions{Steps: 1})
 	require.ErrorContains(t, err, `column 4 of the data is "hour", the model's is "z": want price, share`)
 }
 

@@ -31,7 +31,7 @@ func (c Column) line() (line, error) {
 		return line{}, fmt.Errorf("column %q: %w", c.Name, err)
 	}
 	l := line{Values: values, name: c.Name, g: c.bijection(values), mean: c.Mean, scale: c.Scale, logScale: math.Log(c.Scale), discrete: c.Discrete()}
-	if _, ok := l.g.(angle); ok { // has them in itself
+	if c.turns() && c.Seam == nil { // a circle has them in itself
 		l.mean, l.scale, l.logScale = 0, 1, 0
 	}
 	if !l.discrete {
@@ -43,7 +43,7 @@ func (c Column) line() (line, error) {
 // checkCuts checks the cells of levels, and the seam.
 func (c Column) checkCuts() error {
 	switch {
-	case c.Seam != nil && (c.Of != KindPeriodic || !finiteNumber(*c.Seam)):
+	case c.Seam != nil && (!c.turns() || !finiteNumber(*c.Seam)):
 		return fmt.Errorf("seam at %v of a column that is %s", *c.Seam, c.Kind)
 	case c.Cuts == nil:
 		return nil
@@ -66,14 +66,13 @@ func (c Column) bijection(values *Values) bijection {
 	case KindBounded:
 		return logit{c.Lo, c.Hi}
 	case KindPeriodic:
-		t := turn{c.Origin, c.Period}
-		if c.Seam != nil {
-			return opened{t, turn{*c.Seam, c.Period}}
-		}
-		return angle{t, c.Mean, c.Scale}
+		return c.circle()
 	case KindInteger:
-		if c.ends() {
-			return wholeWithin{logit{c.Lo - 0.5, c.Hi + 0.5}}
+		switch {
+		case c.turns():
+			return wholeOn{c.circle(), c.Origin, c.Origin + c.Period - 1, true}
+		case c.ends():
+			return wholeOn{logit{c.Lo - 0.5, c.Hi + 0.5}, c.Lo, c.Hi, false}
 		}
 		return whole{}
 	case KindOrdinal, KindCategorical:
@@ -84,6 +83,15 @@ func (c Column) bijection(values *Values) bijection {
 		return levels{values, cuts}
 	}
 	return identity{}
+}
+
+// circle is the map of a column that turns: on a circle, or on one cut open.
+func (c Column) circle() bijection {
+	t := turn{c.Origin, c.Period}
+	if c.Seam != nil {
+		return opened{t, turn{*c.Seam, c.Period}}
+	}
+	return angle{t, c.Mean, c.Scale}
 }
 
 // cutsBy are the ends of cells as wide as levels are frequent, each counted half a

@@ -39,7 +39,11 @@ func scaled(x mat.Matrix, cols []Column, circle func(j int) bool, dequantise boo
 		}
 		if few, gap := distinct(v); few > 0 && len(v) >= 4*few {
 			if !dequantise {
-				return nil, fmt.Errorf("models: column %q has only %d distinct values in %d rows: a density there grows without bound; leave it out, make it context, say in a schema that it is integer, ordinal or categorical, or ask for dequantising", c.Name, few, len(v))
+				as := "integer, ordinal or categorical"
+				if c.turns() {
+					as = fmt.Sprintf("integer with period %v", c.Period)
+				}
+				return nil, fmt.Errorf("models: column %q has only %d distinct values in %d rows: a density there grows without bound; leave it out, make it context, say in a schema that it is %s, or ask for dequantising", c.Name, few, len(v), as)
 			}
 			c.Step = gap
 		}
@@ -73,13 +77,16 @@ func column(v []float64, x mat.Matrix, j int) []float64 {
 // scale finds seam, cells, mean and scale of a column from its values.
 func (c *Column) scale(v []float64, circle bool) error {
 	c.Mean, c.Scale, c.Step, c.Cuts, c.Seam = 0, 1, 0, nil, nil
-	if c.Of == KindPeriodic {
+	if c.turns() {
 		t := turn{c.Origin, c.Period}
 		if circle {
 			c.Mean, c.Scale = direction(v, t)
 			return nil
 		}
 		seam := widestGap(v, t)
+		if c.Of == KindInteger && seam == math.Trunc(seam) { // between cells
+			seam += 0.5
+		}
 		c.Seam = &seam
 	}
 	l, err := c.line()

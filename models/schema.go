@@ -57,7 +57,7 @@ func NewFor(s Schema, spec Spec) (*Model, error) {
 	}
 	if f, err := findFamily(spec.Model); err == nil && f.circles {
 		for j, c := range s.Columns {
-			if c.Of == KindPeriodic {
+			if c.turns() {
 				spec.Angles = append(spec.Angles, j)
 			}
 		}

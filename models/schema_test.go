@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"path/filepath"
@@ -40,15 +41,18 @@ func whole(lo, hi int) axis {
 func TestTotalProbability(t *testing.T) {
 	x := kinds(3000, 4)
 	axes := map[string]axis{"share": grid(10, 15, 300), "count": whole(80, 120), "z": grid(-9, 9, 400), "hour": grid(3, 27, 300), "score": whole(1, 10),
-		"grade": {[]float64{0.5, 1, 2.5}, 1}, "colour": whole(0, 2), "price": grid(0, 400, 4000)}
-	for _, pair := range [][2]int{{4, 7}, {5, 6}, {2, 7}, {1, 4}, {3, 6}, {0, 5}} {
-		a, b := everyKind.Columns[pair[0]], everyKind.Columns[pair[1]]
-		t.Run(a.Name+" and "+b.Name, func(t *testing.T) {
+		"grade": {[]float64{0.5, 1, 2.5}, 1}, "colour": whole(0, 2), "month": whole(1, 12), "price": grid(0, 400, 4000)}
+	for _, c := range []struct {
+		a, b  int
+		model string // maf has no circles
+	}{{4, 7, "nsf-ar"}, {4, 7, "maf"}, {5, 6, "nsf"}, {2, 7, "nsf-ar"}, {1, 4, "nsf-ar"}, {3, 6, "maf"}, {0, 5, "nsf-ar"}, {8, 7, "nsf-ar"}, {8, 7, "maf"}} {
+		a, b := everyKind.Columns[c.a], everyKind.Columns[c.b]
+		t.Run(fmt.Sprintf("%s of %s and %s", c.model, a.Name, b.Name), func(t *testing.T) {
 			two := mat.NewDense(3000, 2, nil)
 			for i := range 3000 {
-				two.SetRow(i, []float64{x.At(i, pair[0]), x.At(i, pair[1])})
+				two.SetRow(i, []float64{x.At(i, c.a), x.At(i, c.b)})
 			}
-			m := fitFor(t, models.Schema{Columns: []models.Column{a, b}}, models.Spec{Model: "nsf-ar", Layers: 2, Hidden: []int{16}, DType: "float64"},
+			m := fitFor(t, models.Schema{Columns: []models.Column{a, b}}, models.Spec{Model: c.model, Layers: 2, Hidden: []int{16}, DType: "float64"},
 				models.Data{X: two}, models.FitOptions{Steps: 150, LearnRate: 5e-3})
 			p, q := axes[a.Name], axes[b.Name]
 			all := mat.NewDense(len(p.values)*len(q.values), 2, nil)
@@ -275,7 +279,7 @@ func TestHostileColumns(t *testing.T) {
 	one := `{"columns":[{"name":"a","mean":0,"scale":1,`
 	for columns, want := range map[string]string{
 		`{`:                          "columns: unexpected end",
-		`{"columns":[]}`:             "0 columns, and 0 inputs of context; the model has 8 and 0",
+		`{"columns":[]}`:             "0 columns, and 0 inputs of context; the model has 9 and 0",
 		one + `"kind":"cubic"}]}`:    `kind "cubic"`,
 		one + `"kind":"periodic"}]}`: "positive period",
 		one + `"kind":"ordinal","levels":["a","b"],"cuts":[0,1]}]}`:     "2 ends of cells",
@@ -312,7 +316,7 @@ func TestIgnored(t *testing.T) {
 func TestLogProbOf(t *testing.T) {
 	require.Equal(t, "log-density in nats, in the units of the columns", first(everyKind, 2).LogProbOf())
 	require.Equal(t, "log-probability in nats", models.Schema{Columns: everyKind.Columns[5:]}.LogProbOf())
-	require.Equal(t, "log in nats of a probability (count, score, grade, colour) times a density in the units of the other columns", everyKind.LogProbOf())
+	require.Equal(t, "log in nats of a probability (count, score, grade, colour, month) times a density in the units of the other columns", everyKind.LogProbOf())
 	x := kinds(300, 1)
 	for i := range 300 {
 		x.Set(i, 3, math.Round(x.At(i, 3)))

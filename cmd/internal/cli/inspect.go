@@ -66,7 +66,7 @@ func (p *printer) columns(label string, columns []models.Column) {
 		switch {
 		case c.Seam != nil:
 			p.f(", cut open at %.6g", *c.Seam)
-		case c.Of == models.KindPeriodic:
+		case c.Period != 0:
 			p.f(", on a circle, mean direction %.6g, scale %.6g", c.Mean, c.Scale)
 		case c.Of == models.KindPositive:
 			p.f(", mean of the logarithm %.6g, scale %.6g", c.Mean, c.Scale)

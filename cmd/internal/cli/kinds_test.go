@@ -60,7 +60,7 @@ func TestSchemaInferred(t *testing.T) {
 		"  id                 ignored: text, 600 different in 600 rows", "  price              positive",
 		"  share              bounded by 0 and 1 (given)", "  rooms              integer",
 		`  colour             categorical: "blue, dark", green, red`, "  grade              ordinal: low, mid, high (given)",
-		"  hour               periodic: 24 from 0 (given)", "  z                  real",
+		"  hour               periodic: period 24 from 0 (given)", "  z                  real",
 		"log in nats of a probability (rooms, colour, grade) times a density",
 	} {
 		require.Contains(t, out, line)
@@ -79,7 +79,7 @@ func TestSchemaInferred(t *testing.T) {
 
 	code, out, errs := gorge("", "inspect", filepath.Join(run, "model.safetensors"))
 	require.Zero(t, code, errs)
-	for _, line := range []string{"log_prob    log in nats of a probability", "positive, mean of the logarithm", "periodic: 24 from 0, cut open at ", "ignored     id"} {
+	for _, line := range []string{"log_prob    log in nats of a probability", "positive, mean of the logarithm", "periodic: period 24 from 0, cut open at ", "ignored     id"} {
 		require.Contains(t, out, line)
 	}
 	out, _ = train0(t, "--data", data, "--schema", "none", "--columns", "price,z", "--out", run)

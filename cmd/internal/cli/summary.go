@@ -70,7 +70,7 @@ func summarise(m *models.Model, d *dataset, r *models.Report) (*summary, error) 
 // comparable reports whether a Gaussian has a density of the columns too.
 func comparable(s models.Schema) bool {
 	for _, c := range s.Columns {
-		if c.Discrete() || c.Of == models.KindPeriodic {
+		if c.Discrete() || c.Period != 0 {
 			return false
 		}
 	}
