@@ -7,7 +7,8 @@ import "math"
 //
 //	P(n) = ∫ p(v(n, r)) |dv/dr| dr,  r in (0, 1) for each discrete column,
 //
-// taken as the mean over some points r, the same for every row. Training maximises
+// taken as the mean over some points r, the same for every row; 64 points of five
+// columns are 0.02 nats from 4096 in TestCellAccuracy, on average. Training maximises
 // the mean of log p(v)|dv/dr| over random r, which is at most log P (Theis et al. 2016,
 // arXiv:1511.01844): a model is at least as likely as its loss says.
 

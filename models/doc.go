@@ -21,6 +21,8 @@
 //
 // Positive, bounded and periodic columns have a density like real ones; integer,
 // ordinal and categorical ones a probability: LogProb is the logarithm of their product.
+// A column's number is the value itself; that of a level is the number it names, or its
+// place if levels have names. [Kind.Values] turns numbers into text and back.
 //
 // A model may be conditioned on further columns, its context. Spec.Base is the noise, one
 // of [Bases]; with the base "class" and a class as context, layers that all classes share

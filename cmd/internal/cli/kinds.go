@@ -180,7 +180,7 @@ func (d *dataset) file() *schemaFile {
 }
 
 const schemaComment = `What the columns hold. A changed copy can be given by --schema. Kinds: real, positive,
-{kind: bounded, lo: 0, hi: 1}, {kind: periodic, period: 24}, integer (with lo and hi, too),
+{kind: bounded, lo: 0, hi: 1}, {kind: periodic, period: 24}, integer (also with lo and hi, or a period),
 {kind: ordinal, levels: [low, high]}, {kind: categorical, levels: [blue, red]}, ignored;
 encode: context has the others conditioned on a column.`
 

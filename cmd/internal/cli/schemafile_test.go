@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -96,6 +98,34 @@ func TestSchemaFileMistakes(t *testing.T) {
 		_, err := parseSchema("s.yaml", []byte(text))
 		require.ErrorContains(t, err, want, text)
 		require.ErrorAs(t, err, &usageError{}, text)
+	}
+}
+
+// The schemas that README and help show are such.
+func TestShownSchemas(t *testing.T) {
+	readme, err := os.ReadFile("../../../README.md")
+	require.NoError(t, err)
+	_, text, ok := strings.Cut(string(readme), "```yaml\n")
+	require.True(t, ok)
+	text, _, _ = strings.Cut(text, "```")
+	shown, err := parseSchema("README.md", []byte(text))
+	require.NoError(t, err)
+	code, help, _ := gorge("", "train", "--help")
+	require.Zero(t, code)
+	_, text, ok = strings.Cut(help, "to be changed:\n\n")
+	require.True(t, ok)
+	text, _, _ = strings.Cut(text, "\n\n")
+	helped, err := parseSchema("help", []byte(text))
+	require.NoError(t, err)
+	for _, s := range []*schemaFile{shown, helped} {
+		require.Len(t, s.columns, 10)
+		said := map[string]bool{}
+		for _, c := range s.columns {
+			said[c.kind.Of] = true
+		}
+		for _, k := range models.Kinds() {
+			require.True(t, said[k], "%s is shown", k)
+		}
 	}
 }
 

@@ -28,12 +28,31 @@ func trainCommand(streams IO) *cobra.Command {
 		Long: `Fits a normalizing flow to the rows of a table and leaves in the run folder the
 model, pictures, metrics and a summary with the test log-likelihood. Without
 --data it fits a built-in shape: ` + strings.Join(toy.Names(), ", ") + `.
-Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.`,
+Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.
+
+What columns hold is inferred, printed, and written to schema.yaml in the run folder;
+--schema takes such a file, with all columns or those that are to be changed:
+
+  price: positive
+  share: {kind: bounded, lo: 0, hi: 1}
+  direction: {kind: periodic, period: 360}
+  month: {kind: integer, period: 12, origin: 1}
+  rooms: integer
+  grade: {kind: ordinal, levels: [low, middle, high]}
+  colour: {kind: categorical, levels: [blue, red]}
+  city: {kind: categorical, encode: context}
+  altitude: real
+  id: ignored
+
+Log-likelihoods are of a density in real, positive, bounded and periodic columns, of a
+probability in integer, ordinal and categorical ones. Rows with missing values are an
+error unless --missing drop leaves them out.`,
 		Example: `  gorge train
   gorge train --shape checkerboard --model nsf-ar
   gorge train --data rows.csv --columns a,b,5-8 --model maf --epochs 50
   gorge train --data rows.npy --test test.npy --minutes 4 --out runs/rows
   gorge train --data houses.csv --columns price --context 1-8
+  gorge train --data houses.csv --schema houses.yaml --missing drop
   gorge train --data counts.csv --dequantise variational --augment 2
   gorge train --resume runs/rows`,
 		Args: exactly(0, "none: the table is given by --data"),
