@@ -77,10 +77,12 @@ func solved(y, h graph.Expr, f func(x, h graph.Expr) (y, logSlope graph.Expr)) (
 	return x, logSlope.Neg()
 }
 
-// linearTails continues f beyond ±bound by its tangents there.
+// linearTails continues f beyond ±bound by its tangents there. Log-slopes are kept
+// within ±40: those of float32 are digits lost of huge numbers, if they are larger.
 func linearTails(x graph.Expr, bound float64, f func(x graph.Expr) (y, logSlope graph.Expr)) (y, logSlope graph.Expr) {
 	in := x.Clamp(-bound, bound)
 	y, logSlope = f(in)
+	logSlope = logSlope.Clamp(-40, 40)
 	return y.Add(x.Sub(in).Mul(logSlope.Exp())), logSlope
 }
 

@@ -20,6 +20,7 @@ func TestConstructors(t *testing.T) {
 		"realnvp": models.RealNVP, "nice": models.NICE, "maf": models.MAF, "iaf": models.IAF, "nsf": models.NSF, "nsf-ar": models.NSFAR,
 		"made": models.MADE, "made-mog": models.MADEMoG, "maf-mog": models.MAFMoG, "naf": models.NAF, "bnaf": models.BNAF, "umnn": models.UMNN,
 		"sos": models.SOS, "bernstein": models.Bernstein, "gaussianization": models.Gaussianization, "sylvester": models.Sylvester,
+		"planar": models.Planar, "radial": models.Radial, "inn": models.INN, "gin": models.GIN,
 		"flow++": models.FlowPlusPlus, "ncsf": models.NCSF,
 	}
 	require.Len(t, byName, len(models.Names()))

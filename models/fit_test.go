@@ -48,7 +48,7 @@ func TestFitBanana(t *testing.T) {
 			x, test, entropy := x, test, entropy
 			steps, rate := 600, 3e-3
 			switch name {
-			case "bnaf", "gaussianization", "sylvester": // small maps: as many as by default
+			case "bnaf", "gaussianization", "sylvester", "planar", "radial": // small maps: as many as by default
 				spec.Layers, spec.Hidden = 0, nil
 				steps, rate = 1500, 1e-2
 				if name == "gaussianization" {

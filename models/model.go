@@ -134,6 +134,20 @@ func Gaussianization(dim int, s Spec) (*Model, error) { return named("gaussianiz
 // Sylvester makes a Sylvester flow (van den Berg et al. 2018, arXiv:1803.05649).
 func Sylvester(dim int, s Spec) (*Model, error) { return named("sylvester", dim, s) }
 
+// Planar makes a flow of planar layers (Rezende & Mohamed 2015, arXiv:1505.05770).
+func Planar(dim int, s Spec) (*Model, error) { return named("planar", dim, s) }
+
+// Radial makes a flow of radial layers (Rezende & Mohamed 2015, arXiv:1505.05770).
+func Radial(dim int, s Spec) (*Model, error) { return named("radial", dim, s) }
+
+// INN makes an invertible network of all-in-one blocks (Ardizzone et al. 2019,
+// arXiv:1907.02392).
+func INN(dim int, s Spec) (*Model, error) { return named("inn", dim, s) }
+
+// GIN makes a general incompressible-flow network (Sorrenson et al. 2020,
+// arXiv:2001.04872).
+func GIN(dim int, s Spec) (*Model, error) { return named("gin", dim, s) }
+
 // FlowPlusPlus makes a flow of couplings by mixtures of logistics, Flow++ (Ho et al.
 // 2019, arXiv:1902.00275).
 func FlowPlusPlus(dim int, s Spec) (*Model, error) { return named("flow++", dim, s) }

@@ -176,6 +176,30 @@ var families = []family{
 		},
 	},
 	{
+		name: "planar", paper: "Rezende & Mohamed 2015, arXiv:1505.05770", good: "ridges: few parameters, samples by root finding, for simple densities",
+		defaults: Spec{Layers: 32, Hidden: []int{1}, Mixing: "none"},
+		layer: func(b *builder, i int) flows.Layer {
+			return layers.NewPlanar(b.at, b.Dim, layers.PlanarOptions{Context: b.context, Net: b.contextNet()})
+		},
+	},
+	{
+		name: "radial", paper: "Rezende & Mohamed 2015, arXiv:1505.05770", good: "bumps about points: few parameters, fast in both directions, for simple densities",
+		defaults: Spec{Layers: 32, Hidden: []int{1}, Mixing: "none"},
+		layer: func(b *builder, i int) flows.Layer {
+			return layers.NewRadial(b.at, b.Dim, layers.RadialOptions{Context: b.context, Net: b.contextNet()})
+		},
+	},
+	{
+		name: "inn", paper: "Ardizzone et al. 2019, arXiv:1907.02392", good: "all-in-one blocks, of affine coupling, scaling and rotation: fast in both directions",
+		defaults: Spec{Layers: 8, Hidden: []int{128, 128}, Mixing: "none"},
+		layer:    func(b *builder, i int) flows.Layer { return b.allInOne(i, false) },
+	},
+	{
+		name: "gin", paper: "Sorrenson et al. 2020, arXiv:2001.04872", good: "volume-preserving blocks on a normal of learnt scales, which tell the columns that matter",
+		defaults: Spec{Layers: 8, Hidden: []int{128, 128}, Mixing: "none", Base: "diagonal"},
+		layer:    func(b *builder, i int) flows.Layer { return b.allInOne(i, true) },
+	},
+	{
 		name: "flow++", paper: "Ho et al. 2019, arXiv:1902.00275", good: "couplings by mixtures of logistics: sharp densities, samples by root finding",
 		defaults: Spec{Layers: 8, Hidden: []int{128}, Blocks: 2, Bins: 8, Mixing: "lu"},
 		layer: func(b *builder, i int) flows.Layer {
@@ -373,6 +397,12 @@ func (b *builder) autoregressive(t layers.Transformer) *layers.Autoregressive {
 	return layers.NewAutoregressive(b.at, b.Dim, t, b.net(), layers.AutoregressiveOptions{Context: b.context, Order: b.order()})
 }
 
+// allInOne mixes columns itself, by a rotation of its own.
+func (b *builder) allInOne(i int, volumePreserving bool) flows.Layer {
+	return layers.NewAllInOne(b.at, b.Dim, b.net(), layers.AllInOneOptions{VolumePreserving: volumePreserving,
+		Mix: layers.MixRotation, Seed: b.Seed + uint64(i) + 1, Context: b.context})
+}
+
 // build makes base and layers. Layers are numbered from the noise to the data.
 func (b *builder) build(f *family) {
 	b.context, b.data, b.Dim = b.Context, b.Dim, b.Dim+b.Augment
@@ -389,7 +419,7 @@ func (b *builder) build(f *family) {
 		ls = append(ls, b.onLines(b.p, func(p *graph.Params, dim int) flows.Layer { return layers.NewLogTails(p, dim, b.Tails) }))
 	}
 	if f.name == "nice" {
-		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}, layers.ElementwiseOptions{}))
+		ls = append(ls, layers.NewElementwise(b.p.In("scaling"), b.Dim, layers.Affine{Limit: 5}, layers.ElementwiseOptions{Context: b.context, Net: b.contextNet()}))
 	}
 	for i := range b.Layers {
 		b.round, b.at = i, b.p.In(fmt.Sprintf("layer%d", i))
