@@ -112,7 +112,7 @@ func (o *trainOptions) flags(c *cobra.Command) {
 }
 
 // The model and schedule for data that nothing is known of: they lost least over
-// seven data sets, see benchmarks/fits.md.
+// six data sets, see benchmarks/fits.md.
 const (
 	tableSteps    = 4000
 	tablePatience = 20
