@@ -3,6 +3,7 @@ package models
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -61,15 +62,14 @@ func (f *fit) save(path string) error {
 	for _, p := range f.m.params.All() {
 		file.Tensors = append(file.Tensors, tensorOf("", p))
 	}
-	addMemory(file, "best/", f.kept)
-	addProgress(file, "best-progress/", f.keptAt)
+	addProgress(file, "best-progress/", f.kept.at)
 	if f.ema != nil {
 		addMemory(file, "ema/", f.ema)
 	}
 	addMoments(file, "adam/", f.adam.m, f.adam.v)
 	addProgress(file, "progress/", f.s)
 	file.Metadata["adam step"] = strconv.Itoa(f.adam.step)
-	return wrap("fit: checkpoint", store.Write(path, file))
+	return wrap("fit: checkpoint", f.kept.save(path, file))
 }
 
 func addMemory(file *store.File, prefix string, s *memory) {
@@ -99,10 +99,11 @@ func (f *fit) load(path string) error {
 	fail := func(format string, args ...any) error {
 		return fmt.Errorf("models: fit: resume from %s: %w", path, fmt.Errorf(format, args...))
 	}
-	file, err := store.Read(path)
+	file, err := store.Open(path)
 	if err != nil {
 		return wrap("fit: resume", err)
 	}
+	defer file.Close()
 	if file.Metadata["kind"] != "checkpoint" {
 		return fail("the file is a %s, not a checkpoint", file.Metadata["kind"])
 	}
@@ -119,13 +120,13 @@ func (f *fit) load(path string) error {
 	if f.adam == nil {
 		return fail("only models.Adam can be resumed; %T cannot", f.opts.Solver)
 	}
-	// The file's memory is taken over where it can be; the model changes last.
 	all := f.m.params.All()
-	if f.kept, err = getMemory(file, "best/", all); err != nil {
-		return fail("%w", err)
-	}
+	prefixes := []string{"", bestPrefix}
 	if f.opts.EMA > 0 {
-		if f.ema, err = getMemory(file, "ema/", all); err != nil {
+		prefixes = append(prefixes, "ema/")
+	}
+	for _, prefix := range prefixes {
+		if err := checkParams(file, prefix, all); err != nil {
 			return fail("%w", err)
 		}
 	}
@@ -140,8 +141,16 @@ func (f *fit) load(path string) error {
 	if f.s, err = getProgress(file, "progress/"); err != nil {
 		return fail("%w", err)
 	}
-	if f.keptAt, err = getProgress(file, "best-progress/"); err != nil {
+	if f.kept.at, err = getProgress(file, "best-progress/"); err != nil {
 		return fail("%w", err)
+	}
+	if err := f.kept.load(file); err != nil {
+		return fail("%w", err)
+	}
+	if f.opts.EMA > 0 {
+		if f.ema, err = readMemory(file, "ema/", all); err != nil {
+			return fail("%w", err)
+		}
 	}
 	if err := f.m.fill(file, ""); err != nil {
 		return fail("%w", err)
@@ -151,20 +160,6 @@ func (f *fit) load(path string) error {
 	return nil
 }
 
-// getMemory takes the file's memory over.
-func getMemory(file *store.File, prefix string, all []*graph.Param) (*memory, error) {
-	s := &memory{params: all}
-	for _, p := range all {
-		t := file.Tensor(prefix + p.Name())
-		e, _ := p.Elements()
-		if t == nil || len(t.F32) != len(e.F32) || len(t.F64) != len(e.F64) {
-			return nil, fmt.Errorf("tensor %q is missing or has another size", prefix+p.Name())
-		}
-		s.values = append(s.values, graph.Elements{F32: t.F32, F64: t.F64})
-	}
-	return s, nil
-}
-
 func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []graph.Elements, err error) {
 	if file.Tensor(prefix+"m0") == nil {
 		return nil, nil, nil // before the first step
@@ -172,11 +167,12 @@ func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []
 	for i, p := range params {
 		value, _ := p.Elements()
 		a, b := file.Tensor(fmt.Sprintf("%sm%d", prefix, i)), file.Tensor(fmt.Sprintf("%sv%d", prefix, i))
-		fits := func(t *store.Tensor) bool {
-			return t != nil && len(t.F32) == len(value.F32) && len(t.F64) == len(value.F64)
-		}
+		fits := func(t *store.Tensor) bool { return t != nil && t.Holds(value.Len(), value.F32 != nil) }
 		if !fits(a) || !fits(b) {
 			return nil, nil, fmt.Errorf("moments %d are missing or have another size", i)
+		}
+		if err := errors.Join(a.Load(), b.Load()); err != nil {
+			return nil, nil, err
 		}
 		m, v = append(m, graph.Elements{F32: a.F32, F64: a.F64}), append(v, graph.Elements{F32: b.F32, F64: b.F64})
 	}
@@ -185,7 +181,7 @@ func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []
 
 func getProgress(file *store.File, prefix string) (s progress, err error) {
 	c, n := file.Tensor(prefix+"counters"), file.Tensor(prefix+"numbers")
-	if c == nil || n == nil || len(c.I64) != 9 || len(n.F64) != 5 {
+	if c == nil || n == nil || c.Load() != nil || n.Load() != nil || len(c.I64) != 9 || len(n.F64) != 5 {
 		return s, fmt.Errorf("the counters are missing")
 	}
 	i := c.I64

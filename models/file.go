@@ -11,7 +11,9 @@ import (
 // Save writes the model to one safetensors file: parameters as tensors,
 // architecture and columns with their scaling as JSON in the metadata. It is
 // written under a temporary name, synced and renamed.
-func (m *Model) Save(path string) error {
+func (m *Model) Save(path string) error { return m.save(path, store.Write) }
+
+func (m *Model) save(path string, write func(string, *store.File) error) error {
 	f, err := m.file("model")
 	if err != nil {
 		return err
@@ -19,15 +21,16 @@ func (m *Model) Save(path string) error {
 	for _, p := range m.params.All() {
 		f.Tensors = append(f.Tensors, tensorOf("", p))
 	}
-	return wrap("save", store.Write(path, f))
+	return wrap("save", write(path, f))
 }
 
 // Load reads a model that Save wrote. What the model is stands in the file.
 func Load(path string) (*Model, error) {
-	f, err := store.Read(path)
+	f, err := store.Open(path)
 	if err != nil {
 		return nil, wrap("load", err)
 	}
+	defer f.Close()
 	m, err := fromFile(f, "model")
 	if err != nil {
 		return nil, fmt.Errorf("models: load %s: %w", path, err)
@@ -91,26 +94,17 @@ func tensorOf(prefix string, p *graph.Param) store.Tensor {
 	return store.Tensor{Name: prefix + p.Name(), Shape: []int{r, c}, F32: a, F64: b}
 }
 
-// fill sets the parameters from the tensors of the file, all or, with an error, none.
+// fill sets the parameters from the tensors of the file; if one does not fit, none.
 func (m *Model) fill(f *store.File, prefix string) error {
-	from := make([]*store.Tensor, 0, len(m.params.All()))
+	if err := checkParams(f, prefix, m.params.All()); err != nil {
+		return err
+	}
+	defer m.params.Changed()
 	for _, p := range m.params.All() {
-		t := f.Tensor(prefix + p.Name())
-		r, c := p.Shape()
-		if t == nil {
-			return fmt.Errorf("tensor %q is missing", prefix+p.Name())
-		}
-		a, _ := p.Float32()
-		b, _ := p.Float64()
-		if len(t.Shape) != 2 || t.Shape[0] != r || t.Shape[1] != c || len(t.F32) != len(a) || len(t.F64) != len(b) {
-			return fmt.Errorf("tensor %q: shape %v, want (%d, %d) of %s", t.Name, t.Shape, r, c, m.spec.DType)
-		}
-		from = append(from, t)
-	}
-	for i, p := range m.params.All() {
 		e, _ := p.Elements()
-		e.Copy(graph.Elements{F32: from[i].F32, F64: from[i].F64})
+		if err := f.Tensor(prefix+p.Name()).ReadTo(e.F32, e.F64); err != nil {
+			return err
+		}
 	}
-	m.params.Changed()
 	return nil
 }

@@ -52,8 +52,7 @@ type fit struct {
 	perEpoch     int
 
 	s        progress
-	kept     *memory // the best weights so far, to go back to
-	keptAt   progress
+	kept     kept
 	identity string // of data and settings, for checkpoints
 	ema      *memory
 }
@@ -78,7 +77,7 @@ type progress struct {
 // with the best weights so far; Report.Stopped tells. The model has those after an
 // error, too, but for one before the first step, after which it is as it was.
 func (m *Model) Fit(ctx context.Context, data Data, opts FitOptions) (*Report, error) {
-	f := &fit{m: m, ctx: ctx}
+	f := &fit{m: m, ctx: ctx, kept: kept{m: m, path: opts.Best}}
 	cols := m.columns
 	if err := f.begin(data, opts); err != nil {
 		m.columns = cols
@@ -90,7 +89,9 @@ func (m *Model) Fit(ctx context.Context, data Data, opts FitOptions) (*Report, e
 			err = e
 		}
 	}
-	f.finish()
+	if e := f.finish(); err == nil {
+		err = e
+	}
 	if err != nil && !errors.Is(err, ErrDiverged) {
 		return nil, err
 	}
@@ -109,12 +110,10 @@ func (f *fit) begin(data Data, opts FitOptions) error {
 	if err := f.warmStart(); err != nil {
 		return err
 	}
-	all := f.m.params.All()
-	f.kept, f.keptAt = newMemory(all), f.s
 	if f.opts.EMA > 0 {
-		f.ema = newMemory(all)
+		f.ema = newMemory(f.m.params.All())
 	}
-	return nil
+	return f.kept.keep(f.s)
 }
 
 // shuffled returns the order of the rows in an epoch, a function of the seed.

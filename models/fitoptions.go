@@ -71,6 +71,10 @@ type FitOptions struct {
 	// CheckpointSteps (default 500) and when the fit ends.
 	Checkpoint      string
 	CheckpointSteps int
+	// Best is a model file for the best weights so far, which are then there and not in
+	// memory too. It is written when they get better, for the first time before the first
+	// step, without waiting for the disk, and stays when the fit ends.
+	Best string
 	// Resume goes on from Checkpoint; it must exist and be of the same data and
 	// settings.
 	Resume bool

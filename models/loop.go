@@ -37,8 +37,10 @@ func (f *fit) loop() error {
 				return err
 			}
 		}
-		if f.s.Step%keepSteps == 0 && f.s.Best == math.Inf(1) && !(f.s.Train > f.keptAt.Train) {
-			f.keep()
+		if f.s.Step%keepSteps == 0 && f.s.Best == math.Inf(1) && !(f.s.Train > f.kept.at.Train) {
+			if err := f.kept.keep(f.s); err != nil {
+				return err
+			}
 		}
 		f.tell(loss, norm, rate, validated)
 		if f.opts.Checkpoint != "" && f.s.Step%f.opts.CheckpointSteps == 0 {
@@ -210,7 +212,9 @@ func (f *fit) rewind(n int, loss float64) error {
 	if where == "" {
 		where = "the gradients"
 	}
-	f.kept.put()
+	if err := f.kept.put(); err != nil {
+		return err
+	}
 	if f.ema != nil {
 		f.ema.take()
 	}
@@ -218,8 +222,8 @@ func (f *fit) rewind(n int, loss float64) error {
 		f.adam.forget()
 	}
 	step, s := f.s.Step, f.s
-	if step-f.keptAt.Step <= maxBack {
-		s = f.keptAt
+	if step-f.kept.at.Step <= maxBack {
+		s = f.kept.at
 	}
 	s.Rewinds, s.LRScale, s.Elapsed, s.Fresh = f.s.Rewinds+1, f.s.LRScale/2, f.s.Elapsed, s.Step
 	f.s = s
@@ -228,12 +232,6 @@ func (f *fit) rewind(n int, loss float64) error {
 		return fmt.Errorf("models: fit: %w at step %d, %d rewinds did not help: loss %v, first not finite: %s; try a smaller learning rate", ErrDiverged, step, maxRewinds, loss, where)
 	}
 	return nil
-}
-
-// keep keeps the weights as the best so far.
-func (f *fit) keep() {
-	f.kept.take()
-	f.keptAt = f.s
 }
 
 // validate measures the mean NLL of the validation rows, weighted, with the
@@ -251,8 +249,7 @@ func (f *fit) validate() error {
 	f.s.SinceDrop++
 	if nll < f.s.Best {
 		f.s.Best, f.s.BestStep, f.s.Bad, f.s.SinceDrop = nll, f.s.Step, 0, 0
-		f.keep()
-		return nil
+		return f.kept.keep(f.s)
 	}
 	f.s.Bad++
 	if f.opts.Schedule == "plateau" && f.s.SinceDrop >= max(f.opts.Patience/2, 3) {
@@ -315,14 +312,14 @@ func (f *fit) validShift() float64 {
 }
 
 // finish leaves the best weights in the model; without validation, the last.
-func (f *fit) finish() {
+func (f *fit) finish() error {
 	switch {
 	case f.s.Best < math.Inf(1) || f.s.Done == "diverged":
-		f.kept.put()
+		return f.kept.put()
 	case f.ema != nil:
 		f.ema.put()
 	}
-	f.m.params.Changed()
+	return nil
 }
 
 func (f *fit) report() *Report {

@@ -74,44 +74,78 @@ func TestRewind(t *testing.T) {
 	}
 }
 
-// Stopped before or after going back, and resumed, a fit ends in the same bits.
-func TestRewindResume(t *testing.T) {
+// bumpy is a fit that goes back once, from step 130; it is stopped after these steps
+// and resumed, with the best weights in a file or in memory, as best says in turn.
+type bumpy struct {
+	path   string
+	best   []string
+	stops  []int
+	killed bool // by the last stop: what is resumed is the checkpoint of step 100
+}
+
+func (b bumpy) run(t *testing.T) []float64 {
+	t.Helper()
 	x, _ := banana(700, 1)
-	spec := models.Spec{Model: "maf", Dim: 2, Layers: 2, Hidden: []int{16}, Norm: "batch"}
 	const at = 130
-	run := func(stops ...int) []float64 {
-		path := filepath.Join(t.TempDir(), "checkpoint")
-		spoilt := false
-		for i := 0; i <= len(stops); i++ {
-			m, err := models.New(spec)
-			require.NoError(t, err)
-			ctx, cancel := context.WithCancel(context.Background())
-			o := models.FitOptions{Steps: 230, Batch: 64, EMA: 0.99, ValidEvery: 60, Seed: 4, Checkpoint: path, Resume: i > 0}
-			then := func(p models.Progress) {
-				if i < len(stops) && p.Step == stops[i] && (p.Step > at-10 || !spoilt) {
-					cancel()
-				}
-			}
-			o.Progress = then
-			if !spoilt {
-				o.Progress = poison(m, at, func(p models.Progress) { spoilt = spoilt || p.Step == at; then(p) })
-			}
-			r, err := m.Fit(ctx, models.Data{X: x}, o)
-			require.NoError(t, err)
-			if i == len(stops) {
-				require.Equal(t, 1, r.Rewinds)
-				lp, err := m.LogProb(x, nil)
+	spoilt := false
+	var old []byte
+	for i := 0; ; i++ {
+		m, err := models.New(models.Spec{Model: "maf", Dim: 2, Layers: 2, Hidden: []int{16}, Norm: "batch"})
+		require.NoError(t, err)
+		ctx, cancel := context.WithCancel(context.Background())
+		o := models.FitOptions{Steps: 230, Batch: 64, EMA: 0.99, ValidEvery: 60, Seed: 4, LearnRate: 3e-3, Checkpoint: b.path, CheckpointSteps: 100, Resume: i > 0}
+		o.Best = b.best[i%len(b.best)]
+		then := func(p models.Progress) {
+			if p.Step == 101 && old == nil {
+				old, err = os.ReadFile(b.path)
 				require.NoError(t, err)
-				return lp
 			}
-			require.Equal(t, "interrupted", r.Stopped)
+			if i < len(b.stops) && p.Step == b.stops[i] && (b.stops[i] < at || spoilt) {
+				cancel()
+			}
 		}
-		return nil
+		o.Progress = then
+		if !spoilt {
+			o.Progress = poison(m, at, func(p models.Progress) { spoilt = spoilt || p.Step == at; then(p) })
+		}
+		r, err := m.Fit(ctx, models.Data{X: x}, o)
+		require.NoError(t, err)
+		cancel()
+		if i == len(b.stops) {
+			require.Equal(t, 1, r.Rewinds)
+			require.Equal(t, "steps", r.Stopped)
+			lp, err := m.LogProb(x, nil)
+			require.NoError(t, err)
+			return lp
+		}
+		require.Equal(t, "interrupted", r.Stopped)
+		if b.killed && i == len(b.stops)-1 {
+			require.NoError(t, os.WriteFile(b.path, old, 0o644))
+			spoilt = false
+		}
 	}
-	want := run()
-	require.Equal(t, want, run(125), "stopped before")
-	require.Equal(t, want, run(125, 126, 200), "stopped before and after")
-	require.Equal(t, want, run(128, 190), "stopped before and after")
+}
+
+// Stopped before or after going back, and resumed, a fit ends in the same bits, wherever
+// the best weights are; so it does when it was killed long after its last checkpoint.
+func TestRewindResume(t *testing.T) {
+	dir := t.TempDir()
+	path, best := filepath.Join(dir, "checkpoint"), filepath.Join(dir, "best")
+	memory, file, either := []string{""}, []string{best}, []string{best, ""}
+	want := bumpy{path: path, best: memory}.run(t)
+	for _, where := range [][]string{memory, file, either} {
+		for _, stops := range [][]int{nil, {125}, {125, 126, 200}, {128, 190}} {
+			require.Equal(t, want, bumpy{path: path, best: where, stops: stops}.run(t), "best in %q, stopped after %v", where, stops)
+		}
+		require.Equal(t, want, bumpy{path: path, best: where, stops: []int{200}, killed: true}.run(t), "best in %q, killed", where)
+	}
+	require.Equal(t, want, bumpy{path: path, best: file}.run(t))
+	m, err := models.Load(best)
+	require.NoError(t, err)
+	x, _ := banana(700, 1)
+	got, err := m.LogProb(x, nil)
+	require.NoError(t, err)
+	require.Equal(t, want, got, "the file is the model")
 }
 
 // After an error before the first step a model is as it was; after a later one it has

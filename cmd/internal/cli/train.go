@@ -57,6 +57,7 @@ error unless --missing drop leaves them out.`,
   gorge train --resume runs/rows`,
 		Args: exactly(0, "none: the table is given by --data"),
 		RunE: func(c *cobra.Command, _ []string) error {
+			tidy(20)
 			if o.config != "" {
 				if err := readConfig(c, o.config); err != nil {
 					return err
@@ -124,6 +125,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	opts := models.FitOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Batch: o.Batch, LearnRate: o.LearnRate, WeightDecay: o.WeightDecay,
 		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise != "",
 		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: holdingStill(log.step)}
+	opts.Best = filepath.Join(dir, "best.safetensors") // until the fit ends
 	opts.Resume = o.resume != "" && fileExists(checkpoint)
 	if f, ok := fraction(o.Valid); ok {
 		opts.ValidFraction = f
@@ -133,12 +135,16 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	}
 	report, fitErr := m.Fit(ctx, d.train, opts)
 	log.close()
+	tidy(20)
 	debug.FreeOSMemory() // of the fit
 	if report == nil {
 		return fitErr
 	}
 	if err := m.Save(filepath.Join(dir, "model.safetensors")); err != nil {
 		return err
+	}
+	if err := os.Remove(opts.Best); err != nil {
+		return fmt.Errorf("run folder: %w", err)
 	}
 	s, err := summarise(m, d, report)
 	if err != nil {
@@ -156,14 +162,22 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	return fitErr
 }
 
-// holdingStill has garbage collected often from the first step on: then a fit makes
-// nearly none, and lives in memory that it keeps, of which the collector would leave
-// as much again to garbage.
+// tidy has garbage collected when it is this percentage of what is in use, unless the
+// user says otherwise. A fit lives in memory that it keeps.
+func tidy(percent int) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(percent)
+	}
+}
+
+// holdingStill is for the steps of a fit, which leave next to no garbage.
 func holdingStill(step func(models.Progress)) func(models.Progress) {
+	first := true
 	return func(p models.Progress) {
-		if p.Step == 1 && os.Getenv("GOGC") == "" {
-			debug.SetGCPercent(5)
+		if first {
+			tidy(3)
 		}
+		first = false
 		step(p)
 	}
 }

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,20 +34,12 @@ const (
 	keySum     = "gorge.sha256"
 )
 
-// Tensor is a named array; exactly one of its data slices is set.
-type Tensor struct {
-	Name  string
-	Shape []int
-	F32   []float32
-	F64   []float64
-	I64   []int64
-	U8    []byte
-}
-
 // File is what a file holds.
 type File struct {
 	Metadata map[string]string
 	Tensors  []Tensor
+
+	in *os.File // from Open until Close
 }
 
 // Tensor returns the tensor of that name, or nil.
@@ -65,52 +56,6 @@ type entry struct {
 	DType   string    `json:"dtype"`
 	Shape   []int     `json:"shape"`
 	Offsets [2]uint64 `json:"data_offsets"`
-}
-
-var widths = map[string]uint64{"F32": 4, "F64": 8, "I64": 8, "U8": 1}
-
-func (t *Tensor) kind() string {
-	switch {
-	case t.F32 != nil:
-		return "F32"
-	case t.F64 != nil:
-		return "F64"
-	case t.I64 != nil:
-		return "I64"
-	}
-	return "U8"
-}
-
-func (t *Tensor) len() int { return len(t.F32) + len(t.F64) + len(t.I64) + len(t.U8) }
-
-// write writes the elements, through a buffer of a few kilobytes.
-func (t *Tensor) write(w io.Writer) error {
-	const size = 1 << 13
-	buf := make([]byte, 0, size)
-	flush := func() error {
-		_, err := w.Write(buf)
-		buf = buf[:0]
-		return err
-	}
-	width := int(widths[t.kind()])
-	for i := range t.len() {
-		switch {
-		case t.F32 != nil:
-			buf = binary.LittleEndian.AppendUint32(buf, math.Float32bits(t.F32[i]))
-		case t.F64 != nil:
-			buf = binary.LittleEndian.AppendUint64(buf, math.Float64bits(t.F64[i]))
-		case t.I64 != nil:
-			buf = binary.LittleEndian.AppendUint64(buf, uint64(t.I64[i]))
-		default:
-			buf = append(buf, t.U8[i])
-		}
-		if len(buf)+width > size {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-	}
-	return flush()
 }
 
 // checksum covers the metadata but for itself, and names, kinds, shapes and
@@ -149,14 +94,14 @@ func Encode(w io.Writer, f *File) error {
 		for _, d := range t.Shape {
 			n *= d
 		}
-		if n != t.len() {
-			return fmt.Errorf("store: tensor %q: shape %v for %d elements", t.Name, t.Shape, t.len())
+		if n != t.Len() {
+			return fmt.Errorf("store: tensor %q: shape %v for %d elements", t.Name, t.Shape, t.Len())
 		}
 		if _, ok := entries[t.Name]; ok || t.Name == "__metadata__" {
 			return fmt.Errorf("store: tensor %q: the name is taken", t.Name)
 		}
 		at := size
-		size += uint64(t.len()) * widths[t.kind()]
+		size += uint64(t.Len()) * widths[t.kind()]
 		entries[t.Name] = entry{t.kind(), append([]int{}, t.Shape...), [2]uint64{at, size}}
 		names = append(names, t.Name)
 	}
@@ -165,10 +110,11 @@ func Encode(w io.Writer, f *File) error {
 		meta[k] = v
 	}
 	meta[keyFormat], meta[keyVersion] = "gorge", strconv.Itoa(Version)
+	buf := make([]byte, bufferSize)
 	data := func(w io.Writer) error {
 		for i := range f.Tensors {
-			if err := f.Tensors[i].write(w); err != nil {
-				return fmt.Errorf("store: %w", err)
+			if err := f.Tensors[i].write(w, buf); err != nil {
+				return fmt.Errorf("store: tensor %q: %w", f.Tensors[i].Name, err)
 			}
 		}
 		return nil
@@ -199,7 +145,13 @@ func Encode(w io.Writer, f *File) error {
 
 // Write writes f to path: under a temporary name in the same folder, synced,
 // then renamed. Whatever fails, a file that was there stays as it was.
-func Write(path string, f *File) (err error) {
+func Write(path string, f *File) error { return write(path, f, true) }
+
+// WriteSoon is Write but for the waiting until the disk has it: after a power cut the
+// file may be damaged.
+func WriteSoon(path string, f *File) error { return write(path, f, false) }
+
+func write(path string, f *File, synced bool) (err error) {
 	tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("store: write %s: %w", path, err)
@@ -217,14 +169,19 @@ func Write(path string, f *File) (err error) {
 	if err = tmp.Chmod(0o644); err != nil {
 		return err
 	}
-	if err = tmp.Sync(); err != nil {
-		return err
+	if synced {
+		if err = tmp.Sync(); err != nil {
+			return err
+		}
 	}
 	if err = tmp.Close(); err != nil {
 		return err
 	}
 	if err = os.Rename(tmp.Name(), path); err != nil {
 		return err
+	}
+	if !synced {
+		return nil
 	}
 	if dir, e := os.Open(filepath.Dir(path)); e == nil {
 		_ = dir.Sync() // not every file system can; the rename itself was fine
@@ -233,25 +190,53 @@ func Write(path string, f *File) (err error) {
 	return nil
 }
 
-// Read reads and checks a file: twice, so that no more than its tensors is held.
-func Read(path string) (*File, error) {
+// Open checks a file, all of it. The elements of its tensors stay there until they are
+// asked for.
+func Open(path string) (*File, error) {
 	in, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", path, err)
 	}
-	defer in.Close()
 	st, err := in.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("store: read %s: %w", path, err)
+	if err == nil {
+		var f *File
+		if f, err = decode(in, uint64(st.Size())); err == nil {
+			f.in = in
+			return f, nil
+		}
 	}
-	return Decode(path, in, st.Size())
+	in.Close()
+	return nil, fmt.Errorf("store: read %s: %w", path, err)
 }
 
-// Decode reads a file of that size; name is for messages.
+// Read checks a file and loads all of it.
+func Read(path string) (*File, error) {
+	f, err := Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for i := range f.Tensors {
+		if err := f.Tensors[i].Load(); err != nil {
+			return nil, fmt.Errorf("store: read %s: %w", path, err)
+		}
+	}
+	return &File{Metadata: f.Metadata, Tensors: f.Tensors}, nil
+}
+
+// Close closes an opened file; tensors that were not loaded are lost.
+func (f *File) Close() error { return f.in.Close() }
+
+// Decode checks and reads a file of that size; name is for messages.
 func Decode(name string, in io.ReaderAt, size int64) (*File, error) {
 	f, err := decode(in, uint64(size))
 	if err != nil {
 		return nil, fmt.Errorf("store: read %s: %w", name, err)
+	}
+	for i := range f.Tensors {
+		if err := f.Tensors[i].Load(); err != nil {
+			return nil, fmt.Errorf("store: read %s: %w", name, err)
+		}
 	}
 	return f, nil
 }
@@ -314,11 +299,8 @@ func decode(in io.ReaderAt, size uint64) (*File, error) {
 	f := &File{Metadata: meta}
 	for _, n := range names {
 		e := entries[n]
-		t := Tensor{Name: n, Shape: e.Shape}
-		if err := t.read(e.DType, io.NewSectionReader(data, int64(e.Offsets[0]), int64(e.Offsets[1]-e.Offsets[0]))); err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", n, err)
-		}
-		f.Tensors = append(f.Tensors, t)
+		there := io.NewSectionReader(data, int64(e.Offsets[0]), int64(e.Offsets[1]-e.Offsets[0]))
+		f.Tensors = append(f.Tensors, Tensor{Name: n, Shape: e.Shape, stored: e.DType, there: there})
 	}
 	for _, k := range []string{keyFormat, keyVersion, keySum} {
 		delete(f.Metadata, k)
@@ -383,41 +365,4 @@ func layout(raw map[string]json.RawMessage, size uint64) ([]string, map[string]e
 		return nil, nil, fmt.Errorf("damaged: %d bytes of tensors, the file has %d", at, size)
 	}
 	return names, entries, nil
-}
-
-// read reads the elements, through a buffer of a few kilobytes.
-func (t *Tensor) read(kind string, in *io.SectionReader) error {
-	width := int(widths[kind])
-	n := int(in.Size()) / width
-	switch kind {
-	case "F32":
-		t.F32 = make([]float32, n)
-	case "F64":
-		t.F64 = make([]float64, n)
-	case "I64":
-		t.I64 = make([]int64, n)
-	default:
-		t.U8 = make([]byte, n)
-	}
-	buf := make([]byte, min(1<<13, n*width))
-	for at := 0; at < n; {
-		b := buf[:min(len(buf), (n-at)*width)]
-		if _, err := io.ReadFull(in, b); err != nil {
-			return err
-		}
-		for ; len(b) > 0; b = b[width:] {
-			switch kind {
-			case "F32":
-				t.F32[at] = math.Float32frombits(binary.LittleEndian.Uint32(b))
-			case "F64":
-				t.F64[at] = math.Float64frombits(binary.LittleEndian.Uint64(b))
-			case "I64":
-				t.I64[at] = int64(binary.LittleEndian.Uint64(b))
-			default:
-				t.U8[at] = b[0]
-			}
-			at++
-		}
-	}
-	return nil
 }

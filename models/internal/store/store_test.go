@@ -52,6 +52,39 @@ func TestRoundTrip(t *testing.T) {
 	require.Len(t, left, 1)
 }
 
+// Tensors go from file to file, and to memory of the caller's, without being loaded.
+func TestUnloaded(t *testing.T) {
+	dir := t.TempDir()
+	one, two := filepath.Join(dir, "one"), filepath.Join(dir, "two")
+	big := sample()
+	numbers := make([]float32, 3*bufferSize+5)
+	for i := range numbers {
+		numbers[i] = float32(i)
+	}
+	big.Tensors = append(big.Tensors, Tensor{Name: "e", Shape: []int{len(numbers)}, F32: numbers})
+	require.NoError(t, Write(one, big))
+	f, err := Open(one)
+	require.NoError(t, err)
+	require.NoError(t, Write(two, f))
+	a, err := os.ReadFile(one)
+	require.NoError(t, err)
+	b, err := os.ReadFile(two)
+	require.NoError(t, err)
+	require.Equal(t, a, b)
+	got := make([]float32, len(numbers))
+	require.NoError(t, f.Tensor("e").ReadTo(got, nil))
+	require.Equal(t, numbers, got)
+	require.ErrorContains(t, f.Tensor("e").ReadTo(got[1:], nil), `tensor "e"`)
+	require.ErrorContains(t, f.Tensor("b").ReadTo(got[:2], nil), `tensor "b"`)
+	pair := make([]float64, 2)
+	require.NoError(t, f.Tensor("b").ReadTo(nil, pair))
+	require.Equal(t, sample().Tensors[1].F64, pair)
+	require.NoError(t, f.Tensor("b").Load())
+	require.NoError(t, f.Tensor("b").ReadTo(nil, pair))
+	require.NoError(t, f.Close())
+	require.Error(t, f.Tensor("e").Load())
+}
+
 // Cut off anywhere, with any byte changed, a file is refused and nothing panics.
 func TestDamage(t *testing.T) {
 	b := encoded(t)
