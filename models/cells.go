@@ -1,6 +1,9 @@
 package models
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // The probability of a row is the integral of the density over the cells of its
 // discrete columns,
@@ -20,40 +23,28 @@ const (
 )
 
 // cellPlaces are the points: for one column the midpoints of equal parts, for d
-// columns the sequence of r_j = frac(s α_j), α_j = φ^-j with φ^(d+1) = φ + 1, which
+// columns the sequence of r_j = frac(½ + s α_j), α_j = φ^-j with φ^(d+1) = φ + 1, which
 // fills a cube evenly (the additive recurrence of Korobov; Roberts 2018 for φ). There
 // is one point, of no account, where no column is discrete.
 func cellPlaces(ls []line) [][]float64 {
-	d := 0
-	for _, l := range ls {
+	var discrete []int
+	for j, l := range ls {
 		if l.discrete {
-			d++
+			discrete = append(discrete, j)
 		}
 	}
-	n := 1
-	switch {
-	case d == 1:
-		n = cellsOfOne
-	case d == 2:
-		n = cellsOfTwo
-	case d > 2:
-		n = cellsOfMore
-	}
+	d := len(discrete)
+	n := []int{1, cellsOfOne, cellsOfTwo, cellsOfMore}[min(d, 3)]
 	phi := 2.0
 	for range 60 { // φ is the fixed point
 		phi = math.Pow(1+phi, 1/float64(d+1))
 	}
 	out := make([][]float64, n)
 	for s := range out {
-		out[s] = make([]float64, len(ls))
-		k := 0
-		for j, l := range ls {
-			r := middle
-			if l.discrete {
-				k++
-				_, r = math.Modf(middle + float64(s)*math.Pow(phi, -float64(k)))
-			}
-			if d == 1 && l.discrete {
+		out[s] = slices.Repeat([]float64{middle}, len(ls))
+		for k, j := range discrete {
+			_, r := math.Modf(middle + float64(s)*math.Pow(phi, -float64(k+1)))
+			if d == 1 {
 				r = (float64(s) + 0.5) / float64(n)
 			}
 			out[s][j] = math.Max(r, 1e-9)

@@ -119,7 +119,7 @@ func inferred(v []float64) Kind {
 	}
 	whole := !slices.ContainsFunc(v, func(x float64) bool { return x != math.Trunc(x) || math.Abs(x) > 1<<40 })
 	s := firstValues(v, 256)
-	often := s != nil && len(s) > 1 && len(v) >= 4*len(s)
+	often := len(s) > 1 && len(v) >= 4*len(s)
 	switch {
 	case often && whole && len(s) == 2:
 		return Kind{Of: KindCategorical, Levels: levelNames(s)}

@@ -105,9 +105,12 @@ func (v *Values) number(place int) float64 {
 
 // Check says why x is no value of the kind; nil if it is.
 func (v *Values) Check(x float64) error {
-	k := v.kind
+	k := &v.kind
+	if finiteNumber(x) && (k.Of == "" || k.Of == KindReal) {
+		return nil // which most are
+	}
 	switch {
-	case math.IsNaN(x) || math.IsInf(x, 0):
+	case !finiteNumber(x):
 		return fmt.Errorf("%v is not a finite number", x)
 	case k.Of == KindPositive && !(x > 0):
 		return fmt.Errorf("%v in a column of positive numbers", x)

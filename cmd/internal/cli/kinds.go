@@ -50,46 +50,26 @@ func (d *dataset) findKinds(t *table.Table, o *trainOptions, file *schemaFile) (
 	var drop []int
 	for j := range len(d.roles.columns) + len(d.roles.context) {
 		name, said := t.Columns[j], file.find(t.Columns[j])
-		asked := d.roles.chosen || j >= len(d.roles.columns)
-		if d.given[name] = said != nil; said != nil {
-			k, err := levelsOf(said, t, j)
-			if err != nil {
-				return nil, usagef("%s:%d: column %q: %w", file.path, said.line, name, err)
-			}
-			known[name] = k
-			continue
-		}
-		switch few := t.Texts[j]; {
-		case t.TooMany[j] || len(few) > maxTexts || len(few) > 1 && t.Rows < 4*len(few):
-			why := fmt.Sprintf("text, %d different in %d rows", len(few), t.Rows)
-			unless := fmt.Sprintf(", unless a schema says that it is %s", models.KindCategorical)
-			if t.TooMany[j] {
-				why, unless = fmt.Sprintf("text, more than %d different in %d rows", models.MaxLevels, t.Rows), ""
-			}
-			if asked {
-				return nil, fmt.Errorf("%s: column %q: %s: too many to model%s", t.Name, name, why, unless)
-			}
+		d.given[name] = said != nil
+		k, why, err := d.kindOf(t, j, o, said)
+		switch {
+		case err != nil && said != nil:
+			return nil, usagef("%s:%d: column %q: %w", file.path, said.line, name, err)
+		case err != nil:
+			return nil, fmt.Errorf("%s: column %q %w", t.Name, name, err)
+		case why != "":
 			d.ignored[name] = why
 			drop = append(drop, j)
-		case len(few) == 1:
-			return nil, fmt.Errorf("%s: column %q is constant (%q in all %d rows): leave it out, or say in a schema that it is %s", t.Name, name, few[0], t.Rows, models.KindIgnored)
-		case len(few) > 1:
-			known[name] = models.Kind{Of: models.KindCategorical, Levels: few}
-		case o.Base == "class" && j == len(d.roles.columns): // numbers of classes
-			known[name] = models.Kind{Of: models.KindCategorical}
-		case o.Schema == schemaNone:
-			known[name] = models.Kind{}
-		case o.Model == "ncsf" && j < len(d.roles.columns) && inRadians(t, j):
-			known[name] = models.Radians()
+		case k != nil:
+			known[name] = *k
 		}
 	}
 	t = d.leaveOut(t, drop)
 	if len(d.roles.columns) == 0 {
 		return nil, fmt.Errorf("%s: no columns are left to model: all are text", t.Name)
 	}
-	all := d.data(t, nil)
 	var err error
-	if d.schema, err = models.Infer(all, known); err != nil {
+	if d.schema, err = models.Infer(d.data(t, nil), known); err != nil {
 		return nil, fmt.Errorf("%s: %w", t.Name, err)
 	}
 	picked := d.roles.picked()
@@ -99,6 +79,46 @@ func (d *dataset) findKinds(t *table.Table, o *trainOptions, file *schemaFile) (
 		}
 	}
 	return t, nil
+}
+
+// kindOf is the kind of a column by what is said of it, by its texts, or by the model; nil
+// is for its numbers to tell. It also says why a column is to be ignored.
+func (d *dataset) kindOf(t *table.Table, j int, o *trainOptions, said *schemaColumn) (k *models.Kind, ignore string, err error) {
+	column := j < len(d.roles.columns)
+	switch {
+	case said != nil:
+		kind, err := levelsOf(said, t, j)
+		return &kind, "", err
+	case t.Texts[j] != nil || t.TooMany[j]:
+		kind, why, err := ofTexts(t, j)
+		if why != "" && (d.roles.chosen || !column) {
+			return nil, "", fmt.Errorf("is %s: too many to model; a schema can say that it is %s all the same, of up to %d", why, models.KindCategorical, models.MaxLevels)
+		}
+		return kind, why, err
+	case o.Base == "class" && j == len(d.roles.columns): // numbers of classes
+		return &models.Kind{Of: models.KindCategorical}, "", nil
+	case o.Schema == schemaNone:
+		return &models.Kind{}, "", nil
+	case o.Model == "ncsf" && column && inRadians(t, j):
+		kind := models.Radians()
+		return &kind, "", nil
+	}
+	return nil, "", nil
+}
+
+// ofTexts is the kind of a column of text of which nothing is said: categorical, or
+// ignored, where texts hardly come again.
+func ofTexts(t *table.Table, j int) (k *models.Kind, ignore string, err error) {
+	texts := t.Texts[j]
+	switch n := len(texts); {
+	case t.TooMany[j]:
+		return nil, fmt.Sprintf("text, more than %d different in %d rows", models.MaxLevels, t.Rows), nil
+	case n == 1:
+		return nil, "", fmt.Errorf("is constant (%q in all %d rows): leave it out, or say in a schema that it is %s", texts[0], t.Rows, models.KindIgnored)
+	case n > maxTexts || t.Rows < 4*n:
+		return nil, fmt.Sprintf("text, %d different in %d rows", n, t.Rows), nil
+	}
+	return &models.Kind{Of: models.KindCategorical, Levels: texts}, "", nil
 }
 
 // levelsOf is the kind that the file gives, with the levels that the table has where
@@ -200,20 +220,14 @@ func (d *dataset) writeSchema(o *trainOptions, dir string, out io.Writer) error 
 	}
 	p := printer{w: out}
 	p.f("columns              %s: what they hold; edit it and give it by --schema\n", path)
-	unused := 0
+	d.printSchema(&p, file)
+	return p.err
+}
+
+// printSchema prints a line for each column but those that were left out on purpose.
+func (d *dataset) printSchema(p *printer, file *schemaFile) {
+	lines, unused := 0, 0
 	for i, c := range file.columns {
-		why, inferred := d.ignored[c.name]
-		switch {
-		case c.kind.Of == models.KindIgnored && !inferred:
-			unused++
-			continue
-		case i-unused >= maxShown:
-			p.f("  … and %d more\n", len(file.columns)-i)
-			return p.err
-		case c.kind.Of == models.KindIgnored:
-			p.f("  %-18s %s: %s\n", c.name, c.kind, why)
-			continue
-		}
 		note := ""
 		if c.context {
 			note = ", context"
@@ -221,10 +235,19 @@ func (d *dataset) writeSchema(o *trainOptions, dir string, out io.Writer) error 
 		if d.given[c.name] {
 			note += " (given)"
 		}
+		if c.kind.Of == models.KindIgnored {
+			if note = ": " + d.ignored[c.name]; d.ignored[c.name] == "" {
+				unused++
+				continue
+			}
+		}
+		if lines++; lines > maxShown {
+			p.f("  … and %d more\n", len(file.columns)-i)
+			return
+		}
 		p.f("  %-18s %s%s\n", c.name, c.kind, note)
 	}
 	if unused > 0 {
 		p.f("  and %d ignored\n", unused)
 	}
-	return p.err
 }

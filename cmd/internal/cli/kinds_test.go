@@ -240,7 +240,7 @@ func TestSchemaMessages(t *testing.T) {
 		{"grade: {kind: categorical, levels: [low, high]}", 1, `"mid" is none of the levels low, high`, nil},
 		{"grade: {kind: categorical, encode: context}", 2, `column "grade" is modelled by --columns, and context by`, []string{"--columns", "grade,z"}},
 		{"z: ignored", 2, `column "z" is asked for, and ignored by`, []string{"--columns", "grade,z"}},
-		{"", 1, `column "id": text, 300 different in 300 rows: too many to model, unless a schema says`, []string{"--columns", "id,z"}},
+		{"", 1, `column "id" is text, 300 different in 300 rows: too many to model; a schema can say`, []string{"--columns", "id,z"}},
 		{"", 2, `--missing "dorp", did you mean "drop"`, []string{"--missing", "dorp"}},
 		{"", 2, `model "ncsf" is one of angles, and no column is periodic`, []string{"--model", "ncsf", "--columns", "price"}},
 		{"price: {kind: integer}\nz: {kind: periodic, period: 0}", 2, `s.yaml:2: column "z": periodic with period 0 from 0: want a positive period`, nil},

@@ -35,7 +35,6 @@ type Reader struct {
 	columns []column
 	picked  []int
 	source  source
-	row     int
 	texts   bool
 	drop    bool
 	dropped int
