@@ -27,40 +27,40 @@ var surjections = []struct {
 	dims  []int
 	c     flowtest.Case
 }{
-	{"slice", func(dim int) int { return dim - 1 }, []int{2, 5}, flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+	{"slice", func(dim int) int { return dim - 1 }, []int{2, 5, 64}, flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewSlice(p, dim, dim-1, noise(p, 1, dim-1), 0)
 	}}},
-	{"slice of most, context", func(dim int) int { return 1 }, []int{2, 5}, flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"slice of most, context", func(dim int) int { return 1 }, []int{2, 5, 64}, flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewSlice(p, dim, 1, noise(p, dim-1, 3), 2)
 	}}},
-	{"augment", func(dim int) int { return dim + 1 }, []int{1, 2, 5}, flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+	{"augment", func(dim int) int { return dim + 1 }, []int{1, 2, 5, 64}, flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewAugment(p, dim, 1, noise(p, 1, dim), 0)
 	}}},
-	{"augment by two, context", func(dim int) int { return dim + 2 }, []int{1, 3}, flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"augment by two, context", func(dim int) int { return dim + 2 }, []int{1, 3, 64}, flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewAugment(p, dim, 2, noise(p, 2, dim+2), 2)
 	}}},
-	{"abs", nil, []int{1, 2, 5}, flowtest.Case{Noise: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"abs", nil, []int{1, 2, 5, 64}, flowtest.Case{Noise: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewAbs(p, dim, layers.AbsOptions{})
 	}}},
-	{"abs with signs of a network, context", nil, []int{1, 2, 5}, flowtest.Case{Context: 2, Noise: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"abs with signs of a network, context", nil, []int{1, 2, 5, 64}, flowtest.Case{Context: 2, Noise: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewAbs(p, dim, layers.AbsOptions{Net: &sat, Context: 2})
 	}}},
-	{"abs inverted", nil, []int{1, 2, 5}, flowtest.Case{Data: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"abs inverted", nil, []int{1, 2, 5, 64}, flowtest.Case{Data: flowtest.Positive, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.Invert(layers.NewAbs(p, dim, layers.AbsOptions{}))
 	}}},
-	{"max", func(int) int { return 1 }, []int{2, 5}, flowtest.Case{Spread: 0.3, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"max", func(int) int { return 1 }, []int{2, 5, 64}, flowtest.Case{Spread: 0.3, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewMax(p, dim, sat, 0)
 	}}},
-	{"max, context", func(int) int { return 1 }, []int{2, 4}, flowtest.Case{Spread: 0.3, Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"max, context", func(int) int { return 1 }, []int{2, 4, 64}, flowtest.Case{Spread: 0.3, Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewMax(p, dim, sat, 2)
 	}}},
-	{"uniform dequantize", nil, []int{1, 2, 5}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"uniform dequantize", nil, []int{1, 2, 5, 64}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewUniformDequantize(p, dim, layers.Grid{})
 	}}},
-	{"variational dequantize", nil, []int{1, 2, 5}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"variational dequantize", nil, []int{1, 2, 5, 64}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewVariationalDequantize(p, dim, layers.Grid{}, noise(p, dim, dim), 0)
 	}}},
-	{"variational dequantize, context", nil, []int{1, 2, 5}, flowtest.Case{Context: 2, Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
+	{"variational dequantize, context", nil, []int{1, 2, 5, 64}, flowtest.Case{Context: 2, Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewVariationalDequantize(p, dim, layers.Grid{}, noise(p, dim, dim+2), 2)
 	}}},
 	{"variational dequantize of a column on a grid", nil, []int{3}, flowtest.Case{Data: halves, Make: func(p *graph.Params, dim int) flows.Layer {
