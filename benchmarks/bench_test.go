@@ -95,27 +95,30 @@ func BenchmarkTrainStep(b *testing.B) { trainSteps(b, "float32") }
 func BenchmarkTrainStep64(b *testing.B) { trainSteps(b, "float64") }
 
 func trainSteps(b *testing.B, dtype string) {
-	const warm = 3
 	for _, s := range grid {
-		b.Run(s.name("batch=512"), func(b *testing.B) {
-			m, x := s.build(b, dtype), normal(4096, s.dim)
-			f := flops(b, m, true)
-			b.ReportAllocs()
-			_, err := m.Fit(context.Background(), models.Data{X: x}, models.FitOptions{Steps: b.N + warm, Batch: 512, ValidFraction: -1, LearnRate: 1e-5,
-				Progress: func(p models.Progress) {
-					switch p.Step {
-					case warm:
-						b.ResetTimer()
-					case b.N + warm:
-						b.StopTimer()
-					}
-				}})
-			if err != nil {
-				b.Fatal(err)
-			}
-			report(b, 512, f)
-		})
+		b.Run(s.name("batch=512"), func(b *testing.B) { trainStep(b, s, dtype, 512) })
 	}
+}
+
+// trainStep times steps of that many rows, after a few that are not counted.
+func trainStep(b *testing.B, s size, dtype string, batch int) {
+	const warm = 3
+	m, x := s.build(b, dtype), normal(max(4096, 2*batch), s.dim)
+	f := flops(b, m, true)
+	b.ReportAllocs()
+	_, err := m.Fit(context.Background(), models.Data{X: x}, models.FitOptions{Steps: b.N + warm, Batch: batch, ValidFraction: -1, LearnRate: 1e-5,
+		Progress: func(p models.Progress) {
+			switch p.Step {
+			case warm:
+				b.ResetTimer()
+			case b.N + warm:
+				b.StopTimer()
+			}
+		}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	report(b, batch, f)
 }
 
 // BenchmarkLogProb times scoring.

@@ -24,11 +24,43 @@ def name(c):
     return "%s/%d/%d/%d" % c
 
 
+def build(folder):
+    """The benchmarks of Gorge as a program."""
+    binary = os.path.join(folder, "bench.test")
+    subprocess.run(["go", "test", "-c", "-o", binary, "./benchmarks"], cwd=ROOT, check=True)
+    return binary
+
+
+def run_ours(binary, pattern, seconds):
+    """What the benchmarks of that pattern print, line by line."""
+    return subprocess.run([binary, "-test.run", "^$", "-test.bench", pattern, "-test.benchtime", "%gs" % seconds, "-test.cpu", "2"],
+                          capture_output=True, text=True, timeout=600, check=True).stdout.splitlines()
+
+
+def run_theirs(python, peer, budget, *args):
+    """The measures that bench_peers.py prints of a peer, and what it says last when it fails."""
+    lib, _, jit = peer.partition("+")
+    cmd = [python, os.path.join(HERE, "bench_peers.py"), "--lib", lib, "--threads", "2", "--split", "0", "--repeats", "5", "--budget-s", str(budget),
+           "--wait-quiet-s", "2"] + list(map(str, args)) + (["--jit", jit] if jit else [])
+    try:
+        r = subprocess.run(cmd, capture_output=True, text=True, timeout=420)
+        text, error = r.stdout, r.stderr
+    except subprocess.TimeoutExpired as e:
+        text, error = (e.stdout or b"").decode(), "timeout"
+    found = []
+    for line in text.splitlines():
+        try:
+            d = json.loads(line)
+        except ValueError:
+            continue
+        if "ms" in d:
+            found.append(d)
+    return found, error.strip().splitlines()[-1:] or ""
+
+
 def ours(binary, c, out, rnd):
     pattern = "^Benchmark(TrainStep|LogProb|Sample)$/^model=%s$/^dim=%d$/^layers=%d$/^hidden=%d$/^(batch=512|rows=1|rows=10000)$" % c
-    text = subprocess.run([binary, "-test.run", "^$", "-test.bench", pattern, "-test.benchtime", "0.7s", "-test.cpu", "2"],
-                          capture_output=True, text=True, timeout=600, check=True).stdout
-    for line in text.splitlines():
+    for line in run_ours(binary, pattern, 0.7):
         m = re.match(r"Benchmark(\w+)/.*/(batch=512|rows=\d+)\S*\s+\d+\s+([\d.]+) ns/op", line)
         if m:
             for key, (bench, size) in MEASURES.items():
@@ -37,27 +69,15 @@ def ours(binary, c, out, rnd):
 
 
 def theirs(python, c, peer, out, rnd, budget):
-    lib, _, jit = peer.partition("+")
-    cmd = [python, os.path.join(HERE, "bench_peers.py"), "--lib", lib, "--model", c[0], "--dim", str(c[1]), "--layers", str(c[2]),
-           "--hidden", str(c[3]), "--batch", "512", "--threads", "2", "--split", "0", "--repeats", "5", "--budget-s", str(budget),
-           "--wait-quiet-s", "2", "--lp-batches", "1,10000"] + (["--jit", jit] if jit else [])
-    try:
-        r = subprocess.run(cmd, capture_output=True, text=True, timeout=420)
-        text, error = r.stdout, r.stderr
-    except subprocess.TimeoutExpired as e:
-        text, error = (e.stdout or b"").decode(), "timeout"
+    found, error = run_theirs(python, peer, budget, "--model", c[0], "--dim", c[1], "--layers", c[2], "--hidden", c[3], "--batch", 512, "--lp-batches", "1,10000")
     seen = False
-    for line in text.splitlines():
-        try:
-            d = json.loads(line)
-        except ValueError:
-            continue
-        key = "%s@%s" % (d.get("measure"), d.get("batch"))
-        if key in MEASURES and "ms" in d:
+    for d in found:
+        key = "%s@%s" % (d["measure"], d["batch"])
+        if key in MEASURES:
             add(out, cell=name(c), lib=peer, measure=key, ms=d["ms"], rss_mb=d.get("rss_mb"), round=rnd)
             seen = True
     if not seen:
-        add(out, cell=name(c), lib=peer, measure="failed", ms=None, error=error.strip().splitlines()[-1:] or "", round=rnd)
+        add(out, cell=name(c), lib=peer, measure="failed", ms=None, error=error, round=rnd)
 
 
 def add(path, **kw):
@@ -91,13 +111,23 @@ def table(path):
     return "\n".join(lines)
 
 
-def machine():
+def machine(without):
+    """Processor, cores and versions, but of the packages that did not take part."""
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.processor())
     go = subprocess.run(["go", "version"], capture_output=True, text=True).stdout.split()
-    versions = ", ".join(l.strip() for l in open(os.path.join(HERE, "requirements.txt")))
+    versions = ", ".join(l.strip() for l in open(os.path.join(HERE, "requirements.txt")) if l.split("==")[0] not in without)
     kernel = subprocess.run(["go", "test", "-run", "^$", "-bench", "Kernel/peak", "./graph/internal/kernel"], cwd=ROOT, capture_output=True, text=True).stdout
     peak = re.search(r"([\d.]+) GFLOP/s", kernel)
     return "%s, %d cores, peak of a core %s GFLOP/s (register-only FMA loop); %s; %s." % (model, os.cpu_count(), peak[1] if peak else "?", go[2] if len(go) > 2 else "go", versions)
+
+
+def replace(begin, end, text):
+    """Puts the text between two marks of benchmarks/README.md."""
+    readme = os.path.join(ROOT, "benchmarks", "README.md")
+    old = open(readme).read()
+    i, j = old.index(begin) + len(begin), old.index(end)
+    with open(readme, "w") as f:
+        f.write(old[:i] + "\n" + text + "\n" + old[j:])
 
 
 def main():
@@ -112,8 +142,7 @@ def main():
     a = p.parse_args()
     if not a.table_only:
         with tempfile.TemporaryDirectory() as d:
-            binary = os.path.join(d, "bench.test")
-            subprocess.run(["go", "test", "-c", "-o", binary, "./benchmarks"], cwd=ROOT, check=True)
+            binary = build(d)
             done = set()
             if os.path.exists(a.results):
                 done = {(x["cell"], x["lib"], x["round"]) for x in map(json.loads, open(a.results))}
@@ -126,12 +155,7 @@ def main():
                             continue
                         ours(binary, c, a.results, rnd)
                         theirs(a.python, c, peer, a.results, rnd, a.budget)
-    readme = os.path.join(ROOT, "benchmarks", "README.md")
-    text = open(readme).read()
-    begin, end = "<!-- table -->", "<!-- end of table -->"
-    i, j = text.index(begin) + len(begin), text.index(end)
-    with open(readme, "w") as f:
-        f.write(text[:i] + "\n" + machine() + "\n\n" + table(a.results) + "\n" + text[j:])
+    replace("<!-- table -->", "<!-- end of table -->", machine(["matplotlib"]) + "\n\n" + table(a.results))
 
 
 if __name__ == "__main__":
