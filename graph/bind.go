@@ -158,24 +158,8 @@ func (pr *program[T]) locate(v *value) ref[T] {
 
 // bindInput loads an input in every stage that reads it.
 func (pr *program[T]) bindInput(v *value) {
-	stages := map[int]bool{}
-	var walk func(u *value)
-	walk = func(u *value) {
-		if u.isView() {
-			for _, x := range u.users {
-				walk(x)
-			}
-		}
-		stages[u.runsIn()] = true
-	}
-	for _, u := range v.users {
-		walk(u)
-	}
-	if len(v.outs) > 0 {
-		stages[0] = true
-	}
 	i := len(pr.inputs) - 1
-	for s := range stages {
+	for s := range v.readIn() {
 		pr.stages[s].body = append(pr.stages[s].body, bodyStep[T]{v, pr.bindLoad(v, i)})
 	}
 }

@@ -44,13 +44,14 @@ type value struct {
 	reduce bool // a sum over rows of the data
 
 	// storage
-	root   *value // of a view: whose columns it shows
-	start  int    // of a view: the first of them
-	landed bool   // computed among the columns of root where it will be placed
-	off    int    // in columns of the tile, or elements of a flat arena
-	keep   bool   // outlives its stage: one tile for each shard
-	sum    int    // of a sum: its number, and those after it of its parts
-	into   *Param // of a sum: the parameter whose gradient it is
+	root    *value // of a view: whose columns it shows
+	start   int    // of a view: the first of them
+	landed  bool   // computed among the columns of root where it will be placed
+	off     int    // in columns of the tile, or elements of a flat arena
+	keep    bool   // outlives its stage: one tile for each shard
+	sum     int    // of a sum: its number, and those after it of its parts
+	into    *Param // of a sum: the parameter whose gradient it is
+	passing bool   // of an input: it has its columns only while it is needed
 }
 
 func (v *value) name() string {

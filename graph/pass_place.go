@@ -43,12 +43,15 @@ func place_(p *plan) {
 			p.epilogue += n
 		}
 	}
+	for _, v := range p.values {
+		v.passing = v.isPassing()
+	}
 	for s := range p.stages {
 		p.bodyCols = max(p.bodyCols, placeStage(p, s, last))
 	}
-	// Inputs are loaded anew in each stage, at the same place throughout.
+	// Other inputs are loaded anew in each stage, at the same place throughout.
 	for _, v := range p.values {
-		if v.body && v.leaf != nil {
+		if v.body && v.leaf != nil && !v.passing {
 			v.off = p.bodyCols
 			p.bodyCols += v.d.c
 		}
@@ -62,6 +65,38 @@ func (v *value) runsIn() int {
 		return v.stage - 1
 	}
 	return v.stage
+}
+
+// readIn is the stages in which an input is read.
+func (v *value) readIn() map[int]bool {
+	stages := map[int]bool{}
+	var walk func(u *value)
+	walk = func(u *value) {
+		if u.isView() {
+			for _, x := range u.users {
+				walk(x)
+			}
+		}
+		stages[u.runsIn()] = true
+	}
+	for _, u := range v.users {
+		walk(u)
+	}
+	if len(v.outs) > 0 {
+		stages[0] = true
+	}
+	return stages
+}
+
+// isPassing reports whether an input is noise that only the first stage reads: it is
+// made when it is needed and shares its columns like what is computed. That of dropout
+// is as wide as the hidden layers.
+func (v *value) isPassing() bool {
+	if !v.body || v.leaf == nil || v.leaf.kind == dataInput {
+		return false
+	}
+	stages := v.readIn()
+	return len(stages) == 1 && stages[0]
 }
 
 // placeStage walks one stage in order, with a free list of columns.
@@ -81,7 +116,7 @@ func placeStage(p *plan, stage int, last map[*value]int) int {
 		live = rest
 	}
 	for _, v := range p.values {
-		if !v.body || v.root != v || v.keep || v.leaf != nil || v.stage != stage {
+		if !v.body || v.root != v || v.keep || v.leaf != nil && !v.passing || v.stage != stage {
 			continue
 		}
 		free(v.id)
@@ -114,7 +149,7 @@ func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 		if _, isPlace := v.k.(place); isPlace && i > 0 {
 			break
 		}
-		if !a.body || a.isView() || a.keep || a.leaf != nil || a.d.c != v.d.c || a.stage != v.stage || last[a] != v.id {
+		if !a.body || a.isView() || a.keep || a.leaf != nil && !a.passing || a.d.c != v.d.c || a.stage != v.stage || last[a] != v.id {
 			continue
 		}
 		if aliased(v, a) {

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -424,4 +425,44 @@ func TestPasses(t *testing.T) {
 	for _, pass := range passes {
 		require.Contains(t, s, "== "+pass.name)
 	}
+}
+
+// Noise that shares its columns with what is computed, as it is read in one stage alone,
+// is the same as noise that does not.
+func TestNoiseSharesColumns(t *testing.T) {
+	const rows, cols = 300, 40
+	out := map[string][]float64{}
+	columns := map[bool]int{}
+	for _, late := range []bool{true, false} {
+		g := New(NewParams(Float64, 1), Train)
+		x := g.Rows("x", cols)
+		y, noises := x, []Expr{}
+		for i := range 4 {
+			u := g.Uniform(cols)
+			if i == 3 {
+				u = g.Normal(cols)
+			}
+			noises = append(noises, u)
+			y = y.Mul(u.Shift(-0.3).Step()).Add(x.Zeros(cols).Place(3, u.Slice(3, cols)))
+		}
+		y = y.Sub(y.SumRows().Scale(1.0 / rows)).Add(noises[2].Square())
+		for _, u := range noises {
+			if late {
+				y = y.Add(u.Scale(0)) // in the second stage
+			}
+		}
+		g.Output("y", y)
+		prog, err := g.Compile()
+		require.NoError(t, err)
+		columns[late] = prog.machine.(*program[float64]).plan.bodyCols
+		r := prog.NewRun()
+		r.Seed, r.Step = 3, 7
+		require.NoError(t, r.Bind("x", Rows{Float64: numbers(rows*cols, 1)}))
+		v := make([]float64, rows*cols)
+		require.NoError(t, r.Into("y", Rows{Float64: v}))
+		require.NoError(t, r.Do(context.Background(), rows))
+		out[fmt.Sprint(late)] = v
+	}
+	require.Equal(t, out["true"], out["false"])
+	require.Less(t, columns[false], columns[true])
 }
