@@ -201,6 +201,9 @@ func TestMissing(t *testing.T) {
 	require.Zero(t, code, errs)
 	require.Equal(t, 301, strings.Count(out, "\n"))
 	require.Contains(t, errs, "2 rows have missing values")
+	code, _, errs = gorge("price,share,rooms,colour,grade,hour,z\nNA,0.5,1,red,low,1,1\n", "score", model, "-", "--missing", "drop")
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "standard input: each of the 1 rows has a missing value")
 	_, errs = train0(t, "--data", data, "--missing", "drop", "--test", data, "--valid", data, "--out", run)
 	require.Contains(t, errs, "2 of 302")
 }

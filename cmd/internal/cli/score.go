@@ -107,6 +107,9 @@ func score(path, data, out, missing string, draws int, streams IO) (err error) {
 		}
 		rows += n
 	}
+	if rows == 0 && r.Dropped() > 0 {
+		return fmt.Errorf("%s: each of the %d rows has a missing value", r.Name(), r.Dropped())
+	}
 	if rows == 0 {
 		return fmt.Errorf("%s: no rows of data", data)
 	}
