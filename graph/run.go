@@ -36,6 +36,7 @@ type runner interface {
 	into(name string, rows Rows) error
 	run(ctx context.Context, rows int, seed, step, first uint64) error
 	flatOutput(name string) ([]float64, error)
+	number(name string) float64
 	diagnose(rows int, seed, step, first uint64) string
 	profile(ctx context.Context, rows, repeats int, seed, step, first uint64) (Profile, error)
 }
@@ -61,11 +62,7 @@ func (r *Run) Value(output string) ([]float64, error) { return r.r.flatOutput(ou
 
 // Number returns an output of one element, NaN if there is none of that name.
 func (r *Run) Number(output string) float64 {
-	v, err := r.r.flatOutput(output)
-	if err != nil || len(v) != 1 {
-		return math.NaN()
-	}
-	return v[0]
+	return r.r.number(output)
 }
 
 // Diagnose repeats the last run step by step and names the first step whose
@@ -149,18 +146,33 @@ func (r *run[T]) into(name string, rows Rows) error {
 }
 
 func (r *run[T]) flatOutput(name string) ([]float64, error) {
+	flat, err := r.flatValue(name)
+	var out []float64
+	for _, x := range flat {
+		out = append(out, float64(x))
+	}
+	return out, err
+}
+
+func (r *run[T]) number(name string) float64 {
+	flat, err := r.flatValue(name)
+	if err != nil || len(flat) != 1 {
+		return math.NaN()
+	}
+	return float64(flat[0])
+}
+
+// flatValue is the memory of an output without rows.
+func (r *run[T]) flatValue(name string) ([]T, error) {
 	for _, v := range r.pr.plan.values {
 		for _, o := range v.outs {
-			if r.pr.plan.g.outputs[o].name == name && !v.body {
-				var out []float64
-				if r.epilogue == nil {
-					return nil, fmt.Errorf("graph: output %q: the program has not run", name)
-				}
-				for _, x := range r.pr.ref(v).get(r) {
-					out = append(out, float64(x))
-				}
-				return out, nil
+			if r.pr.plan.g.outputs[o].name != name || v.body {
+				continue
 			}
+			if r.epilogue == nil {
+				return nil, fmt.Errorf("graph: output %q: the program has not run", name)
+			}
+			return r.pr.ref(v).get(r), nil
 		}
 	}
 	return nil, fmt.Errorf("graph: no output %q without rows", name)

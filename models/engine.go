@@ -27,10 +27,40 @@ type state struct {
 	out  [2][]float64
 }
 
-func (m *Model) engine(name string, build func(g *graph.Graph, x, c graph.Expr)) (*engine, error) {
+// task is what an engine is for: "log prob", "inverse", "score" or "sample", and how
+// the latter is to be.
+type task struct {
+	name        string
+	temperature float64
+	logProb     bool
+}
+
+// build makes the outputs of the task.
+func (m *Model) build(t task, g *graph.Graph, x, c graph.Expr) {
+	switch {
+	case t.name == "log prob":
+		g.Output("logprob", m.flow.LogProb(x, c))
+	case t.name == "inverse":
+		u, _ := m.flow.Inverse(x, c)
+		g.Output("u", u)
+	case t.name == "score":
+		lp := m.flow.LogProb(x, c)
+		g.Output("logprob", lp)
+		g.Output("score", graph.VJP(lp, lp.Zeros(1).Shift(1), x)[0])
+	case t.logProb:
+		y, lp := m.flow.SampleLogProb(g, c, t.temperature)
+		g.Output("x", y)
+		g.Output("logprob", lp)
+	default:
+		g.Output("x", m.flow.Sample(g, c, t.temperature))
+	}
+}
+
+// engine returns the engine of a task, compiled at its first.
+func (m *Model) engine(t task) (*engine, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if e, ok := m.engines[name]; ok {
+	if e, ok := m.engines[t]; ok {
 		return e, nil
 	}
 	g := graph.New(m.params, graph.Eval)
@@ -39,13 +69,13 @@ func (m *Model) engine(name string, build func(g *graph.Graph, x, c graph.Expr))
 	if m.spec.Context > 0 {
 		c = g.Rows("context", m.spec.Context)
 	}
-	build(g, x, c)
+	m.build(t, g, x, c)
 	prog, err := g.Compile()
 	if err != nil {
-		return nil, fmt.Errorf("models: %s: %w", name, err)
+		return nil, fmt.Errorf("models: %s: %w", t.name, err)
 	}
 	e := &engine{prog: prog}
-	m.engines[name] = e
+	m.engines[t] = e
 	return e, nil
 }
 

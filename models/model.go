@@ -21,7 +21,7 @@ type Model struct {
 	named bool // the data of a fit must have the schema's names
 
 	mu      sync.Mutex
-	engines map[string]*engine
+	engines map[task]*engine
 }
 
 // New makes an untrained model near the identity, of columns of real numbers; see
@@ -35,7 +35,7 @@ func New(spec Spec) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{spec: spec, dtype: dt, params: graph.NewParams(dt, spec.Seed), engines: map[string]*engine{}}
+	m := &Model{spec: spec, dtype: dt, params: graph.NewParams(dt, spec.Seed), engines: map[task]*engine{}}
 	m.made = &builder{Spec: spec, p: m.params}
 	m.made.build(f)
 	if err := m.params.Err(); err != nil {

@@ -186,7 +186,7 @@ func pickWeights(w []float64, rows []int) []float64 {
 func (f *fit) compile() error {
 	m := f.m
 	m.mu.Lock()
-	m.engines = map[string]*engine{}
+	m.engines = map[task]*engine{}
 	m.mu.Unlock()
 	inputs := func(g *graph.Graph) (x, c graph.Expr) {
 		x = g.Rows("x", m.spec.Dim)

@@ -40,7 +40,7 @@ func (m *Model) logProbTo(out []float64, x, context mat.Matrix, opts BoundOption
 	if err := m.check("log prob", x, context, rows); err != nil {
 		return err
 	}
-	e, err := m.engine("log prob", m.buildLogProb)
+	e, err := m.engine(task{name: "log prob"})
 	if err != nil {
 		return err
 	}
@@ -89,10 +89,6 @@ func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo 
 	return nil
 }
 
-func (m *Model) buildLogProb(g *graph.Graph, x, c graph.Expr) {
-	g.Output("logprob", m.flow.LogProb(x, c))
-}
-
 // Inverse returns the latents u = T⁻¹(x) of each row, those of discrete columns at the
 // middle of their cells; of an augmented model as many more columns, and where the
 // model's log-probabilities are bounds those of one draw of noise.
@@ -101,10 +97,7 @@ func (m *Model) Inverse(x, context mat.Matrix) (*mat.Dense, error) {
 	if err := m.check("inverse", x, context, rows); err != nil {
 		return nil, err
 	}
-	e, err := m.engine("inverse", func(g *graph.Graph, x, c graph.Expr) {
-		u, _ := m.flow.Inverse(x, c)
-		g.Output("u", u)
-	})
+	e, err := m.engine(task{name: "inverse"})
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +116,7 @@ func (m *Model) Score(x, context mat.Matrix) (*mat.Dense, error) {
 	if err := m.check("score", x, context, rows); err != nil {
 		return nil, err
 	}
-	e, err := m.engine("score", func(g *graph.Graph, x, c graph.Expr) {
-		lp := m.flow.LogProb(x, c)
-		g.Output("logprob", lp)
-		g.Output("score", graph.VJP(lp, lp.Zeros(1).Shift(1), x)[0])
-	})
+	e, err := m.engine(task{name: "score"})
 	if err != nil {
 		return nil, err
 	}
@@ -159,79 +148,4 @@ func dense(rows, cols int, v []float64) *mat.Dense {
 		return &mat.Dense{}
 	}
 	return mat.NewDense(rows, cols, v)
-}
-
-// SampleOptions are the settings of sampling.
-type SampleOptions struct {
-	// Seed chooses the samples: row i of a seed is the same in every call.
-	Seed uint64
-	// FirstRow is the number of the first row, for sampling in pieces.
-	FirstRow uint64
-	// Temperature scales the noise; 0 means 1, the density itself.
-	Temperature float64
-}
-
-// Sample returns n samples, one for each row of context if the model has one.
-func (m *Model) Sample(n int, context mat.Matrix, opts SampleOptions) (*mat.Dense, error) {
-	x, _, err := m.sample(n, context, opts, false)
-	return x, err
-}
-
-// SampleLogProb returns n samples and what [Model.LogProb] says of them, in one pass
-// if no column is discrete and log-probabilities are exact. The log-probability is the model's own, whatever the temperature.
-func (m *Model) SampleLogProb(n int, context mat.Matrix, opts SampleOptions) (*mat.Dense, []float64, error) {
-	if m.points(0) == 1 {
-		return m.sample(n, context, opts, true)
-	}
-	x, _, err := m.sample(n, context, opts, false)
-	if err != nil || n == 0 {
-		return x, nil, err
-	}
-	lp, err := m.LogProbBound(x, context, BoundOptions{FirstRow: opts.FirstRow}) // of whole cells
-	return x, lp, err
-}
-
-func (m *Model) sample(n int, context mat.Matrix, opts SampleOptions, withLogProb bool) (*mat.Dense, []float64, error) {
-	if n < 0 {
-		return nil, nil, fmt.Errorf("models: sample: %d rows: must not be negative", n)
-	}
-	if opts.Temperature == 0 {
-		opts.Temperature = 1
-	}
-	if !(opts.Temperature > 0) {
-		return nil, nil, fmt.Errorf("models: sample: temperature %v: must be positive", opts.Temperature)
-	}
-	if err := m.check("sample", nil, context, n); err != nil {
-		return nil, nil, err
-	}
-	e, err := m.engine(fmt.Sprintf("sample at temperature %v, %t", opts.Temperature, withLogProb), func(g *graph.Graph, _, c graph.Expr) {
-		if !withLogProb {
-			g.Output("x", m.flow.Sample(g, c, opts.Temperature))
-			return
-		}
-		x, lp := m.flow.SampleLogProb(g, c, opts.Temperature)
-		g.Output("x", x)
-		g.Output("logprob", lp)
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	d := m.spec.Dim
-	out := make([]float64, n*d)
-	var logp []float64
-	outs, widths := []string{"x"}, []int{d}
-	if withLogProb {
-		logp = make([]float64, n)
-		outs, widths = append(outs, "logprob"), append(widths, 1)
-	}
-	res := dense(n, d, out)
-	err = m.stream(e, pass{c: context, rows: n, seed: opts.Seed, first: opts.FirstRow, outs: outs, widths: widths}, func(lo, hi int, b [2][]float64) {
-		for i, v := range b[0][:(hi-lo)*d] {
-			out[lo*d+i] = m.cols[i%d].original(v)
-		}
-		for i := range logp[min(lo, len(logp)):min(hi, len(logp))] {
-			logp[lo+i] = b[1][i] + logSlopes(m.cols, res, lo+i, nil)
-		}
-	})
-	return res, logp, err
 }
