@@ -16,17 +16,18 @@ type AdamRule struct {
 	Epsilon      float64
 	Rate         float64
 	Decay        float64 // of matrices; vectors do not decay
+	Share        float64 // by which an average moves towards the parameters
 }
 
-// Apply updates the parameters p by their gradients g and moments m, v, all of
-// the same length, in one pass.
-func (a AdamRule) Apply(p, g, m, v Elements) {
+// Apply updates the parameters p by their gradients g and moments m, v, and moves an
+// average, if it is not empty, towards them: all of the same length, in one pass.
+func (a AdamRule) Apply(p, g, m, v, average Elements) {
 	n := kernel.AdamNumbers{Clip: a.Clip, Beta1: a.Beta1, Beta2: a.Beta2, Fix1: 1 / (1 - power(a.Beta1, a.Step)), Fix2: 1 / (1 - power(a.Beta2, a.Step)),
-		Epsilon: a.Epsilon, Rate: a.Rate, Decay: a.Decay, Limit: ParamLimit}
+		Epsilon: a.Epsilon, Rate: a.Rate, Decay: a.Decay, Limit: ParamLimit, Share: a.Share}
 	if p.F32 != nil {
-		kernel.Adam(p.F32, g.F32, m.F32, v.F32, n)
+		kernel.Adam(p.F32, g.F32, m.F32, v.F32, average.F32, n)
 	} else {
-		kernel.Adam(p.F64, g.F64, m.F64, v.F64, n)
+		kernel.Adam(p.F64, g.F64, m.F64, v.F64, average.F64, n)
 	}
 }
 

@@ -24,6 +24,9 @@ type Adam struct {
 	m, v []graph.Elements
 	clip float64 // what gradients are multiplied by
 
+	averages []graph.Elements // of the parameters, if there are any, in their order
+	share    float64          // by which they move at each step
+
 	pieces   []piece
 	rule     graph.AdamRule
 	parallel graph.Parallel
@@ -31,8 +34,8 @@ type Adam struct {
 
 // piece is a part of a parameter that one core updates.
 type piece struct {
-	p, g, m, v graph.Elements
-	decays     bool
+	p, g, m, v, average graph.Elements
+	decays              bool
 }
 
 // pieceSize is how many elements are worth a task of their own.
@@ -74,7 +77,7 @@ func (a *Adam) Step(model []gorgonia.ValueGrad) error {
 		}
 	}
 	a.step++
-	a.rule = graph.AdamRule{Clip: a.clip, Beta1: a.Beta1, Beta2: a.Beta2, Step: a.step, Epsilon: a.Epsilon, Rate: a.LearnRate}
+	a.rule = graph.AdamRule{Clip: a.clip, Beta1: a.Beta1, Beta2: a.Beta2, Step: a.step, Epsilon: a.Epsilon, Rate: a.LearnRate, Share: a.share}
 	a.parallel.Do(len(a.pieces))
 	return nil
 }
@@ -111,7 +114,11 @@ func (a *Adam) cut(model []gorgonia.ValueGrad) error {
 		}
 		for at := 0; at < p.Len(); at += pieceSize {
 			to := min(at+pieceSize, p.Len())
-			pieces = append(pieces, piece{p.Slice(at, to), g.Slice(at, to), a.m[i].Slice(at, to), a.v[i].Slice(at, to), decays})
+			q := piece{p: p.Slice(at, to), g: g.Slice(at, to), m: a.m[i].Slice(at, to), v: a.v[i].Slice(at, to), decays: decays}
+			if a.averages != nil {
+				q.average = a.averages[i].Slice(at, to)
+			}
+			pieces = append(pieces, q)
 		}
 	}
 	a.pieces = pieces
@@ -120,10 +127,13 @@ func (a *Adam) cut(model []gorgonia.ValueGrad) error {
 		if q.decays {
 			r.Decay = a.WeightDecay
 		}
-		r.Apply(q.p, q.g, q.m, q.v)
+		r.Apply(q.p, q.g, q.m, q.v, q.average)
 	}
 	return nil
 }
+
+// begin makes ready for a fit that keeps averages of the parameters, or none.
+func (a *Adam) begin(averages []graph.Elements) { a.averages, a.pieces = averages, nil }
 
 // restore takes moments over, nil ones for "before the first step".
 func (a *Adam) restore(m, v []graph.Elements, step int) {

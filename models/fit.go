@@ -104,6 +104,17 @@ func (f *fit) begin(data Data, opts FitOptions) error {
 	if err := f.prepare(data, opts); err != nil {
 		return err
 	}
+	if err := f.start(); err != nil {
+		return err
+	}
+	if f.adam != nil {
+		f.adam.begin(f.ema.of(f.params))
+	}
+	return nil
+}
+
+// start finds the weights to start with.
+func (f *fit) start() error {
 	if f.opts.Resume {
 		return f.load(f.opts.Checkpoint)
 	}

@@ -78,7 +78,7 @@ func (f *fit) step() (loss, norm, rate float64, n int, err error) {
 		scale = f.opts.Clip / norm
 	}
 	if f.adam != nil {
-		f.adam.LearnRate, f.adam.clip = rate, scale
+		f.adam.LearnRate, f.adam.clip, f.adam.share = rate, scale, 1-f.decay()
 	} else if scale != 1 {
 		f.scaleGrads(scale)
 	}
@@ -92,7 +92,7 @@ func (f *fit) step() (loss, norm, rate float64, n int, err error) {
 		f.m.params.Clip()
 	}
 	if f.ema != nil {
-		f.ema.average(f.decay())
+		f.ema.average(f.decay(), f.adam != nil)
 	}
 	// What the batch lost, as a mean over its rows.
 	sum := 0.0

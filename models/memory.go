@@ -59,14 +59,32 @@ func (s *memory) touch() {
 	}
 }
 
-// average moves the copy towards the parameters; what is no weight is copied.
-func (s *memory) average(decay float64) {
+// of is the copy of some of the parameters, none if there is no copy.
+func (s *memory) of(params []*graph.Param) []graph.Elements {
+	if s == nil {
+		return nil
+	}
+	at := map[*graph.Param]graph.Elements{}
+	for i, p := range s.params {
+		at[p] = s.values[i]
+	}
+	out := make([]graph.Elements, len(params))
+	for i, p := range params {
+		out[i] = at[p]
+	}
+	return out
+}
+
+// average moves the copy towards the parameters, unless the optimiser has moved that
+// of the weights already; what is no weight is copied.
+func (s *memory) average(decay float64, moved bool) {
 	for i, p := range s.params {
 		e, _ := p.Elements()
-		if p.IsTrainable() {
-			s.values[i].Average(e, 1-decay)
-		} else {
+		switch {
+		case !p.IsTrainable():
 			s.values[i].Copy(e)
+		case !moved:
+			s.values[i].Average(e, 1-decay)
 		}
 	}
 }

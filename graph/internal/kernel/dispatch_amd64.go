@@ -143,28 +143,51 @@ func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl, scratch []T) bo
 
 // fastAdam calls its kernels by name: through a table, its numbers would have to
 // be allocated.
-func fastAdam[T Float](p, g, m, v []T, c *[11]T) bool {
+func fastAdam[T Float](p, g, m, v, average []T, c *[12]T) bool {
 	if !useAVX512 && !useAVX2 {
 		return false
 	}
 	if len(p) == 0 {
 		return true
 	}
-	ps, numbers := [4]unsafe.Pointer{unsafe.Pointer(&p[0]), unsafe.Pointer(&g[0]), unsafe.Pointer(&m[0]), unsafe.Pointer(&v[0])}, unsafe.Pointer(c)
-	if single[T]() {
-		if useAVX512 {
-			adam32((*float32)(ps[0]), (*float32)(ps[1]), (*float32)(ps[2]), (*float32)(ps[3]), len(p), (*float32)(numbers))
-		} else {
-			adam32y((*float32)(ps[0]), (*float32)(ps[1]), (*float32)(ps[2]), (*float32)(ps[3]), len(p), (*float32)(numbers))
-		}
-		return true
+	ps := [5]unsafe.Pointer{unsafe.Pointer(&p[0]), unsafe.Pointer(&g[0]), unsafe.Pointer(&m[0]), unsafe.Pointer(&v[0]), nil}
+	if average != nil {
+		ps[4] = unsafe.Pointer(&average[0])
 	}
-	if useAVX512 {
-		adam64((*float64)(ps[0]), (*float64)(ps[1]), (*float64)(ps[2]), (*float64)(ps[3]), len(p), (*float64)(numbers))
+	if single[T]() {
+		adamSingle(&ps, len(p), (*float32)(unsafe.Pointer(c)))
 	} else {
-		adam64y((*float64)(ps[0]), (*float64)(ps[1]), (*float64)(ps[2]), (*float64)(ps[3]), len(p), (*float64)(numbers))
+		adamDouble(&ps, len(p), (*float64)(unsafe.Pointer(c)))
 	}
 	return true
+}
+
+func adamSingle(ps *[5]unsafe.Pointer, n int, c *float32) {
+	p, g, m, v, a := (*float32)(ps[0]), (*float32)(ps[1]), (*float32)(ps[2]), (*float32)(ps[3]), (*float32)(ps[4])
+	switch {
+	case useAVX512 && a != nil:
+		adamavg32(p, g, m, v, a, n, c)
+	case useAVX512:
+		adam32(p, g, m, v, n, c)
+	case a != nil:
+		adamavg32y(p, g, m, v, a, n, c)
+	default:
+		adam32y(p, g, m, v, n, c)
+	}
+}
+
+func adamDouble(ps *[5]unsafe.Pointer, n int, c *float64) {
+	p, g, m, v, a := (*float64)(ps[0]), (*float64)(ps[1]), (*float64)(ps[2]), (*float64)(ps[3]), (*float64)(ps[4])
+	switch {
+	case useAVX512 && a != nil:
+		adamavg64(p, g, m, v, a, n, c)
+	case useAVX512:
+		adam64(p, g, m, v, n, c)
+	case a != nil:
+		adamavg64y(p, g, m, v, a, n, c)
+	default:
+		adam64y(p, g, m, v, n, c)
+	}
 }
 
 func fastAverage[T Float](a, b []T, w T) bool {

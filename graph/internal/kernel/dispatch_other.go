@@ -30,7 +30,7 @@ func fastSpline[T Float](s *Spline[T], y, l, x, h []T, inverse bool, scratch []T
 
 func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl, scratch []T) bool { return false }
 
-func fastAdam[T Float](p, g, m, v []T, c *[11]T) bool { return false }
+func fastAdam[T Float](p, g, m, v, average []T, c *[12]T) bool { return false }
 
 func fastAverage[T Float](a, b []T, w T) bool { return false }
 

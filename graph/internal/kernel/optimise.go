@@ -11,15 +11,20 @@ type AdamNumbers struct {
 	Epsilon      float64
 	Rate, Decay  float64
 	Limit        float64 // of a parameter's absolute value
+	Share        float64 // by which an average moves towards the parameters
 }
 
 // Adam makes one step on the parameters p with gradients g and moments m, v. Moments
 // that have become subnormal are zero: where a gradient stays zero they would never
-// get there, and processors are slow with them.
-func Adam[T Float](p, g, m, v []T, a AdamNumbers) {
+// get there, and processors are slow with them. An average, if not nil, then moves
+// towards the parameters as by [Average], in the same pass.
+func Adam[T Float](p, g, m, v, average []T, a AdamNumbers) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	c := [11]T{T(a.Clip), T(a.Beta1), T(1 - a.Beta1), T(a.Beta2), T(1 - a.Beta2), T(a.Fix1), T(a.Fix2), T(a.Epsilon), T(a.Rate), T(a.Rate * a.Decay), T(a.Limit)}
-	if fastAdam(p, g, m, v, &c) {
+	c := [12]T{T(a.Clip), T(a.Beta1), T(1 - a.Beta1), T(a.Beta2), T(1 - a.Beta2), T(a.Fix1), T(a.Fix2), T(a.Epsilon), T(a.Rate), T(a.Rate * a.Decay), T(a.Limit), T(a.Share)}
+	if average != nil {
+		average = average[:len(p)]
+	}
+	if fastAdam(p, g, m, v, average, &c) {
 		return
 	}
 	for i := range p {
@@ -28,6 +33,9 @@ func Adam[T Float](p, g, m, v []T, a AdamNumbers) {
 		v[i] = flushed(c[3]*v[i] + c[4]*(x*x))
 		step := m[i] * c[5] / (T(math.Sqrt(float64(v[i]*c[6]))) + c[7])
 		p[i] = min(max(p[i]-c[9]*p[i]-c[8]*step, -c[10]), c[10])
+	}
+	if average != nil {
+		Average(average, p, c[11])
 	}
 }
 

@@ -15,7 +15,7 @@ func testFlush[T Float](t *testing.T) {
 	g[n-1], m[0] = 1, T(math.NaN())
 	a := AdamNumbers{Clip: 1, Beta1: 0.5, Beta2: 0.5, Fix1: 1, Fix2: 1, Epsilon: 1e-8, Rate: 1e-3, Limit: 1e6}
 	for range 1100 {
-		Adam(p, g, m, v, a)
+		Adam(p, g, m, v, nil, a)
 	}
 	for i := range n {
 		switch {

@@ -14,6 +14,9 @@ func flip32y(dst *float32, src *float32)
 func adam32y(p *float32, d *float32, m *float32, v *float32, n int, c *float32)
 
 //go:noescape
+func adamavg32y(p *float32, d *float32, m *float32, v *float32, a *float32, n int, c *float32)
+
+//go:noescape
 func average32y(a *float32, b *float32, n int, w float32)
 
 //go:noescape
@@ -102,6 +105,9 @@ func flip64y(dst *float64, src *float64)
 
 //go:noescape
 func adam64y(p *float64, d *float64, m *float64, v *float64, n int, c *float64)
+
+//go:noescape
+func adamavg64y(p *float64, d *float64, m *float64, v *float64, a *float64, n int, c *float64)
 
 //go:noescape
 func average64y(a *float64, b *float64, n int, w float64)

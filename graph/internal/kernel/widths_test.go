@@ -95,9 +95,10 @@ func testWidthsOfRows[T Float](t *testing.T) {
 			return out
 		})
 		bothWidths(t, "Adam", func() []T {
-			p, m, v := append([]T(nil), x...), append([]T(nil), y...), make([]T, size)
-			Adam(p, y, m, v, adamNumbers)
-			return append(append(p, m...), v...)
+			p, m, v, a := append([]T(nil), x...), append([]T(nil), y...), make([]T, size), append([]T(nil), y...)
+			Adam(p, y, m, v, nil, adamNumbers)
+			Adam(p, y, m, v, a, adamNumbers)
+			return append(append(append(p, m...), v...), a...)
 		})
 		tile := Tile[T]{buffer[T](rng, 3*(size+1)*n), (size + 1) * n}
 		bothWidths(t, "sum of rows", func() []T {
@@ -132,7 +133,7 @@ func TestWidthsOfRows(t *testing.T) {
 	t.Run("float64", testWidthsOfRows[float64])
 }
 
-var adamNumbers = AdamNumbers{Clip: 0.7, Beta1: 0.9, Beta2: 0.99, Fix1: 1.3, Fix2: 2.1, Epsilon: 1e-8, Rate: 0.01, Decay: 0.1, Limit: 1.5}
+var adamNumbers = AdamNumbers{Clip: 0.7, Beta1: 0.9, Beta2: 0.99, Fix1: 1.3, Fix2: 2.1, Epsilon: 1e-8, Rate: 0.01, Decay: 0.1, Limit: 1.5, Share: 0.2}
 
 // testOptimiser compares with plain loops, for all lengths, with guards.
 func testOptimiser[T Float](t *testing.T) {
@@ -149,7 +150,7 @@ func testOptimiser[T Float](t *testing.T) {
 	}
 	for size := range 71 {
 		g := buffer[T](rng, size)
-		var got, want [3][]T
+		var got, want [4][]T
 		var guards []func() bool
 		for i := range got {
 			var intact func() bool
@@ -167,14 +168,20 @@ func testOptimiser[T Float](t *testing.T) {
 			t.Helper()
 			for i := range got {
 				for j, w := range want[i] {
-					require.InDelta(t, float64(w), float64(got[i][j]), eps, "%s of %d: %d[%d]", what, size, i, j)
+					require.InDelta(t, float64(w), float64(got[i][j]), eps*(1+math.Abs(float64(w))), "%s of %d: %d[%d]", what, size, i, j)
 				}
 				require.True(t, guards[i](), what)
 			}
 		}
-		Adam(got[0], g, got[1], got[2], adamNumbers)
-		plain(func() { Adam(want[0], g, want[1], want[2], adamNumbers) })
+		Adam(got[0], g, got[1], got[2], nil, adamNumbers)
+		plain(func() { Adam(want[0], g, want[1], want[2], nil, adamNumbers) })
 		check("Adam")
+		mean := append(make([]T, 0, size), got[3]...)
+		Adam(got[0], g, got[1], got[2], got[3], adamNumbers)
+		plain(func() { Adam(want[0], g, want[1], want[2], want[3], adamNumbers) })
+		check("Adam with an average")
+		Average(mean, got[0], T(adamNumbers.Share))
+		require.Equal(t, mean, got[3], "the average is the one of a pass of its own")
 		Average(got[0], g, 0.3)
 		plain(func() { Average(want[0], g, 0.3) })
 		check("average")
@@ -304,4 +311,32 @@ func benchmarkFunctions[T Float](b *testing.B, name string) {
 			s.Grad(out[:n], gh, x[i:i+n], h, x[i:i+n], x[i:i+n], scratch)
 		}
 	})
+}
+
+// BenchmarkOptimiser times a step of Adam and a moving average on more parameters than
+// caches hold, in a pass each and in one.
+func BenchmarkOptimiser(b *testing.B) {
+	const size = 1 << 22
+	rng := rand.New(rand.NewPCG(1, 2))
+	var v [5][]float32
+	for i := range v {
+		v[i] = make([]float32, size)
+		for j := range v[i] {
+			v[i][j] = rng.Float32()
+		}
+	}
+	run := func(name string, f func()) {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				f()
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/size, "ns/parameter")
+		})
+	}
+	run("alone", func() { Adam(v[0], v[1], v[2], v[3], nil, adamNumbers) })
+	run("two passes", func() {
+		Adam(v[0], v[1], v[2], v[3], nil, adamNumbers)
+		Average(v[4], v[0], 0.1)
+	})
+	run("one pass", func() { Adam(v[0], v[1], v[2], v[3], v[4], adamNumbers) })
 }

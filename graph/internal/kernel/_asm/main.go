@@ -98,7 +98,8 @@ func write(what string, e element) {
 	case "rows":
 		sumRows(e)
 		flip(e)
-		adam(e)
+		adam(e, false)
+		adam(e, true)
 		average(e)
 		sumSquares(e)
 		peak(e)

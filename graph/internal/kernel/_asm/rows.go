@@ -96,19 +96,28 @@ func sumRows(e element) {
 }
 
 // adam is one step of Adam on n elements; c holds the clipping factor, β₁, 1-β₁,
-// β₂, 1-β₂, 1/(1-β₁ᵗ), 1/(1-β₂ᵗ), ε, the rate, rate times decay, and the limit of
-// a parameter.
-func adam(e element) {
-	TEXT("adam"+e.name, NOSPLIT, fmt.Sprintf("func(p, d, m, v *%[1]s, n int, c *%[1]s)", e.goType))
+// β₂, 1-β₂, 1/(1-β₁ᵗ), 1/(1-β₂ᵗ), ε, the rate, rate times decay, the limit of a
+// parameter, and the share by which, if averaged, a moves towards the new parameters.
+func adam(e element, averaged bool) {
+	name, more := "adam", ""
+	if averaged {
+		name, more = "adamavg", ", a"
+	}
+	TEXT(name+e.name, NOSPLIT, fmt.Sprintf("func(p, d, m, v%[2]s *%[1]s, n int, c *%[1]s)", e.goType, more))
 	Pragma("noescape")
 	p, g, m, v := Load(Param("p"), GP64()), Load(Param("d"), GP64()), Load(Param("m"), GP64()), Load(Param("v"), GP64())
 	n, at := Load(Param("n"), GP64()), Load(Param("c"), GP64())
-	var c [11]vec
-	for i := range c {
-		c[i] = e.spread(Mem{Base: at, Disp: i * e.size})
+	ptrs := []Register{p, g, m, v}
+	if averaged {
+		ptrs = append(ptrs, Load(Param("a"), GP64()))
 	}
-	least := c[10].neg()
-	each(e, n, []Register{p, g, m, v}, func(load func(Register) vec, store func(vec, Register)) {
+	var c [12]vec
+	local := &shelf{base: AllocLocal(13 * 32).Base}
+	for i := range c {
+		c[i] = local.keep(e.spread(Mem{Base: at, Disp: i * e.size}))
+	}
+	least := local.keep(c[10].neg())
+	each(e, n, ptrs, func(load func(Register) vec, store func(vec, Register)) {
 		x := load(g).mul(c[0])
 		m1 := load(m).times(c[1], x.mul(c[2])).flushed()
 		v1 := load(v).times(c[3], x.mul(x).mul(c[4])).flushed()
@@ -116,8 +125,12 @@ func adam(e element) {
 		store(v1, v)
 		step := m1.mul(c[5]).div(v1.mul(c[6]).sqrt().add(c[7]))
 		old := load(p)
-		next := step.minus(c[8], old.minus(c[9], old))
-		store(c[10].min(least.max(next)), p)
+		next := c[10].min(least.max(step.minus(c[8], old.minus(c[9], old))))
+		store(next, p)
+		if averaged {
+			mean := load(ptrs[4])
+			store(next.sub(mean).times(c[11], mean), ptrs[4])
+		}
 	})
 }
 
