@@ -11,7 +11,7 @@ import (
 )
 
 // vectorOps are the functions that assembly computes by its own formulas.
-var vectorOps = map[string]UnaryOp{"exp": Exp, "expm1": Expm1, "log": Log, "log1p": Log1p, "tanh": Tanh, "sigmoid": Sigmoid, "softplus": Softplus, "erf": Erf, "sin": Sin, "cos": Cos}
+var vectorOps = map[string]UnaryOp{"exp": Exp, "expm1": Expm1, "log": Log, "log1p": Log1p, "tanh": Tanh, "sigmoid": Sigmoid, "softplus": Softplus, "erf": Erf, "sin": Sin, "cos": Cos, "atan": Atan}
 
 // arguments are special values, a sweep over magnitudes, and random numbers.
 func arguments[T Float](rng *rand.Rand) []T {

@@ -29,6 +29,9 @@ func vsoftplus32(dst *float32, src *float32, n int, a float32, b float32)
 func verf32(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
+func vatan32(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
 func vlogcdf32(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
@@ -195,6 +198,9 @@ func vsoftplus64(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func verf64(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func vatan64(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func vlogcdf64(dst *float64, src *float64, n int, a float64, b float64)

@@ -29,6 +29,9 @@ func vsoftplus32y(dst *float32, src *float32, n int, a float32, b float32)
 func verf32y(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
+func vatan32y(dst *float32, src *float32, n int, a float32, b float32)
+
+//go:noescape
 func vlogcdf32y(dst *float32, src *float32, n int, a float32, b float32)
 
 //go:noescape
@@ -195,6 +198,9 @@ func vsoftplus64y(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func verf64y(dst *float64, src *float64, n int, a float64, b float64)
+
+//go:noescape
+func vatan64y(dst *float64, src *float64, n int, a float64, b float64)
 
 //go:noescape
 func vlogcdf64y(dst *float64, src *float64, n int, a float64, b float64)

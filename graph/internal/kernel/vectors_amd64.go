@@ -57,7 +57,7 @@ var (
 		lanes: 16,
 		unary: [unaryOps]unaryFunc[float32]{
 			Exp: vexp32, Expm1: vexpm132, Log: vlog32, Log1p: vlog1p32, Tanh: vtanh32, Sigmoid: vsigmoid32,
-			Softplus: vsoftplus32, Erf: verf32, LogCDF: vlogcdf32, Hazard: vhazard32, HazardExcess: vexcess32, Quantile: vquantile32,
+			Softplus: vsoftplus32, Erf: verf32, Atan: vatan32, LogCDF: vlogcdf32, Hazard: vhazard32, HazardExcess: vexcess32, Quantile: vquantile32,
 			Square: vsquare32, Sqrt: vsqrt32, Recip: vrecip32, Abs: vabs32, Floor: vfloor32, ReLU: vrelu32,
 			Step: vstep32, Sign: vsign32, Affine: vaffine32, Clamp: vclamp32, Inside: vinside32,
 		},
@@ -81,7 +81,7 @@ var (
 		lanes: 8,
 		unary: [unaryOps]unaryFunc[float64]{
 			Exp: vexp64, Expm1: vexpm164, Log: vlog64, Log1p: vlog1p64, Tanh: vtanh64, Sigmoid: vsigmoid64,
-			Softplus: vsoftplus64, Erf: verf64, LogCDF: vlogcdf64, Hazard: vhazard64, HazardExcess: vexcess64, Quantile: vquantile64,
+			Softplus: vsoftplus64, Erf: verf64, Atan: vatan64, LogCDF: vlogcdf64, Hazard: vhazard64, HazardExcess: vexcess64, Quantile: vquantile64,
 			Square: vsquare64, Sqrt: vsqrt64, Recip: vrecip64, Abs: vabs64, Floor: vfloor64, ReLU: vrelu64,
 			Step: vstep64, Sign: vsign64, Affine: vaffine64, Clamp: vclamp64, Inside: vinside64,
 		},
@@ -105,7 +105,7 @@ var (
 		lanes: 8,
 		unary: [unaryOps]unaryFunc[float32]{
 			Exp: vexp32y, Expm1: vexpm132y, Log: vlog32y, Log1p: vlog1p32y, Tanh: vtanh32y, Sigmoid: vsigmoid32y,
-			Softplus: vsoftplus32y, Erf: verf32y, LogCDF: vlogcdf32y, Hazard: vhazard32y, HazardExcess: vexcess32y, Quantile: vquantile32y,
+			Softplus: vsoftplus32y, Erf: verf32y, Atan: vatan32y, LogCDF: vlogcdf32y, Hazard: vhazard32y, HazardExcess: vexcess32y, Quantile: vquantile32y,
 			Square: vsquare32y, Sqrt: vsqrt32y, Recip: vrecip32y, Abs: vabs32y, Floor: vfloor32y, ReLU: vrelu32y,
 			Step: vstep32y, Sign: vsign32y, Affine: vaffine32y, Clamp: vclamp32y, Inside: vinside32y,
 		},
@@ -129,7 +129,7 @@ var (
 		lanes: 4,
 		unary: [unaryOps]unaryFunc[float64]{
 			Exp: vexp64y, Expm1: vexpm164y, Log: vlog64y, Log1p: vlog1p64y, Tanh: vtanh64y, Sigmoid: vsigmoid64y,
-			Softplus: vsoftplus64y, Erf: verf64y, LogCDF: vlogcdf64y, Hazard: vhazard64y, HazardExcess: vexcess64y, Quantile: vquantile64y,
+			Softplus: vsoftplus64y, Erf: verf64y, Atan: vatan64y, LogCDF: vlogcdf64y, Hazard: vhazard64y, HazardExcess: vexcess64y, Quantile: vquantile64y,
 			Square: vsquare64y, Sqrt: vsqrt64y, Recip: vrecip64y, Abs: vabs64y, Floor: vfloor64y, ReLU: vrelu64y,
 			Step: vstep64y, Sign: vsign64y, Affine: vaffine64y, Clamp: vclamp64y, Inside: vinside64y,
 		},

@@ -102,3 +102,32 @@ func alternate(c []float64, sign float64) []float64 {
 	}
 	return out
 }
+
+// atanTerms approximate (atan(√s)/√s - 1)/s for s ≤ 1/4, by Chebyshev interpolation.
+var atanTerms = map[int][]float64{
+	4: {-0.33333332901484685444, 0.19999875249782640675, -0.14279801095810956163, 0.11006880681346317976, -0.082355057636362814052,
+		0.04225685963021551939},
+	8: {
+		-0.33333333333333332955, 0.19999999999999487945, -0.14285714285599187982, 0.11111111100917375127, -0.090909086203225222475,
+		0.076922947125402844808, -0.066664356772359478186, 0.058795784295824248582, -0.052400995079947131128, 0.046280248685701532364,
+		-0.038066536720573659072, 0.025006503566489507529, -0.0092157920470898591016,
+	},
+}
+
+// atan is the arc tangent: of v itself, or π/4 and that of (v-1)/(v+1), or π/2 and that
+// of -1/v, so that what is left is at most tan(π/8).
+func (v vec) atan() vec {
+	e := v.e
+	a, one, zero := v.abs(), e.all(1), e.zero()
+	mid, far := a.comparec(greater, 0.5), a.comparec(greater, 2)
+	num := a.pick(mid, a.sub(one)).pick(far, e.all(-1))
+	den := one.pick(mid, a.add(one)).pick(far, a)
+	r := num.div(den)
+	z := r.mul(r)
+	// The offsets are π/4 and twice that, in two parts.
+	half := e.halfPi()
+	hi := zero.pick(mid, e.all(half[0]/2)).pick(far, e.all(half[0]))
+	lo := zero.pick(mid, e.all(half[1]/2)).pick(far, e.all(half[1]))
+	t := z.polynomial(atanTerms[e.size]).times(r.mul(z), lo).add(r)
+	return hi.add(t).or(v.signOf())
+}

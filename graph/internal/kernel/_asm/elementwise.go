@@ -21,6 +21,7 @@ var unaryOps = []struct {
 	{"sigmoid", func(v, _, _ vec) vec { return v.sigmoid() }},
 	{"softplus", func(v, _, _ vec) vec { return v.softplus() }},
 	{"erf", func(v, _, _ vec) vec { return v.erf() }},
+	{"atan", func(v, _, _ vec) vec { return v.atan() }},
 	{"logcdf", func(v, _, _ vec) vec { return v.logCDF() }},
 	{"hazard", func(v, _, _ vec) vec { return v.hazard(false) }},
 	{"excess", func(v, _, _ vec) vec { return v.hazard(true) }},

@@ -7,8 +7,21 @@ import (
 	. "github.com/mmcloughlin/avo/operand"
 )
 
-// The functions below are for one vector. Their errors are bounded in
-// vector_test.go; their special values follow package math.
+// The functions below are for one vector. Their special values follow package math;
+// their errors are bounded in vec_test.go. The largest seen, in units in the last place,
+// of every 17th number of float32 from 5e-10 to 256 (of sigmoid and softplus every one from
+// -5 to -2e-6) and of 25,000 random numbers of float64, against 45 digits:
+//
+//	           float32  float64
+//	exp           1.05     0.96
+//	expm1         1.61     1.74
+//	log           0.91     0.79
+//	log1p         1.44     1.14
+//	tanh          1.31     1.25
+//	sigmoid       2.00     1.95
+//	softplus      1.97     1.82
+//	erf           1.19     1.25
+//	atan          1.36     1.27
 
 // factorials is n terms 1/i! from i = from on.
 func factorials(from, n int) []float64 {
@@ -31,13 +44,16 @@ func factorials(from, n int) []float64 {
 func reduceExp(v vec, lo, hi float64) (n, r vec) {
 	v = v.minc(hi).maxc(lo)
 	n = v.mulc(math.Log2E).round(8)
-	// log 2 in two parts, the first with few enough bits for an exact product.
-	hi2, lo2 := 0.693359375, math.Ln2-0.693359375
-	if v.e.size == 8 {
-		hi2, lo2 = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+	ln2, rest := v.e.ln2()
+	return n, n.scaled(-rest, n.scaled(-ln2, v))
+}
+
+// ln2 is log 2 in two parts, the first with few enough bits for an exact product.
+func (e element) ln2() (high, rest float64) {
+	if e.size == 4 {
+		return 0.693359375, math.Ln2 - 0.693359375
 	}
-	r = n.scaled(-hi2, v)
-	return n, n.scaled(-lo2, r)
+	return 6.93147180369123816490e-01, 1.90821492927058770002e-10
 }
 
 func (e element) expRange() (lo, hi float64) {
@@ -54,14 +70,15 @@ func (v vec) exp() vec {
 	return r.expTail().addc(1).scale(n)
 }
 
-// expTail is eʳ - 1 for |r| ≤ log(2)/2.
-func (r vec) expTail() vec {
+// expTail is eʳ - 1 for |r| ≤ log(2)/2, r + r² times expTerms.
+func (r vec) expTail() vec { return r.expTerms().times(r.mul(r), r) }
+
+func (r vec) expTerms() vec {
 	terms := 6
 	if r.e.size == 8 {
 		terms = 12
 	}
-	q := r.polynomial(factorials(2, terms))
-	return q.times(r.mul(r), r)
+	return r.polynomial(factorials(2, terms))
 }
 
 // expm1 is eᵛ - 1.
@@ -163,31 +180,47 @@ func (v vec) log1p() vec {
 	return out
 }
 
-// tanh is 1 - 2/(t+2) with t = expm1(2|v|), and where that cancels a polynomial
-// (Cephes' coefficients) or, in float64, t/(t+2).
+// tanhTerms approximate (tanh(√z)/√z - 1)/z for √z ≤ 0.625: Cephes' in float32, by
+// Chebyshev interpolation in float64.
+var tanhTerms = map[int][]float64{
+	4: {-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2, 2.06390887954e-2, -5.70498872745e-3},
+	8: {-0.33333333333333332938, 0.13333333333333041602, -0.05396825396789699169, 0.021869488519008305756, -0.008863235103240877925,
+		0.0035921217511549622695, -0.0014557754120478055104, 0.0005896606577757043347, -0.00023759064960555619551,
+		0.000092571161295567682707, -0.000031201101425797400033, 6.48516348279311315e-6},
+}
+
+// tanh is 1 - 2/(t+2) with t = expm1(2|v|), and where that cancels a polynomial.
 func (v vec) tanh() vec {
 	a := v.abs()
 	t := a.add(a).expm1()
-	den := t.addc(2)
-	q := v.e.all(1).sub(v.e.all(2).div(den))
-	if v.e.size == 4 {
-		z := a.mul(a)
-		p := z.polynomial([]float64{-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2, 2.06390887954e-2, -5.70498872745e-3})
-		q.put(a.comparec(less, 0.625), p.mul(z).times(a, a))
-	} else {
-		q.put(a.comparec(less, 0.5), t.div(den))
-	}
+	q := v.e.all(1).sub(v.e.all(2).div(t.addc(2)))
+	z := a.mul(a)
+	q.put(a.comparec(less, 0.625), z.polynomial(tanhTerms[v.e.size]).mul(z).times(a, a))
 	return q.or(v.signOf())
 }
 
-// expOfNegAbs is e^-|v|.
-func (v vec) expOfNegAbs() vec { return v.abs().neg().exp() }
+// expOfNegAbs is e^-|v|, with what the rest after powers of two lost made good: the
+// sums and quotients that it goes into have errors of their own.
+func (v vec) expOfNegAbs() vec {
+	lo, hi := v.e.expRange()
+	v = v.abs().neg()
+	n, r := reduceExp(v, lo, hi)
+	ln2, rest := v.e.ln2()
+	high := n.scaled(-ln2, v.maxc(lo)) // exact
+	low := n.scaled(-rest, high.sub(r))
+	return r.expTerms().times(r.mul(r), low).add(r).addc(1).scale(n)
+}
 
-// sigmoid is 1/(1+e⁻ᵛ), by the exponential of a negative number.
+// sigmoid is 1/(1+e⁻ᵛ). With e⁻ᵛ = 2ⁿ (1+p) and a = 2^-|n| it is 1/(1+a + a p) or,
+// for negative v, a/(1+a + p): the denominator is rounded once.
 func (v vec) sigmoid() vec {
-	e := v.expOfNegAbs()
-	num := e.pick(v.comparec(notLess, 0), v.e.all(1))
-	return num.div(e.addc(1))
+	e := v.e
+	lo, _ := e.expRange()
+	n, r := reduceExp(v.neg(), lo, -lo)
+	a, one := e.all(1).scale(n.abs().neg()), e.all(1)
+	below := v.comparec(less, 0)
+	den := r.expTail().times(a.pick(below, one), a).add(one)
+	return one.pick(below, a).div(den)
 }
 
 // softplus is log(1+eᵛ).
