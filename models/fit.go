@@ -104,7 +104,7 @@ func (f *fit) begin(data Data, opts FitOptions) error {
 	if err := f.prepare(data, opts); err != nil {
 		return err
 	}
-	if err := f.start(); err != nil {
+	if err := f.initial(); err != nil {
 		return err
 	}
 	if f.adam != nil {
@@ -113,8 +113,8 @@ func (f *fit) begin(data Data, opts FitOptions) error {
 	return nil
 }
 
-// start finds the weights to start with.
-func (f *fit) start() error {
+// initial finds the weights to start with.
+func (f *fit) initial() error {
 	if f.opts.Resume {
 		return f.load(f.opts.Checkpoint)
 	}

@@ -57,7 +57,7 @@ func testAdam[T Float](t *testing.T, eps float64) {
 		old := float64(p[i])
 		want[i] = old - a.Rate*a.Decay*old - a.Rate*m1*a.Fix1/(math.Sqrt(v1*a.Fix2)+a.Epsilon)
 	}
-	Adam(p, g, m, v, a)
+	Adam(p, g, m, v, nil, a)
 	for i := range p {
 		if !(math.Abs(float64(p[i])-want[i]) <= eps) {
 			t.Fatalf("parameter %d: got %v, want %v", i, p[i], want[i])

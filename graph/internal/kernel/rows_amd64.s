@@ -157,7 +157,7 @@ TEXT ·flip32(SB), NOSPLIT, $0-16
 
 // func adam32(p *float32, d *float32, m *float32, v *float32, n int, c *float32)
 // Requires: AVX, AVX512F
-TEXT ·adam32(SB), NOSPLIT, $416-48
+TEXT ·adam32(SB), NOSPLIT, $0-48
 	MOVQ         p+0(FP), AX
 	MOVQ         d+8(FP), DX
 	MOVQ         m+16(FP), BX
@@ -284,7 +284,7 @@ GLOBL c32_3810000000000000<>(SB), RODATA|NOPTR, $4
 
 // func adamavg32(p *float32, d *float32, m *float32, v *float32, a *float32, n int, c *float32)
 // Requires: AVX, AVX512F
-TEXT ·adamavg32(SB), NOSPLIT, $416-56
+TEXT ·adamavg32(SB), NOSPLIT, $0-56
 	MOVQ         p+0(FP), AX
 	MOVQ         d+8(FP), DX
 	MOVQ         m+16(FP), BX
@@ -1907,7 +1907,7 @@ TEXT ·flip64(SB), NOSPLIT, $0-16
 
 // func adam64(p *float64, d *float64, m *float64, v *float64, n int, c *float64)
 // Requires: AVX, AVX512F
-TEXT ·adam64(SB), NOSPLIT, $416-48
+TEXT ·adam64(SB), NOSPLIT, $0-48
 	MOVQ         p+0(FP), AX
 	MOVQ         d+8(FP), DX
 	MOVQ         m+16(FP), BX
@@ -2034,7 +2034,7 @@ GLOBL c64_10000000000000<>(SB), RODATA|NOPTR, $8
 
 // func adamavg64(p *float64, d *float64, m *float64, v *float64, a *float64, n int, c *float64)
 // Requires: AVX, AVX512F
-TEXT ·adamavg64(SB), NOSPLIT, $416-56
+TEXT ·adamavg64(SB), NOSPLIT, $0-56
 	MOVQ         p+0(FP), AX
 	MOVQ         d+8(FP), DX
 	MOVQ         m+16(FP), BX

@@ -112,7 +112,10 @@ func adam(e element, averaged bool) {
 		ptrs = append(ptrs, Load(Param("a"), GP64()))
 	}
 	var c [12]vec
-	local := &shelf{base: AllocLocal(13 * 32).Base}
+	var local shelf
+	if e.half {
+		local.base = AllocLocal(13 * e.width()).Base
+	}
 	for i := range c {
 		c[i] = local.keep(e.spread(Mem{Base: at, Disp: i * e.size}))
 	}
