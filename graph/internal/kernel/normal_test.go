@@ -106,3 +106,30 @@ func TestNormalSweep(t *testing.T) {
 		t.Run("float64", testNormalSweep[float64])
 	})
 }
+
+// The quantile of an element has the same bits alone and beside others, though a
+// vector without any in the upper half is spared the work for those.
+func testQuantileAlone[T Float](t *testing.T) {
+	rng := rand.New(rand.NewPCG(33, 34))
+	for n := range 71 {
+		x := make([]T, n)
+		for i := range x {
+			x[i] = T(-rng.ExpFloat64() * math.Exp(4*rng.NormFloat64()))
+		}
+		got, intact := output[T](n)
+		Apply(Quantile, got, x, 0, 0)
+		for i := range x {
+			var alone [1]T
+			Apply(Quantile, alone[:], x[i:i+1], 0, 0)
+			require.Equal(t, alone[0], got[i], "quantile of %v among %d", x[i], n)
+		}
+		require.True(t, intact())
+	}
+}
+
+func TestQuantileAlone(t *testing.T) {
+	instructionSets(t, func(t *testing.T) {
+		t.Run("float32", testQuantileAlone[float32])
+		t.Run("float64", testQuantileAlone[float64])
+	})
+}
