@@ -81,16 +81,18 @@ func score(path, data, out, missing string, draws int, streams IO) (err error) {
 		}
 	}()
 	nx, k := len(s.Columns), len(s.Columns)+len(s.Context)
-	buf := make([]float64, chunkRows*k)
+	ahead := r.Ahead(chunkRows)
+	defer ahead.Close()
 	rows, sum := 0, 0.0
 	for {
-		n, err := r.Next(buf)
+		buf, err := ahead.Next()
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
 			return err
 		}
+		n := len(buf) / k
 		var c mat.Matrix
 		if k > nx {
 			c = block{buf, k, nx, k, n, nil}

@@ -72,8 +72,14 @@ func (c *column) quick(b []byte) (float64, bool) {
 	if c.texts != nil || c.values != nil && c.values.Levelled() {
 		return 0, false
 	}
-	x, err := strconv.ParseFloat(string(b), 64)
-	if err != nil || x-x != 0 || c.values != nil && c.values.Check(x) != nil {
+	x, ok := number(b)
+	if !ok {
+		var err error
+		if x, err = strconv.ParseFloat(string(b), 64); err != nil || x-x != 0 {
+			return 0, false
+		}
+	}
+	if c.values != nil && c.values.Check(x) != nil {
 		return 0, false
 	}
 	c.plain = true

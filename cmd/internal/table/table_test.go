@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -165,4 +166,54 @@ func FuzzNPY(f *testing.F) {
 	f.Add([]byte(npyPrefix + "\x01\x00\x3a\x00{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }\n\x00\x00\x00\x00"))
 	f.Add([]byte(npyPrefix))
 	fuzz(f, ".npy")
+}
+
+// What is read ahead is what is read piece by piece; it can be left at any piece, and
+// errors come where they are.
+func TestAhead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.csv")
+	write := func(rows int, end string) {
+		var b strings.Builder
+		b.WriteString("a,b\n")
+		for i := range rows {
+			fmt.Fprintf(&b, "%d,%d\n", i, -i)
+		}
+		b.WriteString(end)
+		require.NoError(t, os.WriteFile(path, []byte(b.String()), 0o644))
+	}
+	for _, rows := range []int{1, 9, 10, 11, 35} {
+		write(rows, "")
+		for stop := range 6 {
+			r, err := Open(path, nil)
+			require.NoError(t, err)
+			a := r.Ahead(10)
+			seen := 0
+			for range stop {
+				v, err := a.Next()
+				if err != nil {
+					require.ErrorIs(t, err, io.EOF)
+					require.Equal(t, rows, seen)
+					break
+				}
+				for i := 0; i < len(v); i += 2 {
+					require.Equal(t, []float64{float64(seen), float64(-seen)}, v[i:i+2])
+					seen++
+				}
+			}
+			a.Close()
+			require.NoError(t, r.Close())
+		}
+	}
+	write(25, "1,x\n")
+	r, err := Open(path, nil)
+	require.NoError(t, err)
+	defer r.Close()
+	a := r.Ahead(10)
+	defer a.Close()
+	for range 2 {
+		_, err = a.Next()
+		require.NoError(t, err)
+	}
+	_, err = a.Next()
+	require.ErrorContains(t, err, `a.csv:27: column "b": "x" is not a number`)
 }
