@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync"
 	"sync/atomic"
 
 	"gorgonia.org/gorgonia"
@@ -48,6 +49,9 @@ type store struct {
 	version atomic.Uint64
 	err     error
 }
+
+// buffers are for initialisers, one after the other.
+var buffers sync.Pool
 
 // Param is one parameter matrix. It implements gorgonia.ValueGrad: any gorgonia
 // solver can update it.
@@ -122,9 +126,16 @@ func (p *Params) add(name string, rows, cols int, init Init, trainable bool) *Pa
 	q.elements, q.gradients = NewElements(s.dtype, n), NewElements(s.dtype, n)
 	q.value, q.grad = q.elements.dense(q.rows, q.cols), q.gradients.dense(q.rows, q.cols)
 	if init != nil {
-		buf := make([]float64, n)
-		init(s.rng, q.rows, q.cols, buf)
-		q.Set(buf)
+		buf, ok := buffers.Get().(*[]float64)
+		if !ok || len(*buf) < n {
+			b := make([]float64, n)
+			buf = &b
+		}
+		values := (*buf)[:n]
+		clear(values)
+		init(s.rng, q.rows, q.cols, values)
+		q.Set(values)
+		buffers.Put(buf)
 	}
 	s.list = append(s.list, q)
 	s.byName[q.name] = q
