@@ -4,17 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"runtime"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/gorgeflow/gorge/graph"
 )
 
-// engine is a compiled program and its idle run states.
+// engine is a compiled program and its idle run states, at most one for each core.
 type engine struct {
 	prog *graph.Program
-	pool sync.Pool
+	idle chan *state
 }
 
 // chunk is how many rows are standardised and run at a time.
@@ -74,16 +74,26 @@ func (m *Model) engine(t task) (*engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("models: %s: %w", t.name, err)
 	}
-	e := &engine{prog: prog}
+	e := &engine{prog: prog, idle: make(chan *state, runtime.GOMAXPROCS(0))}
 	m.engines[t] = e
 	return e, nil
 }
 
 func (e *engine) get(m *Model) *state {
-	if s, ok := e.pool.Get().(*state); ok {
+	select {
+	case s := <-e.idle:
 		return s
+	default:
 	}
 	return &state{run: e.prog.NewRun(), x: make([]float64, chunk*m.spec.Dim), c: make([]float64, chunk*m.spec.Context)}
+}
+
+// put keeps a run state for the next call, if there is room.
+func (e *engine) put(s *state) {
+	select {
+	case e.idle <- s:
+	default:
+	}
 }
 
 // buffer returns output buffer i for cols columns of a chunk.
@@ -138,7 +148,7 @@ type pass struct {
 // stream runs the engine in chunks of rows; done receives each chunk.
 func (m *Model) stream(e *engine, p pass, done func(lo, hi int, out [2][]float64)) error {
 	s := e.get(m)
-	defer e.pool.Put(s)
+	defer e.put(s)
 	for i, o := range p.outs {
 		if err := s.run.Into(o, graph.Rows{Float64: s.buffer(i, p.widths[i])}); err != nil {
 			return err

@@ -70,7 +70,7 @@ func (m *Model) SampleTo(x *mat.Dense, logProb []float64, context mat.Matrix, op
 		return err
 	}
 	s := e.get(m)
-	defer e.pool.Put(s)
+	defer e.put(s)
 	for lo := 0; lo < rows; lo += chunk {
 		var lp []float64
 		if together {

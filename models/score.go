@@ -45,7 +45,7 @@ func (m *Model) logProbTo(out []float64, x, context mat.Matrix, opts BoundOption
 		return err
 	}
 	s := e.get(m)
-	defer e.pool.Put(s)
+	defer e.put(s)
 	for lo := 0; lo < rows; lo += chunk {
 		if err := m.logProbChunk(s, out[lo:min(lo+chunk, rows)], x, context, lo, opts); err != nil {
 			return err
