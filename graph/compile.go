@@ -71,7 +71,7 @@ type plan struct {
 	keepCols int // columns kept for each shard
 	prologue int // elements of values without rows that depend on parameters alone
 	epilogue int // elements of those that depend on sums over rows
-	sums     int // number of sums over rows
+	sums     int // number of parts of sums over rows
 }
 
 // passes is the compiler's table of contents.

@@ -18,7 +18,7 @@ type job struct {
 	slot atomic.Int64
 	// open is the number of the round, and in the last bits how many may still join.
 	open atomic.Uint64
-	busy atomic.Int64 // helpers that have joined
+	busy atomic.Int64 // helpers that may still be at work: joined and not done, or invited
 	wg   sync.WaitGroup
 }
 

@@ -4,14 +4,14 @@
 
 #include "textflag.h"
 
-// func nn32y1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32y1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·nn32y1(SB), NOSPLIT, $0-72
+TEXT ·nn32y1(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), AX
-	MOVQ   c+32(FP), AX
-	MOVQ   mode+48(FP), CX
+	MOVQ   c+40(FP), AX
+	MOVQ   mode+64(FP), CX
 	MOVQ   k+0(FP), DX
 	MOVQ   a+8(FP), BX
 	MOVQ   b+24(FP), SI
@@ -23,7 +23,7 @@ TEXT ·nn32y1(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin0
@@ -61,7 +61,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), CX
+	MOVQ         bias+56(FP), CX
 	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin1
@@ -91,14 +91,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn32y1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32y1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·tn32y1(SB), NOSPLIT, $0-72
+TEXT ·tn32y1(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -110,7 +110,7 @@ TEXT ·tn32y1(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin0
@@ -148,7 +148,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin1
@@ -259,14 +259,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn32y2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32y2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·nn32y2(SB), NOSPLIT, $0-72
+TEXT ·nn32y2(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -280,7 +280,7 @@ TEXT ·nn32y2(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R8), Y2
@@ -329,7 +329,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(DX), Y2
@@ -368,14 +368,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn32y2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32y2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·tn32y2(SB), NOSPLIT, $0-72
+TEXT ·tn32y2(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -389,7 +389,7 @@ TEXT ·tn32y2(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R8), Y2
@@ -438,7 +438,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(DX), Y2
@@ -580,14 +580,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn32y3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32y3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·nn32y3(SB), NOSPLIT, $0-72
+TEXT ·nn32y3(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -603,7 +603,7 @@ TEXT ·nn32y3(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R8), Y2
@@ -663,7 +663,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(DX), Y2
@@ -711,14 +711,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn32y3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32y3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·tn32y3(SB), NOSPLIT, $0-72
+TEXT ·tn32y3(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -734,7 +734,7 @@ TEXT ·tn32y3(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R8), Y2
@@ -794,7 +794,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(DX), Y2
@@ -967,14 +967,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn32y4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32y4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·nn32y4(SB), NOSPLIT, $0-72
+TEXT ·nn32y4(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), DX
-	MOVQ   mode+48(FP), BX
+	MOVQ   c+40(FP), DX
+	MOVQ   mode+64(FP), BX
 	MOVQ   k+0(FP), SI
 	MOVQ   a+8(FP), DI
 	MOVQ   b+24(FP), R8
@@ -993,7 +993,7 @@ TEXT ·nn32y4(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R10
+	MOVQ         bias+56(FP), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R10), Y2
@@ -1066,7 +1066,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), BX
+	MOVQ         bias+56(FP), BX
 	VBROADCASTSS (BX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(BX), Y2
@@ -1124,14 +1124,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn32y4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32y4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·tn32y4(SB), NOSPLIT, $0-72
+TEXT ·tn32y4(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -1149,7 +1149,7 @@ TEXT ·tn32y4(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R8), Y2
@@ -1220,7 +1220,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(DX), Y2
@@ -1424,14 +1424,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn32y5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32y5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·nn32y5(SB), NOSPLIT, $0-72
+TEXT ·nn32y5(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), DX
-	MOVQ   mode+48(FP), BX
+	MOVQ   c+40(FP), DX
+	MOVQ   mode+64(FP), BX
 	MOVQ   k+0(FP), SI
 	MOVQ   a+8(FP), DI
 	MOVQ   b+24(FP), R8
@@ -1452,7 +1452,7 @@ TEXT ·nn32y5(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R10
+	MOVQ         bias+56(FP), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R10), Y2
@@ -1536,7 +1536,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), BX
+	MOVQ         bias+56(FP), BX
 	VBROADCASTSS (BX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(BX), Y2
@@ -1603,14 +1603,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn32y5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32y5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·tn32y5(SB), NOSPLIT, $0-72
+TEXT ·tn32y5(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -1630,7 +1630,7 @@ TEXT ·tn32y5(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R8), Y2
@@ -1712,7 +1712,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(DX), Y2
@@ -1947,14 +1947,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn32y6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32y6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·nn32y6(SB), NOSPLIT, $0-72
+TEXT ·nn32y6(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), DX
-	MOVQ   mode+48(FP), BX
+	MOVQ   c+40(FP), DX
+	MOVQ   mode+64(FP), BX
 	MOVQ   k+0(FP), SI
 	MOVQ   a+8(FP), DI
 	MOVQ   b+24(FP), R8
@@ -1977,7 +1977,7 @@ TEXT ·nn32y6(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R10
+	MOVQ         bias+56(FP), R10
 	VBROADCASTSS (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R10), Y2
@@ -2072,7 +2072,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), BX
+	MOVQ         bias+56(FP), BX
 	VBROADCASTSS (BX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(BX), Y2
@@ -2148,14 +2148,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn32y6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32y6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, FMA3
-TEXT ·tn32y6(SB), NOSPLIT, $0-72
+TEXT ·tn32y6(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -2177,7 +2177,7 @@ TEXT ·tn32y6(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSS (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(R8), Y2
@@ -2270,7 +2270,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSS 4(DX), Y2
@@ -2536,14 +2536,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn64y1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64y1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·nn64y1(SB), NOSPLIT, $0-72
+TEXT ·nn64y1(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), AX
-	MOVQ   c+32(FP), AX
-	MOVQ   mode+48(FP), CX
+	MOVQ   c+40(FP), AX
+	MOVQ   mode+64(FP), CX
 	MOVQ   k+0(FP), DX
 	MOVQ   a+8(FP), BX
 	MOVQ   b+24(FP), SI
@@ -2555,7 +2555,7 @@ TEXT ·nn64y1(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin0
@@ -2593,7 +2593,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), CX
+	MOVQ         bias+56(FP), CX
 	VBROADCASTSD (CX), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin1
@@ -2623,14 +2623,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn64y1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64y1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·tn64y1(SB), NOSPLIT, $0-72
+TEXT ·tn64y1(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -2642,7 +2642,7 @@ TEXT ·tn64y1(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin0
@@ -2680,7 +2680,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	JMP          begin1
@@ -2791,14 +2791,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn64y2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64y2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·nn64y2(SB), NOSPLIT, $0-72
+TEXT ·nn64y2(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -2812,7 +2812,7 @@ TEXT ·nn64y2(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R8), Y2
@@ -2861,7 +2861,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(DX), Y2
@@ -2900,14 +2900,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn64y2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64y2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·tn64y2(SB), NOSPLIT, $0-72
+TEXT ·tn64y2(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -2921,7 +2921,7 @@ TEXT ·tn64y2(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R8), Y2
@@ -2970,7 +2970,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(DX), Y2
@@ -3112,14 +3112,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn64y3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64y3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·nn64y3(SB), NOSPLIT, $0-72
+TEXT ·nn64y3(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -3135,7 +3135,7 @@ TEXT ·nn64y3(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R8), Y2
@@ -3195,7 +3195,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(DX), Y2
@@ -3243,14 +3243,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn64y3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64y3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·tn64y3(SB), NOSPLIT, $0-72
+TEXT ·tn64y3(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -3266,7 +3266,7 @@ TEXT ·tn64y3(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R8), Y2
@@ -3326,7 +3326,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(DX), Y2
@@ -3499,14 +3499,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn64y4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64y4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·nn64y4(SB), NOSPLIT, $0-72
+TEXT ·nn64y4(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), DX
-	MOVQ   mode+48(FP), BX
+	MOVQ   c+40(FP), DX
+	MOVQ   mode+64(FP), BX
 	MOVQ   k+0(FP), SI
 	MOVQ   a+8(FP), DI
 	MOVQ   b+24(FP), R8
@@ -3525,7 +3525,7 @@ TEXT ·nn64y4(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R10
+	MOVQ         bias+56(FP), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R10), Y2
@@ -3598,7 +3598,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), BX
+	MOVQ         bias+56(FP), BX
 	VBROADCASTSD (BX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(BX), Y2
@@ -3656,14 +3656,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn64y4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64y4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·tn64y4(SB), NOSPLIT, $0-72
+TEXT ·tn64y4(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -3681,7 +3681,7 @@ TEXT ·tn64y4(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R8), Y2
@@ -3752,7 +3752,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(DX), Y2
@@ -3956,14 +3956,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn64y5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64y5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·nn64y5(SB), NOSPLIT, $0-72
+TEXT ·nn64y5(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), DX
-	MOVQ   mode+48(FP), BX
+	MOVQ   c+40(FP), DX
+	MOVQ   mode+64(FP), BX
 	MOVQ   k+0(FP), SI
 	MOVQ   a+8(FP), DI
 	MOVQ   b+24(FP), R8
@@ -3984,7 +3984,7 @@ TEXT ·nn64y5(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R10
+	MOVQ         bias+56(FP), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R10), Y2
@@ -4068,7 +4068,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), BX
+	MOVQ         bias+56(FP), BX
 	VBROADCASTSD (BX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(BX), Y2
@@ -4135,14 +4135,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn64y5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64y5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·tn64y5(SB), NOSPLIT, $0-72
+TEXT ·tn64y5(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -4162,7 +4162,7 @@ TEXT ·tn64y5(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R8), Y2
@@ -4244,7 +4244,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(DX), Y2
@@ -4479,14 +4479,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func nn64y6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64y6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·nn64y6(SB), NOSPLIT, $0-72
+TEXT ·nn64y6(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), DX
-	MOVQ   mode+48(FP), BX
+	MOVQ   c+40(FP), DX
+	MOVQ   mode+64(FP), BX
 	MOVQ   k+0(FP), SI
 	MOVQ   a+8(FP), DI
 	MOVQ   b+24(FP), R8
@@ -4509,7 +4509,7 @@ TEXT ·nn64y6(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R10
+	MOVQ         bias+56(FP), R10
 	VBROADCASTSD (R10), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R10), Y2
@@ -4604,7 +4604,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), BX
+	MOVQ         bias+56(FP), BX
 	VBROADCASTSD (BX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(BX), Y2
@@ -4680,14 +4680,14 @@ store1:
 	VZEROUPPER
 	RET
 
-// func tn64y6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64y6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3
-TEXT ·tn64y6(SB), NOSPLIT, $0-72
+TEXT ·tn64y6(SB), NOSPLIT, $0-104
 	MOVQ   lda+16(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), CX
-	MOVQ   c+32(FP), CX
-	MOVQ   mode+48(FP), DX
+	MOVQ   c+40(FP), CX
+	MOVQ   mode+64(FP), DX
 	MOVQ   k+0(FP), BX
 	MOVQ   a+8(FP), SI
 	MOVQ   b+24(FP), DI
@@ -4709,7 +4709,7 @@ TEXT ·tn64y6(SB), NOSPLIT, $0-72
 	JMP    begin0
 
 bias0:
-	MOVQ         bias+40(FP), R8
+	MOVQ         bias+56(FP), R8
 	VBROADCASTSD (R8), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(R8), Y2
@@ -4802,7 +4802,7 @@ store0:
 	JMP     begin1
 
 bias1:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Y0
 	VMOVUPS      Y0, Y1
 	VBROADCASTSD 8(DX), Y2

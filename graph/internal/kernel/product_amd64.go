@@ -5,109 +5,109 @@
 package kernel
 
 //go:noescape
-func nn32x1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x7(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x7(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x8(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x8(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x9(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x9(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x10(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x10(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x11(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x11(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn32x12(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func nn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func tn32x12(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+func tn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
 func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
@@ -167,109 +167,109 @@ func tnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func outerw32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
-func nn64x1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x7(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x7(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x8(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x8(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x9(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x9(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x10(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x10(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x11(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x11(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
-func nn64x12(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func nn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func tn64x12(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+func tn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
 func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)

@@ -4,17 +4,15 @@
 
 #include "textflag.h"
 
-// func nn32x1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x1(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·nn32x1(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), CX
+	MOVQ   mode+64(FP), DX
+	CMPQ   DX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -22,92 +20,93 @@ TEXT ·nn32x1(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSS (DX), Z0
 	VMOVUPS      Z0, Z1
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
+	MOVQ    c+40(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DX
+	CMPQ DX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z2
-	VMOVUPS      64(BX), Z3
-	VBROADCASTSS (CX), Z4
+	VMOVUPS      (CX), Z2
+	VMOVUPS      64(CX), Z3
+	VBROADCASTSS (AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      192(BX), Z3
-	VBROADCASTSS 4(CX), Z4
+	VMOVUPS      128(CX), Z2
+	VMOVUPS      192(CX), Z3
+	VBROADCASTSS 4(AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	VMOVUPS      256(BX), Z2
-	VMOVUPS      320(BX), Z3
-	VBROADCASTSS 8(CX), Z4
+	VMOVUPS      256(CX), Z2
+	VMOVUPS      320(CX), Z3
+	VBROADCASTSS 8(AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	VMOVUPS      384(BX), Z2
-	VMOVUPS      448(BX), Z3
-	VBROADCASTSS 12(CX), Z4
+	VMOVUPS      384(CX), Z2
+	VMOVUPS      448(CX), Z3
+	VBROADCASTSS 12(AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, CX
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, DX
+	CMPQ         DX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DX, DX
 	JZ           store
-	VMOVUPS      (BX), Z2
-	VMOVUPS      64(BX), Z3
-	VBROADCASTSS (CX), Z4
+	VMOVUPS      (CX), Z2
+	VMOVUPS      64(CX), Z3
+	VBROADCASTSS (AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	DECQ         AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x04, AX
+	DECQ         DX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z2
-	VBROADCASTSS 4(AX), Z3
+	VBROADCASTSS (CX), Z2
+	VBROADCASTSS 4(CX), Z3
 	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z3, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z2, Z0
 	VMINPS       Z0, Z3, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x1(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x1(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x1(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -115,88 +114,91 @@ TEXT ·tn32x1(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z2
-	VMOVUPS      64(BX), Z3
-	VBROADCASTSS (CX), Z4
+	VMOVUPS      (DX), Z2
+	VMOVUPS      64(DX), Z3
+	VBROADCASTSS (AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      192(BX), Z3
-	VBROADCASTSS (CX), Z4
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z2
+	VMOVUPS      192(DX), Z3
+	VBROADCASTSS (AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z2
-	VMOVUPS      320(BX), Z3
-	VBROADCASTSS (CX), Z4
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z2
+	VMOVUPS      320(DX), Z3
+	VBROADCASTSS (AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z2
-	VMOVUPS      448(BX), Z3
-	VBROADCASTSS (CX), Z4
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z2
+	VMOVUPS      448(DX), Z3
+	VBROADCASTSS (AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z2
-	VMOVUPS      64(BX), Z3
-	VBROADCASTSS (CX), Z4
+	VMOVUPS      (DX), Z2
+	VMOVUPS      64(DX), Z3
+	VBROADCASTSS (AX), Z4
 	VFMADD231PS  Z4, Z2, Z0
 	VFMADD231PS  Z4, Z3, Z1
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z2
-	VBROADCASTSS 4(AX), Z3
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z4
+	VBROADCASTSS (CX), Z2
+	VBROADCASTSS 4(CX), Z3
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z4
 	VCMPPS       $0x0e, Z2, Z4, K1
 	VCMPPS       $0x01, Z3, Z4, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z2, Z0, K1
 	VCMPPS       $0x01, Z3, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -266,17 +268,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x2(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·nn32x2(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -286,119 +286,120 @@ TEXT ·nn32x2(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VBROADCASTSS (CX), Z6
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VBROADCASTSS (AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (CX)(DX*1), Z6
+	VBROADCASTSS (AX)(CX*1), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      192(BX), Z5
-	VBROADCASTSS 4(CX), Z6
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      192(DX), Z5
+	VBROADCASTSS 4(AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z6
+	VBROADCASTSS 4(AX)(CX*1), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	VMOVUPS      256(BX), Z4
-	VMOVUPS      320(BX), Z5
-	VBROADCASTSS 8(CX), Z6
+	VMOVUPS      256(DX), Z4
+	VMOVUPS      320(DX), Z5
+	VBROADCASTSS 8(AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z6
+	VBROADCASTSS 8(AX)(CX*1), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	VMOVUPS      384(BX), Z4
-	VMOVUPS      448(BX), Z5
-	VBROADCASTSS 12(CX), Z6
+	VMOVUPS      384(DX), Z4
+	VMOVUPS      448(DX), Z5
+	VBROADCASTSS 12(AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z6
+	VBROADCASTSS 12(AX)(CX*1), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VBROADCASTSS (CX), Z6
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VBROADCASTSS (AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS (CX)(DX*1), Z6
+	VBROADCASTSS (AX)(CX*1), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	DECQ         AX
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, AX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z4
-	VBROADCASTSS 4(AX), Z5
+	VBROADCASTSS (CX), Z4
+	VBROADCASTSS 4(CX), Z5
 	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z5, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z4, Z0
 	VMINPS       Z0, Z5, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z4, Z0
 	VMINPS       Z0, Z5, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z4, Z0
 	VMINPS       Z0, Z5, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x2(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x2(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x2(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -408,121 +409,124 @@ TEXT ·tn32x2(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VBROADCASTSS (CX), Z6
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VBROADCASTSS (AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(AX), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      192(BX), Z5
-	VBROADCASTSS (CX), Z6
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      192(DX), Z5
+	VBROADCASTSS (AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(AX), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z4
-	VMOVUPS      320(BX), Z5
-	VBROADCASTSS (CX), Z6
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z4
+	VMOVUPS      320(DX), Z5
+	VBROADCASTSS (AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(AX), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z4
-	VMOVUPS      448(BX), Z5
-	VBROADCASTSS (CX), Z6
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z4
+	VMOVUPS      448(DX), Z5
+	VBROADCASTSS (AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(AX), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VBROADCASTSS (CX), Z6
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VBROADCASTSS (AX), Z6
 	VFMADD231PS  Z6, Z4, Z0
 	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 4(CX), Z6
+	VBROADCASTSS 4(AX), Z6
 	VFMADD231PS  Z6, Z4, Z2
 	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z4
-	VBROADCASTSS 4(AX), Z5
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z6
+	VBROADCASTSS (CX), Z4
+	VBROADCASTSS 4(CX), Z5
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z6
 	VCMPPS       $0x0e, Z4, Z6, K1
 	VCMPPS       $0x01, Z5, Z6, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z4, Z0, K1
 	VCMPPS       $0x01, Z5, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z4, Z0, K1
 	VCMPPS       $0x01, Z5, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z4, Z0, K1
 	VCMPPS       $0x01, Z5, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
 	VZEROUPPER
 	RET
 
@@ -612,17 +616,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x3(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·nn32x3(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -634,146 +636,147 @@ TEXT ·nn32x3(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z6
-	VMOVUPS      64(BX), Z7
-	VBROADCASTSS (CX), Z8
+	VMOVUPS      (DX), Z6
+	VMOVUPS      64(DX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (CX)(DX*1), Z8
+	VBROADCASTSS (AX)(CX*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (CX)(DX*2), Z8
+	VBROADCASTSS (AX)(CX*2), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS      128(BX), Z6
-	VMOVUPS      192(BX), Z7
-	VBROADCASTSS 4(CX), Z8
+	VMOVUPS      128(DX), Z6
+	VMOVUPS      192(DX), Z7
+	VBROADCASTSS 4(AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z8
+	VBROADCASTSS 4(AX)(CX*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z8
+	VBROADCASTSS 4(AX)(CX*2), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS      256(BX), Z6
-	VMOVUPS      320(BX), Z7
-	VBROADCASTSS 8(CX), Z8
+	VMOVUPS      256(DX), Z6
+	VMOVUPS      320(DX), Z7
+	VBROADCASTSS 8(AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z8
+	VBROADCASTSS 8(AX)(CX*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z8
+	VBROADCASTSS 8(AX)(CX*2), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS      384(BX), Z6
-	VMOVUPS      448(BX), Z7
-	VBROADCASTSS 12(CX), Z8
+	VMOVUPS      384(DX), Z6
+	VMOVUPS      448(DX), Z7
+	VBROADCASTSS 12(AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z8
+	VBROADCASTSS 12(AX)(CX*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z8
+	VBROADCASTSS 12(AX)(CX*2), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z6
-	VMOVUPS      64(BX), Z7
-	VBROADCASTSS (CX), Z8
+	VMOVUPS      (DX), Z6
+	VMOVUPS      64(DX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS (CX)(DX*1), Z8
+	VBROADCASTSS (AX)(CX*1), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS (CX)(DX*2), Z8
+	VBROADCASTSS (AX)(CX*2), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	DECQ         AX
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x04, AX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z6
-	VBROADCASTSS 4(AX), Z7
+	VBROADCASTSS (CX), Z6
+	VBROADCASTSS 4(CX), Z7
 	VMAXPS       Z0, Z6, Z0
 	VMINPS       Z0, Z7, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z6, Z0
 	VMINPS       Z0, Z7, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z6, Z0
 	VMINPS       Z0, Z7, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z6, Z0
 	VMINPS       Z0, Z7, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z6, Z0
 	VMINPS       Z0, Z7, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z6, Z0
 	VMINPS       Z0, Z7, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x3(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x3(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x3(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -785,154 +788,157 @@ TEXT ·tn32x3(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z6
-	VMOVUPS      64(BX), Z7
-	VBROADCASTSS (CX), Z8
+	VMOVUPS      (DX), Z6
+	VMOVUPS      64(DX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(AX), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(AX), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z6
-	VMOVUPS      192(BX), Z7
-	VBROADCASTSS (CX), Z8
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z6
+	VMOVUPS      192(DX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(AX), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(AX), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z6
-	VMOVUPS      320(BX), Z7
-	VBROADCASTSS (CX), Z8
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z6
+	VMOVUPS      320(DX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(AX), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(AX), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z6
-	VMOVUPS      448(BX), Z7
-	VBROADCASTSS (CX), Z8
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z6
+	VMOVUPS      448(DX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(AX), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(AX), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z6
-	VMOVUPS      64(BX), Z7
-	VBROADCASTSS (CX), Z8
+	VMOVUPS      (DX), Z6
+	VMOVUPS      64(DX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z6, Z0
 	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 4(CX), Z8
+	VBROADCASTSS 4(AX), Z8
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 8(CX), Z8
+	VBROADCASTSS 8(AX), Z8
 	VFMADD231PS  Z8, Z6, Z4
 	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z6
-	VBROADCASTSS 4(AX), Z7
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z8
+	VBROADCASTSS (CX), Z6
+	VBROADCASTSS 4(CX), Z7
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z8
 	VCMPPS       $0x0e, Z6, Z8, K1
 	VCMPPS       $0x01, Z7, Z8, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z6, Z0, K1
 	VCMPPS       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
 	VZEROUPPER
 	RET
 
@@ -1042,19 +1048,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x4(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+TEXT ·nn32x4(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R8
-	CMPQ   DI, $0x01
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -1068,18 +1072,19 @@ TEXT ·nn32x4(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(SI), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(SI), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(SI), Z6
 	VMOVUPS      Z6, Z7
 	JMP          begin
 
 resume:
+	MOVQ    c+40(FP), SI
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVUPS 128(SI), Z2
@@ -1090,153 +1095,153 @@ resume:
 	VMOVUPS 448(SI), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (CX)(DX*1), Z10
+	VBROADCASTSS (AX)(CX*1), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (CX)(DX*2), Z10
+	VBROADCASTSS (AX)(CX*2), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (DX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      128(BX), Z8
 	VMOVUPS      192(BX), Z9
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z10
+	VBROADCASTSS 4(AX)(CX*1), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z10
+	VBROADCASTSS 4(AX)(CX*2), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 4(R8), Z10
+	VBROADCASTSS 4(DX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      256(BX), Z8
 	VMOVUPS      320(BX), Z9
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z10
+	VBROADCASTSS 8(AX)(CX*1), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z10
+	VBROADCASTSS 8(AX)(CX*2), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 8(R8), Z10
+	VBROADCASTSS 8(DX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	VMOVUPS      384(BX), Z8
 	VMOVUPS      448(BX), Z9
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z10
+	VBROADCASTSS 12(AX)(CX*1), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z10
+	VBROADCASTSS 12(AX)(CX*2), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(R8), Z10
+	VBROADCASTSS 12(DX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
 	VMOVUPS      (BX), Z8
 	VMOVUPS      64(BX), Z9
-	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS (CX)(DX*1), Z10
+	VBROADCASTSS (AX)(CX*1), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS (CX)(DX*2), Z10
+	VBROADCASTSS (AX)(CX*2), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS (R8), Z10
+	VBROADCASTSS (DX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, DX
+	DECQ         SI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z8
-	VBROADCASTSS 4(AX), Z9
+	VBROADCASTSS (CX), Z8
+	VBROADCASTSS 4(CX), Z9
 	VMAXPS       Z0, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z8, Z0
 	VMINPS       Z0, Z9, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x4(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x4(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x4(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -1250,187 +1255,190 @@ TEXT ·tn32x4(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VBROADCASTSS (CX), Z10
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VBROADCASTSS (AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(AX), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(AX), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(AX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z8
-	VMOVUPS      192(BX), Z9
-	VBROADCASTSS (CX), Z10
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z8
+	VMOVUPS      192(DX), Z9
+	VBROADCASTSS (AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(AX), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(AX), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(AX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z8
-	VMOVUPS      320(BX), Z9
-	VBROADCASTSS (CX), Z10
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z8
+	VMOVUPS      320(DX), Z9
+	VBROADCASTSS (AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(AX), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(AX), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(AX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z8
-	VMOVUPS      448(BX), Z9
-	VBROADCASTSS (CX), Z10
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z8
+	VMOVUPS      448(DX), Z9
+	VBROADCASTSS (AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(AX), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(AX), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(AX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VBROADCASTSS (CX), Z10
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VBROADCASTSS (AX), Z10
 	VFMADD231PS  Z10, Z8, Z0
 	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(AX), Z10
 	VFMADD231PS  Z10, Z8, Z2
 	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 8(CX), Z10
+	VBROADCASTSS 8(AX), Z10
 	VFMADD231PS  Z10, Z8, Z4
 	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 12(CX), Z10
+	VBROADCASTSS 12(AX), Z10
 	VFMADD231PS  Z10, Z8, Z6
 	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z8
-	VBROADCASTSS 4(AX), Z9
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z10
+	VBROADCASTSS (CX), Z8
+	VBROADCASTSS 4(CX), Z9
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z10
 	VCMPPS       $0x0e, Z8, Z10, K1
 	VCMPPS       $0x01, Z9, Z10, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z8, Z0, K1
 	VCMPPS       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
 	VZEROUPPER
 	RET
 
@@ -1560,19 +1568,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x5(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+TEXT ·nn32x5(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R8
-	CMPQ   DI, $0x01
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -1588,20 +1594,21 @@ TEXT ·nn32x5(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(SI), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(SI), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(SI), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(SI), Z8
 	VMOVUPS      Z8, Z9
 	JMP          begin
 
 resume:
+	MOVQ    c+40(FP), SI
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVUPS 128(SI), Z2
@@ -1614,176 +1621,176 @@ resume:
 	VMOVUPS 576(SI), Z9
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (CX)(DX*1), Z12
+	VBROADCASTSS (AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (CX)(DX*2), Z12
+	VBROADCASTSS (AX)(CX*2), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (DX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R8)(DX*1), Z12
+	VBROADCASTSS (DX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      128(BX), Z10
 	VMOVUPS      192(BX), Z11
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z12
+	VBROADCASTSS 4(AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z12
+	VBROADCASTSS 4(AX)(CX*2), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 4(R8), Z12
+	VBROADCASTSS 4(DX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 4(R8)(DX*1), Z12
+	VBROADCASTSS 4(DX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      256(BX), Z10
 	VMOVUPS      320(BX), Z11
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z12
+	VBROADCASTSS 8(AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z12
+	VBROADCASTSS 8(AX)(CX*2), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 8(R8), Z12
+	VBROADCASTSS 8(DX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 8(R8)(DX*1), Z12
+	VBROADCASTSS 8(DX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	VMOVUPS      384(BX), Z10
 	VMOVUPS      448(BX), Z11
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z12
+	VBROADCASTSS 12(AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z12
+	VBROADCASTSS 12(AX)(CX*2), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(R8), Z12
+	VBROADCASTSS 12(DX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 12(R8)(DX*1), Z12
+	VBROADCASTSS 12(DX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
 	VMOVUPS      (BX), Z10
 	VMOVUPS      64(BX), Z11
-	VBROADCASTSS (CX), Z12
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS (CX)(DX*1), Z12
+	VBROADCASTSS (AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (CX)(DX*2), Z12
+	VBROADCASTSS (AX)(CX*2), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS (R8), Z12
+	VBROADCASTSS (DX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS (R8)(DX*1), Z12
+	VBROADCASTSS (DX)(CX*1), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, DX
+	DECQ         SI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z10
-	VBROADCASTSS 4(AX), Z11
+	VBROADCASTSS (CX), Z10
+	VBROADCASTSS 4(CX), Z11
 	VMAXPS       Z0, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z10, Z0
 	VMINPS       Z0, Z11, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x5(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x5(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x5(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -1799,220 +1806,223 @@ TEXT ·tn32x5(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z10
-	VMOVUPS      64(BX), Z11
-	VBROADCASTSS (CX), Z12
+	VMOVUPS      (DX), Z10
+	VMOVUPS      64(DX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(AX), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(AX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(AX), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z10
-	VMOVUPS      192(BX), Z11
-	VBROADCASTSS (CX), Z12
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z10
+	VMOVUPS      192(DX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(AX), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(AX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(AX), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z10
-	VMOVUPS      320(BX), Z11
-	VBROADCASTSS (CX), Z12
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z10
+	VMOVUPS      320(DX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(AX), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(AX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(AX), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z10
-	VMOVUPS      448(BX), Z11
-	VBROADCASTSS (CX), Z12
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z10
+	VMOVUPS      448(DX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(AX), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(AX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(AX), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z10
-	VMOVUPS      64(BX), Z11
-	VBROADCASTSS (CX), Z12
+	VMOVUPS      (DX), Z10
+	VMOVUPS      64(DX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z10, Z0
 	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(CX), Z12
+	VBROADCASTSS 8(AX), Z12
 	VFMADD231PS  Z12, Z10, Z4
 	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 12(CX), Z12
+	VBROADCASTSS 12(AX), Z12
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 16(CX), Z12
+	VBROADCASTSS 16(AX), Z12
 	VFMADD231PS  Z12, Z10, Z8
 	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z10
-	VBROADCASTSS 4(AX), Z11
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z12
+	VBROADCASTSS (CX), Z10
+	VBROADCASTSS 4(CX), Z11
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z12
 	VCMPPS       $0x0e, Z10, Z12, K1
 	VCMPPS       $0x01, Z11, Z12, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z10, Z0, K1
 	VCMPPS       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
 	VZEROUPPER
 	RET
 
@@ -2165,19 +2175,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x6(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+TEXT ·nn32x6(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R8
-	CMPQ   DI, $0x01
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2195,22 +2203,23 @@ TEXT ·nn32x6(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(SI), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(SI), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(SI), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(SI), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(SI), Z10
 	VMOVUPS      Z10, Z11
 	JMP          begin
 
 resume:
+	MOVQ    c+40(FP), SI
 	VMOVUPS (SI), Z0
 	VMOVUPS 64(SI), Z1
 	VMOVUPS 128(SI), Z2
@@ -2225,199 +2234,199 @@ resume:
 	VMOVUPS 704(SI), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
-	VBROADCASTSS (CX), Z14
+	VBROADCASTSS (AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (CX)(DX*1), Z14
+	VBROADCASTSS (AX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (CX)(DX*2), Z14
+	VBROADCASTSS (AX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R8), Z14
+	VBROADCASTSS (DX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R8)(DX*1), Z14
+	VBROADCASTSS (DX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R8)(DX*2), Z14
+	VBROADCASTSS (DX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      128(BX), Z12
 	VMOVUPS      192(BX), Z13
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z14
+	VBROADCASTSS 4(AX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z14
+	VBROADCASTSS 4(AX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 4(R8), Z14
+	VBROADCASTSS 4(DX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 4(R8)(DX*1), Z14
+	VBROADCASTSS 4(DX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 4(R8)(DX*2), Z14
+	VBROADCASTSS 4(DX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      256(BX), Z12
 	VMOVUPS      320(BX), Z13
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z14
+	VBROADCASTSS 8(AX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z14
+	VBROADCASTSS 8(AX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 8(R8), Z14
+	VBROADCASTSS 8(DX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 8(R8)(DX*1), Z14
+	VBROADCASTSS 8(DX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 8(R8)(DX*2), Z14
+	VBROADCASTSS 8(DX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	VMOVUPS      384(BX), Z12
 	VMOVUPS      448(BX), Z13
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z14
+	VBROADCASTSS 12(AX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z14
+	VBROADCASTSS 12(AX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(R8), Z14
+	VBROADCASTSS 12(DX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 12(R8)(DX*1), Z14
+	VBROADCASTSS 12(DX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 12(R8)(DX*2), Z14
+	VBROADCASTSS 12(DX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
 	VMOVUPS      (BX), Z12
 	VMOVUPS      64(BX), Z13
-	VBROADCASTSS (CX), Z14
+	VBROADCASTSS (AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS (CX)(DX*1), Z14
+	VBROADCASTSS (AX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS (CX)(DX*2), Z14
+	VBROADCASTSS (AX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS (R8), Z14
+	VBROADCASTSS (DX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS (R8)(DX*1), Z14
+	VBROADCASTSS (DX)(CX*1), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS (R8)(DX*2), Z14
+	VBROADCASTSS (DX)(CX*2), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, DX
+	DECQ         SI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z12
-	VBROADCASTSS 4(AX), Z13
+	VBROADCASTSS (CX), Z12
+	VBROADCASTSS 4(CX), Z13
 	VMAXPS       Z0, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VMAXPS       Z10, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 640(SI)
+	VMOVUPS      Z0, 640(AX)
 	VMAXPS       Z11, Z12, Z0
 	VMINPS       Z0, Z13, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x6(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x6(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x6(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2435,253 +2444,256 @@ TEXT ·tn32x6(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(BX), Z10
 	VMOVUPS      Z10, Z11
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
+	VMOVUPS 640(BX), Z10
+	VMOVUPS 704(BX), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VBROADCASTSS (CX), Z14
+	VMOVUPS      (DX), Z12
+	VMOVUPS      64(DX), Z13
+	VBROADCASTSS (AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(AX), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(AX), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(AX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(AX), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(AX), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z12
-	VMOVUPS      192(BX), Z13
-	VBROADCASTSS (CX), Z14
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z12
+	VMOVUPS      192(DX), Z13
+	VBROADCASTSS (AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(AX), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(AX), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(AX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(AX), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(AX), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z12
-	VMOVUPS      320(BX), Z13
-	VBROADCASTSS (CX), Z14
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z12
+	VMOVUPS      320(DX), Z13
+	VBROADCASTSS (AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(AX), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(AX), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(AX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(AX), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(AX), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z12
-	VMOVUPS      448(BX), Z13
-	VBROADCASTSS (CX), Z14
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z12
+	VMOVUPS      448(DX), Z13
+	VBROADCASTSS (AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(AX), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(AX), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(AX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(AX), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(AX), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VBROADCASTSS (CX), Z14
+	VMOVUPS      (DX), Z12
+	VMOVUPS      64(DX), Z13
+	VBROADCASTSS (AX), Z14
 	VFMADD231PS  Z14, Z12, Z0
 	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(AX), Z14
 	VFMADD231PS  Z14, Z12, Z2
 	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 8(CX), Z14
+	VBROADCASTSS 8(AX), Z14
 	VFMADD231PS  Z14, Z12, Z4
 	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 12(CX), Z14
+	VBROADCASTSS 12(AX), Z14
 	VFMADD231PS  Z14, Z12, Z6
 	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 16(CX), Z14
+	VBROADCASTSS 16(AX), Z14
 	VFMADD231PS  Z14, Z12, Z8
 	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 20(CX), Z14
+	VBROADCASTSS 20(AX), Z14
 	VFMADD231PS  Z14, Z12, Z10
 	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z12
-	VBROADCASTSS 4(AX), Z13
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z14
+	VBROADCASTSS (CX), Z12
+	VBROADCASTSS 4(CX), Z13
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z14
 	VCMPPS       $0x0e, Z12, Z14, K1
 	VCMPPS       $0x01, Z13, Z14, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
-	VMOVUPS      640(AX), Z0
+	VMOVUPS      Z0, 576(AX)
+	VMOVUPS      640(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z10, K1, Z0
-	VMOVUPS      Z0, 640(SI)
-	VMOVUPS      704(AX), Z0
+	VMOVUPS      Z0, 640(AX)
+	VMOVUPS      704(CX), Z0
 	VCMPPS       $0x0e, Z12, Z0, K1
 	VCMPPS       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z11, K1, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
 	VZEROUPPER
 	RET
 
@@ -2854,19 +2866,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x7(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x7(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R8
+TEXT ·nn32x7(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), DX
+	MOVQ   b+24(FP), SI
+	MOVQ   mode+64(FP), DI
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -2887,7 +2897,7 @@ TEXT ·nn32x7(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSS (DI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(DI), Z2
@@ -2905,240 +2915,241 @@ bias:
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
+	MOVQ    c+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	VMOVUPS 448(DI), Z7
+	VMOVUPS 512(DI), Z8
+	VMOVUPS 576(DI), Z9
+	VMOVUPS 640(DI), Z10
+	VMOVUPS 704(DI), Z11
+	VMOVUPS 768(DI), Z12
+	VMOVUPS 832(DI), Z13
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z14
-	VMOVUPS      64(BX), Z15
-	VBROADCASTSS (CX), Z16
+	VMOVUPS      (SI), Z14
+	VMOVUPS      64(SI), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (CX)(DX*1), Z16
+	VBROADCASTSS (AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (CX)(DX*2), Z16
+	VBROADCASTSS (AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (R9), Z16
+	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R9)(DX*1), Z16
+	VBROADCASTSS (BX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (R9)(DX*2), Z16
+	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (DX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	VMOVUPS      128(BX), Z14
-	VMOVUPS      192(BX), Z15
-	VBROADCASTSS 4(CX), Z16
+	VMOVUPS      128(SI), Z14
+	VMOVUPS      192(SI), Z15
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z16
+	VBROADCASTSS 4(AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z16
+	VBROADCASTSS 4(AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 4(R9), Z16
+	VBROADCASTSS 4(BX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 4(R9)(DX*1), Z16
+	VBROADCASTSS 4(BX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 4(R9)(DX*2), Z16
+	VBROADCASTSS 4(BX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 4(R8), Z16
+	VBROADCASTSS 4(DX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	VMOVUPS      256(BX), Z14
-	VMOVUPS      320(BX), Z15
-	VBROADCASTSS 8(CX), Z16
+	VMOVUPS      256(SI), Z14
+	VMOVUPS      320(SI), Z15
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z16
+	VBROADCASTSS 8(AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z16
+	VBROADCASTSS 8(AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 8(R9), Z16
+	VBROADCASTSS 8(BX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(R9)(DX*1), Z16
+	VBROADCASTSS 8(BX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 8(R9)(DX*2), Z16
+	VBROADCASTSS 8(BX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 8(R8), Z16
+	VBROADCASTSS 8(DX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	VMOVUPS      384(BX), Z14
-	VMOVUPS      448(BX), Z15
-	VBROADCASTSS 12(CX), Z16
+	VMOVUPS      384(SI), Z14
+	VMOVUPS      448(SI), Z15
+	VBROADCASTSS 12(AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z16
+	VBROADCASTSS 12(AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z16
+	VBROADCASTSS 12(AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(R9), Z16
+	VBROADCASTSS 12(BX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 12(R9)(DX*1), Z16
+	VBROADCASTSS 12(BX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 12(R9)(DX*2), Z16
+	VBROADCASTSS 12(BX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 12(R8), Z16
+	VBROADCASTSS 12(DX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R9
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, SI
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPS      (BX), Z14
-	VMOVUPS      64(BX), Z15
-	VBROADCASTSS (CX), Z16
+	VMOVUPS      (SI), Z14
+	VMOVUPS      64(SI), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS (CX)(DX*1), Z16
+	VBROADCASTSS (AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (CX)(DX*2), Z16
+	VBROADCASTSS (AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS (R9), Z16
+	VBROADCASTSS (BX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (R9)(DX*1), Z16
+	VBROADCASTSS (BX)(CX*1), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS (R9)(DX*2), Z16
+	VBROADCASTSS (BX)(CX*2), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS (R8), Z16
+	VBROADCASTSS (DX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, DX
+	DECQ         DI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z14
-	VBROADCASTSS 4(AX), Z15
+	VBROADCASTSS (CX), Z14
+	VBROADCASTSS 4(CX), Z15
 	VMAXPS       Z0, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VMAXPS       Z10, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 640(SI)
+	VMOVUPS      Z0, 640(AX)
 	VMAXPS       Z11, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VMAXPS       Z12, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 768(SI)
+	VMOVUPS      Z0, 768(AX)
 	VMAXPS       Z13, Z14, Z0
 	VMINPS       Z0, Z15, Z0
-	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      Z0, 832(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x7(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x7(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x7(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -3158,286 +3169,289 @@ TEXT ·tn32x7(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(BX), Z12
 	VMOVUPS      Z12, Z13
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
+	VMOVUPS 640(BX), Z10
+	VMOVUPS 704(BX), Z11
+	VMOVUPS 768(BX), Z12
+	VMOVUPS 832(BX), Z13
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z14
-	VMOVUPS      64(BX), Z15
-	VBROADCASTSS (CX), Z16
+	VMOVUPS      (DX), Z14
+	VMOVUPS      64(DX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(AX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(AX), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(AX), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(AX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z14
-	VMOVUPS      192(BX), Z15
-	VBROADCASTSS (CX), Z16
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z14
+	VMOVUPS      192(DX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(AX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(AX), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(AX), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(AX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z14
-	VMOVUPS      320(BX), Z15
-	VBROADCASTSS (CX), Z16
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z14
+	VMOVUPS      320(DX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(AX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(AX), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(AX), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(AX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z14
-	VMOVUPS      448(BX), Z15
-	VBROADCASTSS (CX), Z16
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z14
+	VMOVUPS      448(DX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(AX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(AX), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(AX), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(AX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z14
-	VMOVUPS      64(BX), Z15
-	VBROADCASTSS (CX), Z16
+	VMOVUPS      (DX), Z14
+	VMOVUPS      64(DX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z14, Z0
 	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z14, Z4
 	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 12(CX), Z16
+	VBROADCASTSS 12(AX), Z16
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 16(CX), Z16
+	VBROADCASTSS 16(AX), Z16
 	VFMADD231PS  Z16, Z14, Z8
 	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 20(CX), Z16
+	VBROADCASTSS 20(AX), Z16
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 24(CX), Z16
+	VBROADCASTSS 24(AX), Z16
 	VFMADD231PS  Z16, Z14, Z12
 	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z14
-	VBROADCASTSS 4(AX), Z15
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z16
+	VBROADCASTSS (CX), Z14
+	VBROADCASTSS 4(CX), Z15
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z16
 	VCMPPS       $0x0e, Z14, Z16, K1
 	VCMPPS       $0x01, Z15, Z16, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
-	VMOVUPS      640(AX), Z0
+	VMOVUPS      Z0, 576(AX)
+	VMOVUPS      640(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z10, K1, Z0
-	VMOVUPS      Z0, 640(SI)
-	VMOVUPS      704(AX), Z0
+	VMOVUPS      Z0, 640(AX)
+	VMOVUPS      704(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z11, K1, Z0
-	VMOVUPS      Z0, 704(SI)
-	VMOVUPS      768(AX), Z0
+	VMOVUPS      Z0, 704(AX)
+	VMOVUPS      768(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z12, K1, Z0
-	VMOVUPS      Z0, 768(SI)
-	VMOVUPS      832(AX), Z0
+	VMOVUPS      Z0, 768(AX)
+	VMOVUPS      832(CX), Z0
 	VCMPPS       $0x0e, Z14, Z0, K1
 	VCMPPS       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z13, K1, Z0
-	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      Z0, 832(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
 	VZEROUPPER
 	RET
 
@@ -3630,19 +3644,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x8(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x8(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R8
+TEXT ·nn32x8(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), DX
+	MOVQ   b+24(FP), SI
+	MOVQ   mode+64(FP), DI
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -3665,7 +3677,7 @@ TEXT ·nn32x8(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSS (DI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(DI), Z2
@@ -3685,265 +3697,266 @@ bias:
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
+	MOVQ    c+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	VMOVUPS 448(DI), Z7
+	VMOVUPS 512(DI), Z8
+	VMOVUPS 576(DI), Z9
+	VMOVUPS 640(DI), Z10
+	VMOVUPS 704(DI), Z11
+	VMOVUPS 768(DI), Z12
+	VMOVUPS 832(DI), Z13
+	VMOVUPS 896(DI), Z14
+	VMOVUPS 960(DI), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VBROADCASTSS (CX), Z18
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	VBROADCASTSS (AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (CX)(DX*1), Z18
+	VBROADCASTSS (AX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (CX)(DX*2), Z18
+	VBROADCASTSS (AX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R9), Z18
+	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS (R9)(DX*1), Z18
+	VBROADCASTSS (BX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS (R9)(DX*2), Z18
+	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (DX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS (R8)(DX*1), Z18
+	VBROADCASTSS (DX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	VMOVUPS      128(BX), Z16
-	VMOVUPS      192(BX), Z17
-	VBROADCASTSS 4(CX), Z18
+	VMOVUPS      128(SI), Z16
+	VMOVUPS      192(SI), Z17
+	VBROADCASTSS 4(AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z18
+	VBROADCASTSS 4(AX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z18
+	VBROADCASTSS 4(AX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 4(R9), Z18
+	VBROADCASTSS 4(BX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 4(R9)(DX*1), Z18
+	VBROADCASTSS 4(BX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 4(R9)(DX*2), Z18
+	VBROADCASTSS 4(BX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 4(R8), Z18
+	VBROADCASTSS 4(DX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 4(R8)(DX*1), Z18
+	VBROADCASTSS 4(DX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	VMOVUPS      256(BX), Z16
-	VMOVUPS      320(BX), Z17
-	VBROADCASTSS 8(CX), Z18
+	VMOVUPS      256(SI), Z16
+	VMOVUPS      320(SI), Z17
+	VBROADCASTSS 8(AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z18
+	VBROADCASTSS 8(AX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z18
+	VBROADCASTSS 8(AX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 8(R9), Z18
+	VBROADCASTSS 8(BX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 8(R9)(DX*1), Z18
+	VBROADCASTSS 8(BX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 8(R9)(DX*2), Z18
+	VBROADCASTSS 8(BX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 8(R8), Z18
+	VBROADCASTSS 8(DX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 8(R8)(DX*1), Z18
+	VBROADCASTSS 8(DX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	VMOVUPS      384(BX), Z16
-	VMOVUPS      448(BX), Z17
-	VBROADCASTSS 12(CX), Z18
+	VMOVUPS      384(SI), Z16
+	VMOVUPS      448(SI), Z17
+	VBROADCASTSS 12(AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z18
+	VBROADCASTSS 12(AX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z18
+	VBROADCASTSS 12(AX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(R9), Z18
+	VBROADCASTSS 12(BX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 12(R9)(DX*1), Z18
+	VBROADCASTSS 12(BX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 12(R9)(DX*2), Z18
+	VBROADCASTSS 12(BX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 12(R8), Z18
+	VBROADCASTSS 12(DX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 12(R8)(DX*1), Z18
+	VBROADCASTSS 12(DX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R9
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, SI
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VBROADCASTSS (CX), Z18
+	VMOVUPS      (SI), Z16
+	VMOVUPS      64(SI), Z17
+	VBROADCASTSS (AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS (CX)(DX*1), Z18
+	VBROADCASTSS (AX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS (CX)(DX*2), Z18
+	VBROADCASTSS (AX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS (R9), Z18
+	VBROADCASTSS (BX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS (R9)(DX*1), Z18
+	VBROADCASTSS (BX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS (R9)(DX*2), Z18
+	VBROADCASTSS (BX)(CX*2), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS (R8), Z18
+	VBROADCASTSS (DX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS (R8)(DX*1), Z18
+	VBROADCASTSS (DX)(CX*1), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, DX
+	DECQ         DI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z16
-	VBROADCASTSS 4(AX), Z17
+	VBROADCASTSS (CX), Z16
+	VBROADCASTSS 4(CX), Z17
 	VMAXPS       Z0, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VMAXPS       Z10, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 640(SI)
+	VMOVUPS      Z0, 640(AX)
 	VMAXPS       Z11, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VMAXPS       Z12, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 768(SI)
+	VMOVUPS      Z0, 768(AX)
 	VMAXPS       Z13, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      Z0, 832(AX)
 	VMAXPS       Z14, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 896(SI)
+	VMOVUPS      Z0, 896(AX)
 	VMAXPS       Z15, Z16, Z0
 	VMINPS       Z0, Z17, Z0
-	VMOVUPS      Z0, 960(SI)
+	VMOVUPS      Z0, 960(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x8(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x8(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x8(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -3965,319 +3978,322 @@ TEXT ·tn32x8(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(BX), Z14
 	VMOVUPS      Z14, Z15
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
+	VMOVUPS 640(BX), Z10
+	VMOVUPS 704(BX), Z11
+	VMOVUPS 768(BX), Z12
+	VMOVUPS 832(BX), Z13
+	VMOVUPS 896(BX), Z14
+	VMOVUPS 960(BX), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VBROADCASTSS (CX), Z18
+	VMOVUPS      (DX), Z16
+	VMOVUPS      64(DX), Z17
+	VBROADCASTSS (AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(AX), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(AX), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(AX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(AX), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(AX), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(AX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(AX), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z16
-	VMOVUPS      192(BX), Z17
-	VBROADCASTSS (CX), Z18
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z16
+	VMOVUPS      192(DX), Z17
+	VBROADCASTSS (AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(AX), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(AX), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(AX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(AX), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(AX), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(AX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(AX), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z16
-	VMOVUPS      320(BX), Z17
-	VBROADCASTSS (CX), Z18
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z16
+	VMOVUPS      320(DX), Z17
+	VBROADCASTSS (AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(AX), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(AX), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(AX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(AX), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(AX), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(AX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(AX), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z16
-	VMOVUPS      448(BX), Z17
-	VBROADCASTSS (CX), Z18
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z16
+	VMOVUPS      448(DX), Z17
+	VBROADCASTSS (AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(AX), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(AX), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(AX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(AX), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(AX), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(AX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(AX), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VBROADCASTSS (CX), Z18
+	VMOVUPS      (DX), Z16
+	VMOVUPS      64(DX), Z17
+	VBROADCASTSS (AX), Z18
 	VFMADD231PS  Z18, Z16, Z0
 	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(AX), Z18
 	VFMADD231PS  Z18, Z16, Z2
 	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 8(CX), Z18
+	VBROADCASTSS 8(AX), Z18
 	VFMADD231PS  Z18, Z16, Z4
 	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 12(CX), Z18
+	VBROADCASTSS 12(AX), Z18
 	VFMADD231PS  Z18, Z16, Z6
 	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 16(CX), Z18
+	VBROADCASTSS 16(AX), Z18
 	VFMADD231PS  Z18, Z16, Z8
 	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 20(CX), Z18
+	VBROADCASTSS 20(AX), Z18
 	VFMADD231PS  Z18, Z16, Z10
 	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 24(CX), Z18
+	VBROADCASTSS 24(AX), Z18
 	VFMADD231PS  Z18, Z16, Z12
 	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 28(CX), Z18
+	VBROADCASTSS 28(AX), Z18
 	VFMADD231PS  Z18, Z16, Z14
 	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z16
-	VBROADCASTSS 4(AX), Z17
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z18
+	VBROADCASTSS (CX), Z16
+	VBROADCASTSS 4(CX), Z17
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z18
 	VCMPPS       $0x0e, Z16, Z18, K1
 	VCMPPS       $0x01, Z17, Z18, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
-	VMOVUPS      640(AX), Z0
+	VMOVUPS      Z0, 576(AX)
+	VMOVUPS      640(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z10, K1, Z0
-	VMOVUPS      Z0, 640(SI)
-	VMOVUPS      704(AX), Z0
+	VMOVUPS      Z0, 640(AX)
+	VMOVUPS      704(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z11, K1, Z0
-	VMOVUPS      Z0, 704(SI)
-	VMOVUPS      768(AX), Z0
+	VMOVUPS      Z0, 704(AX)
+	VMOVUPS      768(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z12, K1, Z0
-	VMOVUPS      Z0, 768(SI)
-	VMOVUPS      832(AX), Z0
+	VMOVUPS      Z0, 768(AX)
+	VMOVUPS      832(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z13, K1, Z0
-	VMOVUPS      Z0, 832(SI)
-	VMOVUPS      896(AX), Z0
+	VMOVUPS      Z0, 832(AX)
+	VMOVUPS      896(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z14, K1, Z0
-	VMOVUPS      Z0, 896(SI)
-	VMOVUPS      960(AX), Z0
+	VMOVUPS      Z0, 896(AX)
+	VMOVUPS      960(CX), Z0
 	VCMPPS       $0x0e, Z16, Z0, K1
 	VCMPPS       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z15, K1, Z0
-	VMOVUPS      Z0, 960(SI)
+	VMOVUPS      Z0, 960(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
 	VZEROUPPER
 	RET
 
@@ -4490,19 +4506,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x9(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x9(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R8
+TEXT ·nn32x9(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), DX
+	MOVQ   b+24(FP), SI
+	MOVQ   mode+64(FP), DI
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -4527,7 +4541,7 @@ TEXT ·nn32x9(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSS (DI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSS 4(DI), Z2
@@ -4549,290 +4563,291 @@ bias:
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
+	MOVQ    c+40(FP), DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z1
+	VMOVUPS 128(DI), Z2
+	VMOVUPS 192(DI), Z3
+	VMOVUPS 256(DI), Z4
+	VMOVUPS 320(DI), Z5
+	VMOVUPS 384(DI), Z6
+	VMOVUPS 448(DI), Z7
+	VMOVUPS 512(DI), Z8
+	VMOVUPS 576(DI), Z9
+	VMOVUPS 640(DI), Z10
+	VMOVUPS 704(DI), Z11
+	VMOVUPS 768(DI), Z12
+	VMOVUPS 832(DI), Z13
+	VMOVUPS 896(DI), Z14
+	VMOVUPS 960(DI), Z15
+	VMOVUPS 1024(DI), Z16
+	VMOVUPS 1088(DI), Z17
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z18
-	VMOVUPS      64(BX), Z19
-	VBROADCASTSS (CX), Z20
+	VMOVUPS      (SI), Z18
+	VMOVUPS      64(SI), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS (CX)(DX*1), Z20
+	VBROADCASTSS (AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (CX)(DX*2), Z20
+	VBROADCASTSS (AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS (R9), Z20
+	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R9)(DX*1), Z20
+	VBROADCASTSS (BX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS (R9)(DX*2), Z20
+	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R8), Z20
+	VBROADCASTSS (DX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS (R8)(DX*1), Z20
+	VBROADCASTSS (DX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS (R8)(DX*2), Z20
+	VBROADCASTSS (DX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      128(BX), Z18
-	VMOVUPS      192(BX), Z19
-	VBROADCASTSS 4(CX), Z20
+	VMOVUPS      128(SI), Z18
+	VMOVUPS      192(SI), Z19
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z20
+	VBROADCASTSS 4(AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z20
+	VBROADCASTSS 4(AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 4(R9), Z20
+	VBROADCASTSS 4(BX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 4(R9)(DX*1), Z20
+	VBROADCASTSS 4(BX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 4(R9)(DX*2), Z20
+	VBROADCASTSS 4(BX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS 4(DX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 4(R8)(DX*1), Z20
+	VBROADCASTSS 4(DX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 4(R8)(DX*2), Z20
+	VBROADCASTSS 4(DX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      256(BX), Z18
-	VMOVUPS      320(BX), Z19
-	VBROADCASTSS 8(CX), Z20
+	VMOVUPS      256(SI), Z18
+	VMOVUPS      320(SI), Z19
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z20
+	VBROADCASTSS 8(AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z20
+	VBROADCASTSS 8(AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 8(R9), Z20
+	VBROADCASTSS 8(BX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(R9)(DX*1), Z20
+	VBROADCASTSS 8(BX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 8(R9)(DX*2), Z20
+	VBROADCASTSS 8(BX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 8(R8), Z20
+	VBROADCASTSS 8(DX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 8(R8)(DX*1), Z20
+	VBROADCASTSS 8(DX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 8(R8)(DX*2), Z20
+	VBROADCASTSS 8(DX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      384(BX), Z18
-	VMOVUPS      448(BX), Z19
-	VBROADCASTSS 12(CX), Z20
+	VMOVUPS      384(SI), Z18
+	VMOVUPS      448(SI), Z19
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z20
+	VBROADCASTSS 12(AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z20
+	VBROADCASTSS 12(AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 12(R9), Z20
+	VBROADCASTSS 12(BX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 12(R9)(DX*1), Z20
+	VBROADCASTSS 12(BX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 12(R9)(DX*2), Z20
+	VBROADCASTSS 12(BX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(R8), Z20
+	VBROADCASTSS 12(DX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 12(R8)(DX*1), Z20
+	VBROADCASTSS 12(DX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 12(R8)(DX*2), Z20
+	VBROADCASTSS 12(DX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R9
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, SI
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPS      (BX), Z18
-	VMOVUPS      64(BX), Z19
-	VBROADCASTSS (CX), Z20
+	VMOVUPS      (SI), Z18
+	VMOVUPS      64(SI), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS (CX)(DX*1), Z20
+	VBROADCASTSS (AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (CX)(DX*2), Z20
+	VBROADCASTSS (AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS (R9), Z20
+	VBROADCASTSS (BX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (R9)(DX*1), Z20
+	VBROADCASTSS (BX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS (R9)(DX*2), Z20
+	VBROADCASTSS (BX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R8), Z20
+	VBROADCASTSS (DX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS (R8)(DX*1), Z20
+	VBROADCASTSS (DX)(CX*1), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS (R8)(DX*2), Z20
+	VBROADCASTSS (DX)(CX*2), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, DX
+	DECQ         DI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z18
-	VBROADCASTSS 4(AX), Z19
+	VBROADCASTSS (CX), Z18
+	VBROADCASTSS 4(CX), Z19
 	VMAXPS       Z0, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VMAXPS       Z10, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 640(SI)
+	VMOVUPS      Z0, 640(AX)
 	VMAXPS       Z11, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VMAXPS       Z12, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 768(SI)
+	VMOVUPS      Z0, 768(AX)
 	VMAXPS       Z13, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      Z0, 832(AX)
 	VMAXPS       Z14, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 896(SI)
+	VMOVUPS      Z0, 896(AX)
 	VMAXPS       Z15, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 960(SI)
+	VMOVUPS      Z0, 960(AX)
 	VMAXPS       Z16, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 1024(SI)
+	VMOVUPS      Z0, 1024(AX)
 	VMAXPS       Z17, Z18, Z0
 	VMINPS       Z0, Z19, Z0
-	VMOVUPS      Z0, 1088(SI)
+	VMOVUPS      Z0, 1088(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x9(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x9(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x9(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -4856,352 +4871,355 @@ TEXT ·tn32x9(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSS 32(DI), Z16
+	VBROADCASTSS 32(BX), Z16
 	VMOVUPS      Z16, Z17
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
+	VMOVUPS 640(BX), Z10
+	VMOVUPS 704(BX), Z11
+	VMOVUPS 768(BX), Z12
+	VMOVUPS 832(BX), Z13
+	VMOVUPS 896(BX), Z14
+	VMOVUPS 960(BX), Z15
+	VMOVUPS 1024(BX), Z16
+	VMOVUPS 1088(BX), Z17
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z18
-	VMOVUPS      64(BX), Z19
-	VBROADCASTSS (CX), Z20
+	VMOVUPS      (DX), Z18
+	VMOVUPS      64(DX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(AX), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(AX), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(AX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(AX), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(AX), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z18
-	VMOVUPS      192(BX), Z19
-	VBROADCASTSS (CX), Z20
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z18
+	VMOVUPS      192(DX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(AX), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(AX), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(AX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(AX), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(AX), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z18
-	VMOVUPS      320(BX), Z19
-	VBROADCASTSS (CX), Z20
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z18
+	VMOVUPS      320(DX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(AX), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(AX), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(AX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(AX), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(AX), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z18
-	VMOVUPS      448(BX), Z19
-	VBROADCASTSS (CX), Z20
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z18
+	VMOVUPS      448(DX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(AX), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(AX), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(AX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(AX), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(AX), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z18
-	VMOVUPS      64(BX), Z19
-	VBROADCASTSS (CX), Z20
+	VMOVUPS      (DX), Z18
+	VMOVUPS      64(DX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z18, Z0
 	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z18, Z4
 	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 16(CX), Z20
+	VBROADCASTSS 16(AX), Z20
 	VFMADD231PS  Z20, Z18, Z8
 	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 20(CX), Z20
+	VBROADCASTSS 20(AX), Z20
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 24(CX), Z20
+	VBROADCASTSS 24(AX), Z20
 	VFMADD231PS  Z20, Z18, Z12
 	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 28(CX), Z20
+	VBROADCASTSS 28(AX), Z20
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 32(CX), Z20
+	VBROADCASTSS 32(AX), Z20
 	VFMADD231PS  Z20, Z18, Z16
 	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z18
-	VBROADCASTSS 4(AX), Z19
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z20
+	VBROADCASTSS (CX), Z18
+	VBROADCASTSS 4(CX), Z19
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z20
 	VCMPPS       $0x0e, Z18, Z20, K1
 	VCMPPS       $0x01, Z19, Z20, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
-	VMOVUPS      640(AX), Z0
+	VMOVUPS      Z0, 576(AX)
+	VMOVUPS      640(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z10, K1, Z0
-	VMOVUPS      Z0, 640(SI)
-	VMOVUPS      704(AX), Z0
+	VMOVUPS      Z0, 640(AX)
+	VMOVUPS      704(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z11, K1, Z0
-	VMOVUPS      Z0, 704(SI)
-	VMOVUPS      768(AX), Z0
+	VMOVUPS      Z0, 704(AX)
+	VMOVUPS      768(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z12, K1, Z0
-	VMOVUPS      Z0, 768(SI)
-	VMOVUPS      832(AX), Z0
+	VMOVUPS      Z0, 768(AX)
+	VMOVUPS      832(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z13, K1, Z0
-	VMOVUPS      Z0, 832(SI)
-	VMOVUPS      896(AX), Z0
+	VMOVUPS      Z0, 832(AX)
+	VMOVUPS      896(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z14, K1, Z0
-	VMOVUPS      Z0, 896(SI)
-	VMOVUPS      960(AX), Z0
+	VMOVUPS      Z0, 896(AX)
+	VMOVUPS      960(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z15, K1, Z0
-	VMOVUPS      Z0, 960(SI)
-	VMOVUPS      1024(AX), Z0
+	VMOVUPS      Z0, 960(AX)
+	VMOVUPS      1024(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z16, K1, Z0
-	VMOVUPS      Z0, 1024(SI)
-	VMOVUPS      1088(AX), Z0
+	VMOVUPS      Z0, 1024(AX)
+	VMOVUPS      1088(CX), Z0
 	VCMPPS       $0x0e, Z18, Z0, K1
 	VCMPPS       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z17, K1, Z0
-	VMOVUPS      Z0, 1088(SI)
+	VMOVUPS      Z0, 1088(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
 	VZEROUPPER
 	RET
 
@@ -5437,21 +5455,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x10(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x10(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R10
-	LEAQ   (R10)(R8*1), R8
-	CMPQ   DI, $0x01
+TEXT ·nn32x10(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), SI
+	LEAQ   (SI)(DX*1), DX
+	MOVQ   b+24(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -5477,341 +5493,342 @@ TEXT ·nn32x10(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSS (R8), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(R8), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(R8), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(R8), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(R8), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(R8), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(R8), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(R8), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSS 32(DI), Z16
+	VBROADCASTSS 32(R8), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSS 36(DI), Z18
+	VBROADCASTSS 36(R8), Z18
 	VMOVUPS      Z18, Z19
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
-	VMOVUPS 1152(SI), Z18
-	VMOVUPS 1216(SI), Z19
+	MOVQ    c+40(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
+	VMOVUPS 512(R8), Z8
+	VMOVUPS 576(R8), Z9
+	VMOVUPS 640(R8), Z10
+	VMOVUPS 704(R8), Z11
+	VMOVUPS 768(R8), Z12
+	VMOVUPS 832(R8), Z13
+	VMOVUPS 896(R8), Z14
+	VMOVUPS 960(R8), Z15
+	VMOVUPS 1024(R8), Z16
+	VMOVUPS 1088(R8), Z17
+	VMOVUPS 1152(R8), Z18
+	VMOVUPS 1216(R8), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z20
-	VMOVUPS      64(BX), Z21
-	VBROADCASTSS (CX), Z22
+	VMOVUPS      (DI), Z20
+	VMOVUPS      64(DI), Z21
+	VBROADCASTSS (AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS (CX)(DX*1), Z22
+	VBROADCASTSS (AX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS (CX)(DX*2), Z22
+	VBROADCASTSS (AX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS (R9), Z22
+	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS (R9)(DX*1), Z22
+	VBROADCASTSS (BX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS (R9)(DX*2), Z22
+	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS (R10), Z22
+	VBROADCASTSS (SI), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS (R10)(DX*1), Z22
+	VBROADCASTSS (SI)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS (R10)(DX*2), Z22
+	VBROADCASTSS (SI)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS (R8), Z22
+	VBROADCASTSS (DX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	VMOVUPS      128(BX), Z20
-	VMOVUPS      192(BX), Z21
-	VBROADCASTSS 4(CX), Z22
+	VMOVUPS      128(DI), Z20
+	VMOVUPS      192(DI), Z21
+	VBROADCASTSS 4(AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z22
+	VBROADCASTSS 4(AX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z22
+	VBROADCASTSS 4(AX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 4(R9), Z22
+	VBROADCASTSS 4(BX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 4(R9)(DX*1), Z22
+	VBROADCASTSS 4(BX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 4(R9)(DX*2), Z22
+	VBROADCASTSS 4(BX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 4(R10), Z22
+	VBROADCASTSS 4(SI), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 4(R10)(DX*1), Z22
+	VBROADCASTSS 4(SI)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 4(R10)(DX*2), Z22
+	VBROADCASTSS 4(SI)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 4(R8), Z22
+	VBROADCASTSS 4(DX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	VMOVUPS      256(BX), Z20
-	VMOVUPS      320(BX), Z21
-	VBROADCASTSS 8(CX), Z22
+	VMOVUPS      256(DI), Z20
+	VMOVUPS      320(DI), Z21
+	VBROADCASTSS 8(AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z22
+	VBROADCASTSS 8(AX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z22
+	VBROADCASTSS 8(AX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 8(R9), Z22
+	VBROADCASTSS 8(BX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 8(R9)(DX*1), Z22
+	VBROADCASTSS 8(BX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 8(R9)(DX*2), Z22
+	VBROADCASTSS 8(BX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 8(R10), Z22
+	VBROADCASTSS 8(SI), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 8(R10)(DX*1), Z22
+	VBROADCASTSS 8(SI)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 8(R10)(DX*2), Z22
+	VBROADCASTSS 8(SI)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 8(R8), Z22
+	VBROADCASTSS 8(DX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	VMOVUPS      384(BX), Z20
-	VMOVUPS      448(BX), Z21
-	VBROADCASTSS 12(CX), Z22
+	VMOVUPS      384(DI), Z20
+	VMOVUPS      448(DI), Z21
+	VBROADCASTSS 12(AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z22
+	VBROADCASTSS 12(AX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z22
+	VBROADCASTSS 12(AX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 12(R9), Z22
+	VBROADCASTSS 12(BX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 12(R9)(DX*1), Z22
+	VBROADCASTSS 12(BX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 12(R9)(DX*2), Z22
+	VBROADCASTSS 12(BX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 12(R10), Z22
+	VBROADCASTSS 12(SI), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 12(R10)(DX*1), Z22
+	VBROADCASTSS 12(SI)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 12(R10)(DX*2), Z22
+	VBROADCASTSS 12(SI)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 12(R8), Z22
+	VBROADCASTSS 12(DX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R9
-	ADDQ         $0x10, R10
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
-	VMOVUPS      (BX), Z20
-	VMOVUPS      64(BX), Z21
-	VBROADCASTSS (CX), Z22
+	VMOVUPS      (DI), Z20
+	VMOVUPS      64(DI), Z21
+	VBROADCASTSS (AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS (CX)(DX*1), Z22
+	VBROADCASTSS (AX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS (CX)(DX*2), Z22
+	VBROADCASTSS (AX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS (R9), Z22
+	VBROADCASTSS (BX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS (R9)(DX*1), Z22
+	VBROADCASTSS (BX)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS (R9)(DX*2), Z22
+	VBROADCASTSS (BX)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS (R10), Z22
+	VBROADCASTSS (SI), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS (R10)(DX*1), Z22
+	VBROADCASTSS (SI)(CX*1), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS (R10)(DX*2), Z22
+	VBROADCASTSS (SI)(CX*2), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS (R8), Z22
+	VBROADCASTSS (DX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DX
+	DECQ         R8
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z20
-	VBROADCASTSS 4(AX), Z21
+	VBROADCASTSS (CX), Z20
+	VBROADCASTSS 4(CX), Z21
 	VMAXPS       Z0, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VMAXPS       Z10, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 640(SI)
+	VMOVUPS      Z0, 640(AX)
 	VMAXPS       Z11, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VMAXPS       Z12, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 768(SI)
+	VMOVUPS      Z0, 768(AX)
 	VMAXPS       Z13, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      Z0, 832(AX)
 	VMAXPS       Z14, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 896(SI)
+	VMOVUPS      Z0, 896(AX)
 	VMAXPS       Z15, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 960(SI)
+	VMOVUPS      Z0, 960(AX)
 	VMAXPS       Z16, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 1024(SI)
+	VMOVUPS      Z0, 1024(AX)
 	VMAXPS       Z17, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 1088(SI)
+	VMOVUPS      Z0, 1088(AX)
 	VMAXPS       Z18, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 1152(SI)
+	VMOVUPS      Z0, 1152(AX)
 	VMAXPS       Z19, Z20, Z0
 	VMINPS       Z0, Z21, Z0
-	VMOVUPS      Z0, 1216(SI)
+	VMOVUPS      Z0, 1216(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
-	VMOVUPS Z18, 1152(SI)
-	VMOVUPS Z19, 1216(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
+	VMOVUPS Z18, 1152(AX)
+	VMOVUPS Z19, 1216(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x10(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x10(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x10(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -5837,385 +5854,388 @@ TEXT ·tn32x10(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSS 32(DI), Z16
+	VBROADCASTSS 32(BX), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSS 36(DI), Z18
+	VBROADCASTSS 36(BX), Z18
 	VMOVUPS      Z18, Z19
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
-	VMOVUPS 1152(SI), Z18
-	VMOVUPS 1216(SI), Z19
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
+	VMOVUPS 640(BX), Z10
+	VMOVUPS 704(BX), Z11
+	VMOVUPS 768(BX), Z12
+	VMOVUPS 832(BX), Z13
+	VMOVUPS 896(BX), Z14
+	VMOVUPS 960(BX), Z15
+	VMOVUPS 1024(BX), Z16
+	VMOVUPS 1088(BX), Z17
+	VMOVUPS 1152(BX), Z18
+	VMOVUPS 1216(BX), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z20
-	VMOVUPS      64(BX), Z21
-	VBROADCASTSS (CX), Z22
+	VMOVUPS      (DX), Z20
+	VMOVUPS      64(DX), Z21
+	VBROADCASTSS (AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(AX), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(AX), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(AX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(AX), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(AX), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(AX), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(AX), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(AX), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(AX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z20
-	VMOVUPS      192(BX), Z21
-	VBROADCASTSS (CX), Z22
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z20
+	VMOVUPS      192(DX), Z21
+	VBROADCASTSS (AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(AX), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(AX), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(AX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(AX), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(AX), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(AX), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(AX), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(AX), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(AX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z20
-	VMOVUPS      320(BX), Z21
-	VBROADCASTSS (CX), Z22
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z20
+	VMOVUPS      320(DX), Z21
+	VBROADCASTSS (AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(AX), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(AX), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(AX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(AX), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(AX), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(AX), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(AX), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(AX), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(AX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z20
-	VMOVUPS      448(BX), Z21
-	VBROADCASTSS (CX), Z22
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z20
+	VMOVUPS      448(DX), Z21
+	VBROADCASTSS (AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(AX), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(AX), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(AX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(AX), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(AX), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(AX), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(AX), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(AX), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(AX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z20
-	VMOVUPS      64(BX), Z21
-	VBROADCASTSS (CX), Z22
+	VMOVUPS      (DX), Z20
+	VMOVUPS      64(DX), Z21
+	VBROADCASTSS (AX), Z22
 	VFMADD231PS  Z22, Z20, Z0
 	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 4(CX), Z22
+	VBROADCASTSS 4(AX), Z22
 	VFMADD231PS  Z22, Z20, Z2
 	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 8(CX), Z22
+	VBROADCASTSS 8(AX), Z22
 	VFMADD231PS  Z22, Z20, Z4
 	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 12(CX), Z22
+	VBROADCASTSS 12(AX), Z22
 	VFMADD231PS  Z22, Z20, Z6
 	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 16(CX), Z22
+	VBROADCASTSS 16(AX), Z22
 	VFMADD231PS  Z22, Z20, Z8
 	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 20(CX), Z22
+	VBROADCASTSS 20(AX), Z22
 	VFMADD231PS  Z22, Z20, Z10
 	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 24(CX), Z22
+	VBROADCASTSS 24(AX), Z22
 	VFMADD231PS  Z22, Z20, Z12
 	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 28(CX), Z22
+	VBROADCASTSS 28(AX), Z22
 	VFMADD231PS  Z22, Z20, Z14
 	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 32(CX), Z22
+	VBROADCASTSS 32(AX), Z22
 	VFMADD231PS  Z22, Z20, Z16
 	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 36(CX), Z22
+	VBROADCASTSS 36(AX), Z22
 	VFMADD231PS  Z22, Z20, Z18
 	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z20
-	VBROADCASTSS 4(AX), Z21
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z22
+	VBROADCASTSS (CX), Z20
+	VBROADCASTSS 4(CX), Z21
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z22
 	VCMPPS       $0x0e, Z20, Z22, K1
 	VCMPPS       $0x01, Z21, Z22, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
-	VMOVUPS      640(AX), Z0
+	VMOVUPS      Z0, 576(AX)
+	VMOVUPS      640(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z10, K1, Z0
-	VMOVUPS      Z0, 640(SI)
-	VMOVUPS      704(AX), Z0
+	VMOVUPS      Z0, 640(AX)
+	VMOVUPS      704(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z11, K1, Z0
-	VMOVUPS      Z0, 704(SI)
-	VMOVUPS      768(AX), Z0
+	VMOVUPS      Z0, 704(AX)
+	VMOVUPS      768(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z12, K1, Z0
-	VMOVUPS      Z0, 768(SI)
-	VMOVUPS      832(AX), Z0
+	VMOVUPS      Z0, 768(AX)
+	VMOVUPS      832(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z13, K1, Z0
-	VMOVUPS      Z0, 832(SI)
-	VMOVUPS      896(AX), Z0
+	VMOVUPS      Z0, 832(AX)
+	VMOVUPS      896(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z14, K1, Z0
-	VMOVUPS      Z0, 896(SI)
-	VMOVUPS      960(AX), Z0
+	VMOVUPS      Z0, 896(AX)
+	VMOVUPS      960(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z15, K1, Z0
-	VMOVUPS      Z0, 960(SI)
-	VMOVUPS      1024(AX), Z0
+	VMOVUPS      Z0, 960(AX)
+	VMOVUPS      1024(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z16, K1, Z0
-	VMOVUPS      Z0, 1024(SI)
-	VMOVUPS      1088(AX), Z0
+	VMOVUPS      Z0, 1024(AX)
+	VMOVUPS      1088(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z17, K1, Z0
-	VMOVUPS      Z0, 1088(SI)
-	VMOVUPS      1152(AX), Z0
+	VMOVUPS      Z0, 1088(AX)
+	VMOVUPS      1152(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z18, K1, Z0
-	VMOVUPS      Z0, 1152(SI)
-	VMOVUPS      1216(AX), Z0
+	VMOVUPS      Z0, 1152(AX)
+	VMOVUPS      1216(CX), Z0
 	VCMPPS       $0x0e, Z20, Z0, K1
 	VCMPPS       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z19, K1, Z0
-	VMOVUPS      Z0, 1216(SI)
+	VMOVUPS      Z0, 1216(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
-	VMOVUPS Z18, 1152(SI)
-	VMOVUPS Z19, 1216(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
+	VMOVUPS Z18, 1152(AX)
+	VMOVUPS Z19, 1216(AX)
 	VZEROUPPER
 	RET
 
@@ -6471,21 +6491,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x11(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x11(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R10
-	LEAQ   (R10)(R8*1), R8
-	CMPQ   DI, $0x01
+TEXT ·nn32x11(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), SI
+	LEAQ   (SI)(DX*1), DX
+	MOVQ   b+24(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -6513,368 +6531,369 @@ TEXT ·nn32x11(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSS (R8), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(R8), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(R8), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(R8), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(R8), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(R8), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(R8), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(R8), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSS 32(DI), Z16
+	VBROADCASTSS 32(R8), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSS 36(DI), Z18
+	VBROADCASTSS 36(R8), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSS 40(DI), Z20
+	VBROADCASTSS 40(R8), Z20
 	VMOVUPS      Z20, Z21
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
-	VMOVUPS 1152(SI), Z18
-	VMOVUPS 1216(SI), Z19
-	VMOVUPS 1280(SI), Z20
-	VMOVUPS 1344(SI), Z21
+	MOVQ    c+40(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
+	VMOVUPS 512(R8), Z8
+	VMOVUPS 576(R8), Z9
+	VMOVUPS 640(R8), Z10
+	VMOVUPS 704(R8), Z11
+	VMOVUPS 768(R8), Z12
+	VMOVUPS 832(R8), Z13
+	VMOVUPS 896(R8), Z14
+	VMOVUPS 960(R8), Z15
+	VMOVUPS 1024(R8), Z16
+	VMOVUPS 1088(R8), Z17
+	VMOVUPS 1152(R8), Z18
+	VMOVUPS 1216(R8), Z19
+	VMOVUPS 1280(R8), Z20
+	VMOVUPS 1344(R8), Z21
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z22
-	VMOVUPS      64(BX), Z23
-	VBROADCASTSS (CX), Z24
+	VMOVUPS      (DI), Z22
+	VMOVUPS      64(DI), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS (CX)(DX*1), Z24
+	VBROADCASTSS (AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (CX)(DX*2), Z24
+	VBROADCASTSS (AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS (R9), Z24
+	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R9)(DX*1), Z24
+	VBROADCASTSS (BX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS (R9)(DX*2), Z24
+	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R10), Z24
+	VBROADCASTSS (SI), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS (R10)(DX*1), Z24
+	VBROADCASTSS (SI)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R10)(DX*2), Z24
+	VBROADCASTSS (SI)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R8), Z24
+	VBROADCASTSS (DX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS (R8)(DX*1), Z24
+	VBROADCASTSS (DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      128(BX), Z22
-	VMOVUPS      192(BX), Z23
-	VBROADCASTSS 4(CX), Z24
+	VMOVUPS      128(DI), Z22
+	VMOVUPS      192(DI), Z23
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z24
+	VBROADCASTSS 4(AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z24
+	VBROADCASTSS 4(AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 4(R9), Z24
+	VBROADCASTSS 4(BX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 4(R9)(DX*1), Z24
+	VBROADCASTSS 4(BX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 4(R9)(DX*2), Z24
+	VBROADCASTSS 4(BX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 4(R10), Z24
+	VBROADCASTSS 4(SI), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 4(R10)(DX*1), Z24
+	VBROADCASTSS 4(SI)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 4(R10)(DX*2), Z24
+	VBROADCASTSS 4(SI)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 4(R8), Z24
+	VBROADCASTSS 4(DX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 4(R8)(DX*1), Z24
+	VBROADCASTSS 4(DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      256(BX), Z22
-	VMOVUPS      320(BX), Z23
-	VBROADCASTSS 8(CX), Z24
+	VMOVUPS      256(DI), Z22
+	VMOVUPS      320(DI), Z23
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z24
+	VBROADCASTSS 8(AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z24
+	VBROADCASTSS 8(AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 8(R9), Z24
+	VBROADCASTSS 8(BX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(R9)(DX*1), Z24
+	VBROADCASTSS 8(BX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 8(R9)(DX*2), Z24
+	VBROADCASTSS 8(BX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 8(R10), Z24
+	VBROADCASTSS 8(SI), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 8(R10)(DX*1), Z24
+	VBROADCASTSS 8(SI)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 8(R10)(DX*2), Z24
+	VBROADCASTSS 8(SI)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 8(R8), Z24
+	VBROADCASTSS 8(DX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 8(R8)(DX*1), Z24
+	VBROADCASTSS 8(DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      384(BX), Z22
-	VMOVUPS      448(BX), Z23
-	VBROADCASTSS 12(CX), Z24
+	VMOVUPS      384(DI), Z22
+	VMOVUPS      448(DI), Z23
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z24
+	VBROADCASTSS 12(AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z24
+	VBROADCASTSS 12(AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(R9), Z24
+	VBROADCASTSS 12(BX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 12(R9)(DX*1), Z24
+	VBROADCASTSS 12(BX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 12(R9)(DX*2), Z24
+	VBROADCASTSS 12(BX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(R10), Z24
+	VBROADCASTSS 12(SI), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 12(R10)(DX*1), Z24
+	VBROADCASTSS 12(SI)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 12(R10)(DX*2), Z24
+	VBROADCASTSS 12(SI)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 12(R8), Z24
+	VBROADCASTSS 12(DX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 12(R8)(DX*1), Z24
+	VBROADCASTSS 12(DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R9
-	ADDQ         $0x10, R10
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
-	VMOVUPS      (BX), Z22
-	VMOVUPS      64(BX), Z23
-	VBROADCASTSS (CX), Z24
+	VMOVUPS      (DI), Z22
+	VMOVUPS      64(DI), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS (CX)(DX*1), Z24
+	VBROADCASTSS (AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (CX)(DX*2), Z24
+	VBROADCASTSS (AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS (R9), Z24
+	VBROADCASTSS (BX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (R9)(DX*1), Z24
+	VBROADCASTSS (BX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS (R9)(DX*2), Z24
+	VBROADCASTSS (BX)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R10), Z24
+	VBROADCASTSS (SI), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS (R10)(DX*1), Z24
+	VBROADCASTSS (SI)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R10)(DX*2), Z24
+	VBROADCASTSS (SI)(CX*2), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS (R8), Z24
+	VBROADCASTSS (DX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS (R8)(DX*1), Z24
+	VBROADCASTSS (DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DX
+	DECQ         R8
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z22
-	VBROADCASTSS 4(AX), Z23
+	VBROADCASTSS (CX), Z22
+	VBROADCASTSS 4(CX), Z23
 	VMAXPS       Z0, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VMAXPS       Z10, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 640(SI)
+	VMOVUPS      Z0, 640(AX)
 	VMAXPS       Z11, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VMAXPS       Z12, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 768(SI)
+	VMOVUPS      Z0, 768(AX)
 	VMAXPS       Z13, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      Z0, 832(AX)
 	VMAXPS       Z14, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 896(SI)
+	VMOVUPS      Z0, 896(AX)
 	VMAXPS       Z15, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 960(SI)
+	VMOVUPS      Z0, 960(AX)
 	VMAXPS       Z16, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 1024(SI)
+	VMOVUPS      Z0, 1024(AX)
 	VMAXPS       Z17, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 1088(SI)
+	VMOVUPS      Z0, 1088(AX)
 	VMAXPS       Z18, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 1152(SI)
+	VMOVUPS      Z0, 1152(AX)
 	VMAXPS       Z19, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 1216(SI)
+	VMOVUPS      Z0, 1216(AX)
 	VMAXPS       Z20, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 1280(SI)
+	VMOVUPS      Z0, 1280(AX)
 	VMAXPS       Z21, Z22, Z0
 	VMINPS       Z0, Z23, Z0
-	VMOVUPS      Z0, 1344(SI)
+	VMOVUPS      Z0, 1344(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
-	VMOVUPS Z18, 1152(SI)
-	VMOVUPS Z19, 1216(SI)
-	VMOVUPS Z20, 1280(SI)
-	VMOVUPS Z21, 1344(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
+	VMOVUPS Z18, 1152(AX)
+	VMOVUPS Z19, 1216(AX)
+	VMOVUPS Z20, 1280(AX)
+	VMOVUPS Z21, 1344(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x11(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x11(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x11(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -6902,418 +6921,421 @@ TEXT ·tn32x11(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSS 32(DI), Z16
+	VBROADCASTSS 32(BX), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSS 36(DI), Z18
+	VBROADCASTSS 36(BX), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSS 40(DI), Z20
+	VBROADCASTSS 40(BX), Z20
 	VMOVUPS      Z20, Z21
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
-	VMOVUPS 1152(SI), Z18
-	VMOVUPS 1216(SI), Z19
-	VMOVUPS 1280(SI), Z20
-	VMOVUPS 1344(SI), Z21
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
+	VMOVUPS 640(BX), Z10
+	VMOVUPS 704(BX), Z11
+	VMOVUPS 768(BX), Z12
+	VMOVUPS 832(BX), Z13
+	VMOVUPS 896(BX), Z14
+	VMOVUPS 960(BX), Z15
+	VMOVUPS 1024(BX), Z16
+	VMOVUPS 1088(BX), Z17
+	VMOVUPS 1152(BX), Z18
+	VMOVUPS 1216(BX), Z19
+	VMOVUPS 1280(BX), Z20
+	VMOVUPS 1344(BX), Z21
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z22
-	VMOVUPS      64(BX), Z23
-	VBROADCASTSS (CX), Z24
+	VMOVUPS      (DX), Z22
+	VMOVUPS      64(DX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(AX), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(AX), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(AX), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(AX), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(AX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(AX), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z22
-	VMOVUPS      192(BX), Z23
-	VBROADCASTSS (CX), Z24
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z22
+	VMOVUPS      192(DX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(AX), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(AX), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(AX), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(AX), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(AX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(AX), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z22
-	VMOVUPS      320(BX), Z23
-	VBROADCASTSS (CX), Z24
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z22
+	VMOVUPS      320(DX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(AX), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(AX), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(AX), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(AX), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(AX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(AX), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z22
-	VMOVUPS      448(BX), Z23
-	VBROADCASTSS (CX), Z24
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z22
+	VMOVUPS      448(DX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(AX), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(AX), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(AX), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(AX), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(AX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(AX), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z22
-	VMOVUPS      64(BX), Z23
-	VBROADCASTSS (CX), Z24
+	VMOVUPS      (DX), Z22
+	VMOVUPS      64(DX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z22, Z0
 	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z22, Z4
 	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z22, Z8
 	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 20(CX), Z24
+	VBROADCASTSS 20(AX), Z24
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 24(CX), Z24
+	VBROADCASTSS 24(AX), Z24
 	VFMADD231PS  Z24, Z22, Z12
 	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 28(CX), Z24
+	VBROADCASTSS 28(AX), Z24
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 32(CX), Z24
+	VBROADCASTSS 32(AX), Z24
 	VFMADD231PS  Z24, Z22, Z16
 	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 36(CX), Z24
+	VBROADCASTSS 36(AX), Z24
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 40(CX), Z24
+	VBROADCASTSS 40(AX), Z24
 	VFMADD231PS  Z24, Z22, Z20
 	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z22
-	VBROADCASTSS 4(AX), Z23
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z24
+	VBROADCASTSS (CX), Z22
+	VBROADCASTSS 4(CX), Z23
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z24
 	VCMPPS       $0x0e, Z22, Z24, K1
 	VCMPPS       $0x01, Z23, Z24, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
-	VMOVUPS      640(AX), Z0
+	VMOVUPS      Z0, 576(AX)
+	VMOVUPS      640(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z10, K1, Z0
-	VMOVUPS      Z0, 640(SI)
-	VMOVUPS      704(AX), Z0
+	VMOVUPS      Z0, 640(AX)
+	VMOVUPS      704(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z11, K1, Z0
-	VMOVUPS      Z0, 704(SI)
-	VMOVUPS      768(AX), Z0
+	VMOVUPS      Z0, 704(AX)
+	VMOVUPS      768(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z12, K1, Z0
-	VMOVUPS      Z0, 768(SI)
-	VMOVUPS      832(AX), Z0
+	VMOVUPS      Z0, 768(AX)
+	VMOVUPS      832(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z13, K1, Z0
-	VMOVUPS      Z0, 832(SI)
-	VMOVUPS      896(AX), Z0
+	VMOVUPS      Z0, 832(AX)
+	VMOVUPS      896(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z14, K1, Z0
-	VMOVUPS      Z0, 896(SI)
-	VMOVUPS      960(AX), Z0
+	VMOVUPS      Z0, 896(AX)
+	VMOVUPS      960(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z15, K1, Z0
-	VMOVUPS      Z0, 960(SI)
-	VMOVUPS      1024(AX), Z0
+	VMOVUPS      Z0, 960(AX)
+	VMOVUPS      1024(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z16, K1, Z0
-	VMOVUPS      Z0, 1024(SI)
-	VMOVUPS      1088(AX), Z0
+	VMOVUPS      Z0, 1024(AX)
+	VMOVUPS      1088(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z17, K1, Z0
-	VMOVUPS      Z0, 1088(SI)
-	VMOVUPS      1152(AX), Z0
+	VMOVUPS      Z0, 1088(AX)
+	VMOVUPS      1152(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z18, K1, Z0
-	VMOVUPS      Z0, 1152(SI)
-	VMOVUPS      1216(AX), Z0
+	VMOVUPS      Z0, 1152(AX)
+	VMOVUPS      1216(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z19, K1, Z0
-	VMOVUPS      Z0, 1216(SI)
-	VMOVUPS      1280(AX), Z0
+	VMOVUPS      Z0, 1216(AX)
+	VMOVUPS      1280(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z20, K1, Z0
-	VMOVUPS      Z0, 1280(SI)
-	VMOVUPS      1344(AX), Z0
+	VMOVUPS      Z0, 1280(AX)
+	VMOVUPS      1344(CX), Z0
 	VCMPPS       $0x0e, Z22, Z0, K1
 	VCMPPS       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z21, K1, Z0
-	VMOVUPS      Z0, 1344(SI)
+	VMOVUPS      Z0, 1344(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
-	VMOVUPS Z18, 1152(SI)
-	VMOVUPS Z19, 1216(SI)
-	VMOVUPS Z20, 1280(SI)
-	VMOVUPS Z21, 1344(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
+	VMOVUPS Z18, 1152(AX)
+	VMOVUPS Z19, 1216(AX)
+	VMOVUPS Z20, 1280(AX)
+	VMOVUPS Z21, 1344(AX)
 	VZEROUPPER
 	RET
 
@@ -7589,21 +7611,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn32x12(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func nn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·nn32x12(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R10
-	LEAQ   (R10)(R8*1), R8
-	CMPQ   DI, $0x01
+TEXT ·nn32x12(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), SI
+	LEAQ   (SI)(DX*1), DX
+	MOVQ   b+24(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -7633,395 +7653,396 @@ TEXT ·nn32x12(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSS (R8), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(R8), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(R8), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(R8), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(R8), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(R8), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(R8), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(R8), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSS 32(DI), Z16
+	VBROADCASTSS 32(R8), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSS 36(DI), Z18
+	VBROADCASTSS 36(R8), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSS 40(DI), Z20
+	VBROADCASTSS 40(R8), Z20
 	VMOVUPS      Z20, Z21
-	VBROADCASTSS 44(DI), Z22
+	VBROADCASTSS 44(R8), Z22
 	VMOVUPS      Z22, Z23
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
-	VMOVUPS 1152(SI), Z18
-	VMOVUPS 1216(SI), Z19
-	VMOVUPS 1280(SI), Z20
-	VMOVUPS 1344(SI), Z21
-	VMOVUPS 1408(SI), Z22
-	VMOVUPS 1472(SI), Z23
+	MOVQ    c+40(FP), R8
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
+	VMOVUPS 512(R8), Z8
+	VMOVUPS 576(R8), Z9
+	VMOVUPS 640(R8), Z10
+	VMOVUPS 704(R8), Z11
+	VMOVUPS 768(R8), Z12
+	VMOVUPS 832(R8), Z13
+	VMOVUPS 896(R8), Z14
+	VMOVUPS 960(R8), Z15
+	VMOVUPS 1024(R8), Z16
+	VMOVUPS 1088(R8), Z17
+	VMOVUPS 1152(R8), Z18
+	VMOVUPS 1216(R8), Z19
+	VMOVUPS 1280(R8), Z20
+	VMOVUPS 1344(R8), Z21
+	VMOVUPS 1408(R8), Z22
+	VMOVUPS 1472(R8), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z24
-	VMOVUPS      64(BX), Z25
-	VBROADCASTSS (CX), Z26
+	VMOVUPS      (DI), Z24
+	VMOVUPS      64(DI), Z25
+	VBROADCASTSS (AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS (CX)(DX*1), Z26
+	VBROADCASTSS (AX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS (CX)(DX*2), Z26
+	VBROADCASTSS (AX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS (R9), Z26
+	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS (R9)(DX*1), Z26
+	VBROADCASTSS (BX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS (R9)(DX*2), Z26
+	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS (R10), Z26
+	VBROADCASTSS (SI), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS (R10)(DX*1), Z26
+	VBROADCASTSS (SI)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS (R10)(DX*2), Z26
+	VBROADCASTSS (SI)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (DX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS (R8)(DX*1), Z26
+	VBROADCASTSS (DX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS (R8)(DX*2), Z26
+	VBROADCASTSS (DX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	VMOVUPS      128(BX), Z24
-	VMOVUPS      192(BX), Z25
-	VBROADCASTSS 4(CX), Z26
+	VMOVUPS      128(DI), Z24
+	VMOVUPS      192(DI), Z25
+	VBROADCASTSS 4(AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 4(CX)(DX*1), Z26
+	VBROADCASTSS 4(AX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 4(CX)(DX*2), Z26
+	VBROADCASTSS 4(AX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 4(R9), Z26
+	VBROADCASTSS 4(BX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 4(R9)(DX*1), Z26
+	VBROADCASTSS 4(BX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 4(R9)(DX*2), Z26
+	VBROADCASTSS 4(BX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 4(R10), Z26
+	VBROADCASTSS 4(SI), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 4(R10)(DX*1), Z26
+	VBROADCASTSS 4(SI)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 4(R10)(DX*2), Z26
+	VBROADCASTSS 4(SI)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 4(R8), Z26
+	VBROADCASTSS 4(DX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 4(R8)(DX*1), Z26
+	VBROADCASTSS 4(DX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 4(R8)(DX*2), Z26
+	VBROADCASTSS 4(DX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	VMOVUPS      256(BX), Z24
-	VMOVUPS      320(BX), Z25
-	VBROADCASTSS 8(CX), Z26
+	VMOVUPS      256(DI), Z24
+	VMOVUPS      320(DI), Z25
+	VBROADCASTSS 8(AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 8(CX)(DX*1), Z26
+	VBROADCASTSS 8(AX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 8(CX)(DX*2), Z26
+	VBROADCASTSS 8(AX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 8(R9), Z26
+	VBROADCASTSS 8(BX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 8(R9)(DX*1), Z26
+	VBROADCASTSS 8(BX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 8(R9)(DX*2), Z26
+	VBROADCASTSS 8(BX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 8(R10), Z26
+	VBROADCASTSS 8(SI), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 8(R10)(DX*1), Z26
+	VBROADCASTSS 8(SI)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 8(R10)(DX*2), Z26
+	VBROADCASTSS 8(SI)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 8(R8), Z26
+	VBROADCASTSS 8(DX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 8(R8)(DX*1), Z26
+	VBROADCASTSS 8(DX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 8(R8)(DX*2), Z26
+	VBROADCASTSS 8(DX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	VMOVUPS      384(BX), Z24
-	VMOVUPS      448(BX), Z25
-	VBROADCASTSS 12(CX), Z26
+	VMOVUPS      384(DI), Z24
+	VMOVUPS      448(DI), Z25
+	VBROADCASTSS 12(AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 12(CX)(DX*1), Z26
+	VBROADCASTSS 12(AX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 12(CX)(DX*2), Z26
+	VBROADCASTSS 12(AX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 12(R9), Z26
+	VBROADCASTSS 12(BX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 12(R9)(DX*1), Z26
+	VBROADCASTSS 12(BX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 12(R9)(DX*2), Z26
+	VBROADCASTSS 12(BX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 12(R10), Z26
+	VBROADCASTSS 12(SI), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 12(R10)(DX*1), Z26
+	VBROADCASTSS 12(SI)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 12(R10)(DX*2), Z26
+	VBROADCASTSS 12(SI)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 12(R8), Z26
+	VBROADCASTSS 12(DX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 12(R8)(DX*1), Z26
+	VBROADCASTSS 12(DX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 12(R8)(DX*2), Z26
+	VBROADCASTSS 12(DX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R9
-	ADDQ         $0x10, R10
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, BX
+	ADDQ         $0x10, SI
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
-	VMOVUPS      (BX), Z24
-	VMOVUPS      64(BX), Z25
-	VBROADCASTSS (CX), Z26
+	VMOVUPS      (DI), Z24
+	VMOVUPS      64(DI), Z25
+	VBROADCASTSS (AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS (CX)(DX*1), Z26
+	VBROADCASTSS (AX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS (CX)(DX*2), Z26
+	VBROADCASTSS (AX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS (R9), Z26
+	VBROADCASTSS (BX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS (R9)(DX*1), Z26
+	VBROADCASTSS (BX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS (R9)(DX*2), Z26
+	VBROADCASTSS (BX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS (R10), Z26
+	VBROADCASTSS (SI), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS (R10)(DX*1), Z26
+	VBROADCASTSS (SI)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS (R10)(DX*2), Z26
+	VBROADCASTSS (SI)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS (R8), Z26
+	VBROADCASTSS (DX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS (R8)(DX*1), Z26
+	VBROADCASTSS (DX)(CX*1), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS (R8)(DX*2), Z26
+	VBROADCASTSS (DX)(CX*2), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R9
-	ADDQ         $0x04, R10
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, BX
+	ADDQ         $0x04, SI
+	ADDQ         $0x04, DX
+	DECQ         R8
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z24
-	VBROADCASTSS 4(AX), Z25
+	VBROADCASTSS (CX), Z24
+	VBROADCASTSS 4(CX), Z25
 	VMAXPS       Z0, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, (SI)
+	VMOVUPS      Z0, (AX)
 	VMAXPS       Z1, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 64(SI)
+	VMOVUPS      Z0, 64(AX)
 	VMAXPS       Z2, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 128(SI)
+	VMOVUPS      Z0, 128(AX)
 	VMAXPS       Z3, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 192(SI)
+	VMOVUPS      Z0, 192(AX)
 	VMAXPS       Z4, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 256(SI)
+	VMOVUPS      Z0, 256(AX)
 	VMAXPS       Z5, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 320(SI)
+	VMOVUPS      Z0, 320(AX)
 	VMAXPS       Z6, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 384(SI)
+	VMOVUPS      Z0, 384(AX)
 	VMAXPS       Z7, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 448(SI)
+	VMOVUPS      Z0, 448(AX)
 	VMAXPS       Z8, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 512(SI)
+	VMOVUPS      Z0, 512(AX)
 	VMAXPS       Z9, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 576(SI)
+	VMOVUPS      Z0, 576(AX)
 	VMAXPS       Z10, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 640(SI)
+	VMOVUPS      Z0, 640(AX)
 	VMAXPS       Z11, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 704(SI)
+	VMOVUPS      Z0, 704(AX)
 	VMAXPS       Z12, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 768(SI)
+	VMOVUPS      Z0, 768(AX)
 	VMAXPS       Z13, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 832(SI)
+	VMOVUPS      Z0, 832(AX)
 	VMAXPS       Z14, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 896(SI)
+	VMOVUPS      Z0, 896(AX)
 	VMAXPS       Z15, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 960(SI)
+	VMOVUPS      Z0, 960(AX)
 	VMAXPS       Z16, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1024(SI)
+	VMOVUPS      Z0, 1024(AX)
 	VMAXPS       Z17, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1088(SI)
+	VMOVUPS      Z0, 1088(AX)
 	VMAXPS       Z18, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1152(SI)
+	VMOVUPS      Z0, 1152(AX)
 	VMAXPS       Z19, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1216(SI)
+	VMOVUPS      Z0, 1216(AX)
 	VMAXPS       Z20, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1280(SI)
+	VMOVUPS      Z0, 1280(AX)
 	VMAXPS       Z21, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1344(SI)
+	VMOVUPS      Z0, 1344(AX)
 	VMAXPS       Z22, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1408(SI)
+	VMOVUPS      Z0, 1408(AX)
 	VMAXPS       Z23, Z24, Z0
 	VMINPS       Z0, Z25, Z0
-	VMOVUPS      Z0, 1472(SI)
+	VMOVUPS      Z0, 1472(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
-	VMOVUPS Z18, 1152(SI)
-	VMOVUPS Z19, 1216(SI)
-	VMOVUPS Z20, 1280(SI)
-	VMOVUPS Z21, 1344(SI)
-	VMOVUPS Z22, 1408(SI)
-	VMOVUPS Z23, 1472(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
+	VMOVUPS Z18, 1152(AX)
+	VMOVUPS Z19, 1216(AX)
+	VMOVUPS Z20, 1280(AX)
+	VMOVUPS Z21, 1344(AX)
+	VMOVUPS Z22, 1408(AX)
+	VMOVUPS Z23, 1472(AX)
 	VZEROUPPER
 	RET
 
-// func tn32x12(k int, a *float32, lda int, b *float32, c *float32, bias *float32, mode int, limits *float32, of *float32)
+// func tn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F
-TEXT ·tn32x12(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x02, DX
-	CMPQ   DI, $0x01
+TEXT ·tn32x12(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -8051,451 +8072,454 @@ TEXT ·tn32x12(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSS (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSS 4(DI), Z2
+	VBROADCASTSS 4(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSS 8(DI), Z4
+	VBROADCASTSS 8(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSS 12(DI), Z6
+	VBROADCASTSS 12(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSS 16(DI), Z8
+	VBROADCASTSS 16(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSS 20(DI), Z10
+	VBROADCASTSS 20(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSS 24(DI), Z12
+	VBROADCASTSS 24(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSS 28(DI), Z14
+	VBROADCASTSS 28(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSS 32(DI), Z16
+	VBROADCASTSS 32(BX), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSS 36(DI), Z18
+	VBROADCASTSS 36(BX), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSS 40(DI), Z20
+	VBROADCASTSS 40(BX), Z20
 	VMOVUPS      Z20, Z21
-	VBROADCASTSS 44(DI), Z22
+	VBROADCASTSS 44(BX), Z22
 	VMOVUPS      Z22, Z23
 	JMP          begin
 
 resume:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVUPS 128(SI), Z2
-	VMOVUPS 192(SI), Z3
-	VMOVUPS 256(SI), Z4
-	VMOVUPS 320(SI), Z5
-	VMOVUPS 384(SI), Z6
-	VMOVUPS 448(SI), Z7
-	VMOVUPS 512(SI), Z8
-	VMOVUPS 576(SI), Z9
-	VMOVUPS 640(SI), Z10
-	VMOVUPS 704(SI), Z11
-	VMOVUPS 768(SI), Z12
-	VMOVUPS 832(SI), Z13
-	VMOVUPS 896(SI), Z14
-	VMOVUPS 960(SI), Z15
-	VMOVUPS 1024(SI), Z16
-	VMOVUPS 1088(SI), Z17
-	VMOVUPS 1152(SI), Z18
-	VMOVUPS 1216(SI), Z19
-	VMOVUPS 1280(SI), Z20
-	VMOVUPS 1344(SI), Z21
-	VMOVUPS 1408(SI), Z22
-	VMOVUPS 1472(SI), Z23
+	MOVQ    c+40(FP), BX
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	VMOVUPS 256(BX), Z4
+	VMOVUPS 320(BX), Z5
+	VMOVUPS 384(BX), Z6
+	VMOVUPS 448(BX), Z7
+	VMOVUPS 512(BX), Z8
+	VMOVUPS 576(BX), Z9
+	VMOVUPS 640(BX), Z10
+	VMOVUPS 704(BX), Z11
+	VMOVUPS 768(BX), Z12
+	VMOVUPS 832(BX), Z13
+	VMOVUPS 896(BX), Z14
+	VMOVUPS 960(BX), Z15
+	VMOVUPS 1024(BX), Z16
+	VMOVUPS 1088(BX), Z17
+	VMOVUPS 1152(BX), Z18
+	VMOVUPS 1216(BX), Z19
+	VMOVUPS 1280(BX), Z20
+	VMOVUPS 1344(BX), Z21
+	VMOVUPS 1408(BX), Z22
+	VMOVUPS 1472(BX), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z24
-	VMOVUPS      64(BX), Z25
-	VBROADCASTSS (CX), Z26
+	VMOVUPS      (DX), Z24
+	VMOVUPS      64(DX), Z25
+	VBROADCASTSS (AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 4(CX), Z26
+	VBROADCASTSS 4(AX), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 8(CX), Z26
+	VBROADCASTSS 8(AX), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 12(CX), Z26
+	VBROADCASTSS 12(AX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 16(CX), Z26
+	VBROADCASTSS 16(AX), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 20(CX), Z26
+	VBROADCASTSS 20(AX), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 24(CX), Z26
+	VBROADCASTSS 24(AX), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 28(CX), Z26
+	VBROADCASTSS 28(AX), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 32(CX), Z26
+	VBROADCASTSS 32(AX), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 36(CX), Z26
+	VBROADCASTSS 36(AX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 40(CX), Z26
+	VBROADCASTSS 40(AX), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 44(CX), Z26
+	VBROADCASTSS 44(AX), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z24
-	VMOVUPS      192(BX), Z25
-	VBROADCASTSS (CX), Z26
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z24
+	VMOVUPS      192(DX), Z25
+	VBROADCASTSS (AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 4(CX), Z26
+	VBROADCASTSS 4(AX), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 8(CX), Z26
+	VBROADCASTSS 8(AX), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 12(CX), Z26
+	VBROADCASTSS 12(AX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 16(CX), Z26
+	VBROADCASTSS 16(AX), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 20(CX), Z26
+	VBROADCASTSS 20(AX), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 24(CX), Z26
+	VBROADCASTSS 24(AX), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 28(CX), Z26
+	VBROADCASTSS 28(AX), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 32(CX), Z26
+	VBROADCASTSS 32(AX), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 36(CX), Z26
+	VBROADCASTSS 36(AX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 40(CX), Z26
+	VBROADCASTSS 40(AX), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 44(CX), Z26
+	VBROADCASTSS 44(AX), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z24
-	VMOVUPS      320(BX), Z25
-	VBROADCASTSS (CX), Z26
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z24
+	VMOVUPS      320(DX), Z25
+	VBROADCASTSS (AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 4(CX), Z26
+	VBROADCASTSS 4(AX), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 8(CX), Z26
+	VBROADCASTSS 8(AX), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 12(CX), Z26
+	VBROADCASTSS 12(AX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 16(CX), Z26
+	VBROADCASTSS 16(AX), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 20(CX), Z26
+	VBROADCASTSS 20(AX), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 24(CX), Z26
+	VBROADCASTSS 24(AX), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 28(CX), Z26
+	VBROADCASTSS 28(AX), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 32(CX), Z26
+	VBROADCASTSS 32(AX), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 36(CX), Z26
+	VBROADCASTSS 36(AX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 40(CX), Z26
+	VBROADCASTSS 40(AX), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 44(CX), Z26
+	VBROADCASTSS 44(AX), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z24
-	VMOVUPS      448(BX), Z25
-	VBROADCASTSS (CX), Z26
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z24
+	VMOVUPS      448(DX), Z25
+	VBROADCASTSS (AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 4(CX), Z26
+	VBROADCASTSS 4(AX), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 8(CX), Z26
+	VBROADCASTSS 8(AX), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 12(CX), Z26
+	VBROADCASTSS 12(AX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 16(CX), Z26
+	VBROADCASTSS 16(AX), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 20(CX), Z26
+	VBROADCASTSS 20(AX), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 24(CX), Z26
+	VBROADCASTSS 24(AX), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 28(CX), Z26
+	VBROADCASTSS 28(AX), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 32(CX), Z26
+	VBROADCASTSS 32(AX), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 36(CX), Z26
+	VBROADCASTSS 36(AX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 40(CX), Z26
+	VBROADCASTSS 40(AX), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 44(CX), Z26
+	VBROADCASTSS 44(AX), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPS      (BX), Z24
-	VMOVUPS      64(BX), Z25
-	VBROADCASTSS (CX), Z26
+	VMOVUPS      (DX), Z24
+	VMOVUPS      64(DX), Z25
+	VBROADCASTSS (AX), Z26
 	VFMADD231PS  Z26, Z24, Z0
 	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 4(CX), Z26
+	VBROADCASTSS 4(AX), Z26
 	VFMADD231PS  Z26, Z24, Z2
 	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 8(CX), Z26
+	VBROADCASTSS 8(AX), Z26
 	VFMADD231PS  Z26, Z24, Z4
 	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 12(CX), Z26
+	VBROADCASTSS 12(AX), Z26
 	VFMADD231PS  Z26, Z24, Z6
 	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 16(CX), Z26
+	VBROADCASTSS 16(AX), Z26
 	VFMADD231PS  Z26, Z24, Z8
 	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 20(CX), Z26
+	VBROADCASTSS 20(AX), Z26
 	VFMADD231PS  Z26, Z24, Z10
 	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 24(CX), Z26
+	VBROADCASTSS 24(AX), Z26
 	VFMADD231PS  Z26, Z24, Z12
 	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 28(CX), Z26
+	VBROADCASTSS 28(AX), Z26
 	VFMADD231PS  Z26, Z24, Z14
 	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 32(CX), Z26
+	VBROADCASTSS 32(AX), Z26
 	VFMADD231PS  Z26, Z24, Z16
 	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 36(CX), Z26
+	VBROADCASTSS 36(AX), Z26
 	VFMADD231PS  Z26, Z24, Z18
 	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 40(CX), Z26
+	VBROADCASTSS 40(AX), Z26
 	VFMADD231PS  Z26, Z24, Z20
 	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 44(CX), Z26
+	VBROADCASTSS 44(AX), Z26
 	VFMADD231PS  Z26, Z24, Z22
 	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSS (AX), Z24
-	VBROADCASTSS 4(AX), Z25
-	MOVQ         of+64(FP), AX
-	VMOVUPS      (AX), Z26
+	VBROADCASTSS (CX), Z24
+	VBROADCASTSS 4(CX), Z25
+	MOVQ         of+80(FP), CX
+	VMOVUPS      (CX), Z26
 	VCMPPS       $0x0e, Z24, Z26, K1
 	VCMPPS       $0x01, Z25, Z26, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(AX), Z0
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      64(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(AX), Z0
+	VMOVUPS      Z0, 64(AX)
+	VMOVUPS      128(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z2, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(AX), Z0
+	VMOVUPS      Z0, 128(AX)
+	VMOVUPS      192(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z3, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVUPS      256(AX), Z0
+	VMOVUPS      Z0, 192(AX)
+	VMOVUPS      256(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z4, K1, Z0
-	VMOVUPS      Z0, 256(SI)
-	VMOVUPS      320(AX), Z0
+	VMOVUPS      Z0, 256(AX)
+	VMOVUPS      320(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z5, K1, Z0
-	VMOVUPS      Z0, 320(SI)
-	VMOVUPS      384(AX), Z0
+	VMOVUPS      Z0, 320(AX)
+	VMOVUPS      384(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z6, K1, Z0
-	VMOVUPS      Z0, 384(SI)
-	VMOVUPS      448(AX), Z0
+	VMOVUPS      Z0, 384(AX)
+	VMOVUPS      448(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z7, K1, Z0
-	VMOVUPS      Z0, 448(SI)
-	VMOVUPS      512(AX), Z0
+	VMOVUPS      Z0, 448(AX)
+	VMOVUPS      512(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z8, K1, Z0
-	VMOVUPS      Z0, 512(SI)
-	VMOVUPS      576(AX), Z0
+	VMOVUPS      Z0, 512(AX)
+	VMOVUPS      576(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z9, K1, Z0
-	VMOVUPS      Z0, 576(SI)
-	VMOVUPS      640(AX), Z0
+	VMOVUPS      Z0, 576(AX)
+	VMOVUPS      640(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z10, K1, Z0
-	VMOVUPS      Z0, 640(SI)
-	VMOVUPS      704(AX), Z0
+	VMOVUPS      Z0, 640(AX)
+	VMOVUPS      704(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z11, K1, Z0
-	VMOVUPS      Z0, 704(SI)
-	VMOVUPS      768(AX), Z0
+	VMOVUPS      Z0, 704(AX)
+	VMOVUPS      768(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z12, K1, Z0
-	VMOVUPS      Z0, 768(SI)
-	VMOVUPS      832(AX), Z0
+	VMOVUPS      Z0, 768(AX)
+	VMOVUPS      832(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z13, K1, Z0
-	VMOVUPS      Z0, 832(SI)
-	VMOVUPS      896(AX), Z0
+	VMOVUPS      Z0, 832(AX)
+	VMOVUPS      896(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z14, K1, Z0
-	VMOVUPS      Z0, 896(SI)
-	VMOVUPS      960(AX), Z0
+	VMOVUPS      Z0, 896(AX)
+	VMOVUPS      960(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z15, K1, Z0
-	VMOVUPS      Z0, 960(SI)
-	VMOVUPS      1024(AX), Z0
+	VMOVUPS      Z0, 960(AX)
+	VMOVUPS      1024(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z16, K1, Z0
-	VMOVUPS      Z0, 1024(SI)
-	VMOVUPS      1088(AX), Z0
+	VMOVUPS      Z0, 1024(AX)
+	VMOVUPS      1088(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z17, K1, Z0
-	VMOVUPS      Z0, 1088(SI)
-	VMOVUPS      1152(AX), Z0
+	VMOVUPS      Z0, 1088(AX)
+	VMOVUPS      1152(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z18, K1, Z0
-	VMOVUPS      Z0, 1152(SI)
-	VMOVUPS      1216(AX), Z0
+	VMOVUPS      Z0, 1152(AX)
+	VMOVUPS      1216(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z19, K1, Z0
-	VMOVUPS      Z0, 1216(SI)
-	VMOVUPS      1280(AX), Z0
+	VMOVUPS      Z0, 1216(AX)
+	VMOVUPS      1280(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z20, K1, Z0
-	VMOVUPS      Z0, 1280(SI)
-	VMOVUPS      1344(AX), Z0
+	VMOVUPS      Z0, 1280(AX)
+	VMOVUPS      1344(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z21, K1, Z0
-	VMOVUPS      Z0, 1344(SI)
-	VMOVUPS      1408(AX), Z0
+	VMOVUPS      Z0, 1344(AX)
+	VMOVUPS      1408(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z22, K1, Z0
-	VMOVUPS      Z0, 1408(SI)
-	VMOVUPS      1472(AX), Z0
+	VMOVUPS      Z0, 1408(AX)
+	VMOVUPS      1472(CX), Z0
 	VCMPPS       $0x0e, Z24, Z0, K1
 	VCMPPS       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPS.Z    Z23, K1, Z0
-	VMOVUPS      Z0, 1472(SI)
+	VMOVUPS      Z0, 1472(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, 64(SI)
-	VMOVUPS Z2, 128(SI)
-	VMOVUPS Z3, 192(SI)
-	VMOVUPS Z4, 256(SI)
-	VMOVUPS Z5, 320(SI)
-	VMOVUPS Z6, 384(SI)
-	VMOVUPS Z7, 448(SI)
-	VMOVUPS Z8, 512(SI)
-	VMOVUPS Z9, 576(SI)
-	VMOVUPS Z10, 640(SI)
-	VMOVUPS Z11, 704(SI)
-	VMOVUPS Z12, 768(SI)
-	VMOVUPS Z13, 832(SI)
-	VMOVUPS Z14, 896(SI)
-	VMOVUPS Z15, 960(SI)
-	VMOVUPS Z16, 1024(SI)
-	VMOVUPS Z17, 1088(SI)
-	VMOVUPS Z18, 1152(SI)
-	VMOVUPS Z19, 1216(SI)
-	VMOVUPS Z20, 1280(SI)
-	VMOVUPS Z21, 1344(SI)
-	VMOVUPS Z22, 1408(SI)
-	VMOVUPS Z23, 1472(SI)
+	VMOVUPS Z0, (AX)
+	VMOVUPS Z1, 64(AX)
+	VMOVUPS Z2, 128(AX)
+	VMOVUPS Z3, 192(AX)
+	VMOVUPS Z4, 256(AX)
+	VMOVUPS Z5, 320(AX)
+	VMOVUPS Z6, 384(AX)
+	VMOVUPS Z7, 448(AX)
+	VMOVUPS Z8, 512(AX)
+	VMOVUPS Z9, 576(AX)
+	VMOVUPS Z10, 640(AX)
+	VMOVUPS Z11, 704(AX)
+	VMOVUPS Z12, 768(AX)
+	VMOVUPS Z13, 832(AX)
+	VMOVUPS Z14, 896(AX)
+	VMOVUPS Z15, 960(AX)
+	VMOVUPS Z16, 1024(AX)
+	VMOVUPS Z17, 1088(AX)
+	VMOVUPS Z18, 1152(AX)
+	VMOVUPS Z19, 1216(AX)
+	VMOVUPS Z20, 1280(AX)
+	VMOVUPS Z21, 1344(AX)
+	VMOVUPS Z22, 1408(AX)
+	VMOVUPS Z23, 1472(AX)
 	VZEROUPPER
 	RET
 
@@ -8794,15 +8818,14 @@ store:
 // func nnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp32x1(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   ahead+96(FP), SI
 	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -8822,82 +8845,83 @@ bias:
 
 resume:
 	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R9
-	LEAQ    (DI)(R9*4), R9
+	MOVQ    cstep+48(FP), R8
+	LEAQ    (DI)(R8*4), R8
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R8)(DX*1)
-	PREFETCHT1   (R8)(DX*2)
-	ADDQ         $0x10, R8
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      (SI), Z6
-	VMOVUPS      64(SI), Z7
-	VBROADCASTSS (CX), Z8
+	PREFETCHT1   (SI)
+	PREFETCHT1   (SI)(CX*1)
+	PREFETCHT1   (SI)(CX*2)
+	ADDQ         $0x10, SI
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      128(SI), Z6
-	VMOVUPS      192(SI), Z7
-	VBROADCASTSS 4(CX), Z8
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      192(DX), Z5
+	VMOVUPS      128(BX), Z6
+	VMOVUPS      192(BX), Z7
+	VBROADCASTSS 4(AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VMOVUPS      256(BX), Z4
-	VMOVUPS      320(BX), Z5
-	VMOVUPS      256(SI), Z6
-	VMOVUPS      320(SI), Z7
-	VBROADCASTSS 8(CX), Z8
+	VMOVUPS      256(DX), Z4
+	VMOVUPS      320(DX), Z5
+	VMOVUPS      256(BX), Z6
+	VMOVUPS      320(BX), Z7
+	VBROADCASTSS 8(AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	VMOVUPS      384(BX), Z4
-	VMOVUPS      448(BX), Z5
-	VMOVUPS      384(SI), Z6
-	VMOVUPS      448(SI), Z7
-	VBROADCASTSS 12(CX), Z8
+	VMOVUPS      384(DX), Z4
+	VMOVUPS      448(DX), Z5
+	VMOVUPS      384(BX), Z6
+	VMOVUPS      448(BX), Z7
+	VBROADCASTSS 12(AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	ADDQ         $0x10, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      (SI), Z6
-	VMOVUPS      64(SI), Z7
-	VBROADCASTSS (CX), Z8
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	ADDQ         $0x04, CX
-	DECQ         AX
+	ADDQ         $0x04, AX
+	DECQ         DI
 	JMP          tail
 
 store:
@@ -8935,16 +8959,14 @@ plain:
 // func tnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp32x1(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -8954,95 +8976,96 @@ TEXT ·tnp32x1(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*4), R8
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*4), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      (SI), Z6
-	VMOVUPS      64(SI), Z7
-	VBROADCASTSS (CX), Z8
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z4
-	VMOVUPS      192(BX), Z5
-	VMOVUPS      128(SI), Z6
-	VMOVUPS      192(SI), Z7
-	VBROADCASTSS (CX), Z8
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z4
+	VMOVUPS      192(DX), Z5
+	VMOVUPS      128(BX), Z6
+	VMOVUPS      192(BX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z4
-	VMOVUPS      320(BX), Z5
-	VMOVUPS      256(SI), Z6
-	VMOVUPS      320(SI), Z7
-	VBROADCASTSS (CX), Z8
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z4
+	VMOVUPS      320(DX), Z5
+	VMOVUPS      256(BX), Z6
+	VMOVUPS      320(BX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z4
-	VMOVUPS      448(BX), Z5
-	VMOVUPS      384(SI), Z6
-	VMOVUPS      448(SI), Z7
-	VBROADCASTSS (CX), Z8
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z4
+	VMOVUPS      448(DX), Z5
+	VMOVUPS      384(BX), Z6
+	VMOVUPS      448(BX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VMOVUPS      (SI), Z6
-	VMOVUPS      64(SI), Z7
-	VBROADCASTSS (CX), Z8
+	VMOVUPS      (DX), Z4
+	VMOVUPS      64(DX), Z5
+	VMOVUPS      (BX), Z6
+	VMOVUPS      64(BX), Z7
+	VBROADCASTSS (AX), Z8
 	VFMADD231PS  Z8, Z4, Z0
 	VFMADD231PS  Z8, Z5, Z1
 	VFMADD231PS  Z8, Z6, Z2
 	VFMADD231PS  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -9185,15 +9208,14 @@ store:
 // func nnp32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp32x2(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   ahead+96(FP), SI
 	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -9221,111 +9243,112 @@ bias:
 
 resume:
 	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R9
-	LEAQ    (DI)(R9*4), R9
+	MOVQ    cstep+48(FP), R8
+	LEAQ    (DI)(R8*4), R8
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
 	VMOVUPS 128(DI), Z4
 	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R9), Z6
-	VMOVUPS 192(R9), Z7
+	VMOVUPS 128(R8), Z6
+	VMOVUPS 192(R8), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R8)(DX*1)
-	PREFETCHT1   (R8)(DX*2)
-	ADDQ         $0x10, R8
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VMOVUPS      (SI), Z10
-	VMOVUPS      64(SI), Z11
-	VBROADCASTSS (CX), Z12
+	PREFETCHT1   (SI)
+	PREFETCHT1   (SI)(CX*1)
+	PREFETCHT1   (SI)(CX*2)
+	ADDQ         $0x10, SI
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VMOVUPS      (BX), Z10
+	VMOVUPS      64(BX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (CX)(DX*1), Z12
+	VBROADCASTSS (AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VMOVUPS      128(BX), Z8
-	VMOVUPS      192(BX), Z9
-	VMOVUPS      128(SI), Z10
-	VMOVUPS      192(SI), Z11
-	VBROADCASTSS 4(CX), Z12
+	VMOVUPS      128(DX), Z8
+	VMOVUPS      192(DX), Z9
+	VMOVUPS      128(BX), Z10
+	VMOVUPS      192(BX), Z11
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(CX)(DX*1), Z12
+	VBROADCASTSS 4(AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VMOVUPS      256(BX), Z8
-	VMOVUPS      320(BX), Z9
-	VMOVUPS      256(SI), Z10
-	VMOVUPS      320(SI), Z11
-	VBROADCASTSS 8(CX), Z12
+	VMOVUPS      256(DX), Z8
+	VMOVUPS      320(DX), Z9
+	VMOVUPS      256(BX), Z10
+	VMOVUPS      320(BX), Z11
+	VBROADCASTSS 8(AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 8(CX)(DX*1), Z12
+	VBROADCASTSS 8(AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	VMOVUPS      384(BX), Z8
-	VMOVUPS      448(BX), Z9
-	VMOVUPS      384(SI), Z10
-	VMOVUPS      448(SI), Z11
-	VBROADCASTSS 12(CX), Z12
+	VMOVUPS      384(DX), Z8
+	VMOVUPS      448(DX), Z9
+	VMOVUPS      384(BX), Z10
+	VMOVUPS      448(BX), Z11
+	VBROADCASTSS 12(AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 12(CX)(DX*1), Z12
+	VBROADCASTSS 12(AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	ADDQ         $0x10, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VMOVUPS      (SI), Z10
-	VMOVUPS      64(SI), Z11
-	VBROADCASTSS (CX), Z12
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VMOVUPS      (BX), Z10
+	VMOVUPS      64(BX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS (CX)(DX*1), Z12
+	VBROADCASTSS (AX)(CX*1), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	ADDQ         $0x04, CX
-	DECQ         AX
+	ADDQ         $0x04, AX
+	DECQ         DI
 	JMP          tail
 
 store:
@@ -9379,16 +9402,14 @@ plain:
 // func tnp32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp32x2(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -9402,128 +9423,129 @@ TEXT ·tnp32x2(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*4), R8
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*4), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS 128(SI), Z4
+	VMOVUPS 192(SI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VMOVUPS      (SI), Z10
-	VMOVUPS      64(SI), Z11
-	VBROADCASTSS (CX), Z12
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VMOVUPS      (BX), Z10
+	VMOVUPS      64(BX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z8
-	VMOVUPS      192(BX), Z9
-	VMOVUPS      128(SI), Z10
-	VMOVUPS      192(SI), Z11
-	VBROADCASTSS (CX), Z12
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z8
+	VMOVUPS      192(DX), Z9
+	VMOVUPS      128(BX), Z10
+	VMOVUPS      192(BX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z8
-	VMOVUPS      320(BX), Z9
-	VMOVUPS      256(SI), Z10
-	VMOVUPS      320(SI), Z11
-	VBROADCASTSS (CX), Z12
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z8
+	VMOVUPS      320(DX), Z9
+	VMOVUPS      256(BX), Z10
+	VMOVUPS      320(BX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z8
-	VMOVUPS      448(BX), Z9
-	VMOVUPS      384(SI), Z10
-	VMOVUPS      448(SI), Z11
-	VBROADCASTSS (CX), Z12
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z8
+	VMOVUPS      448(DX), Z9
+	VMOVUPS      384(BX), Z10
+	VMOVUPS      448(BX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VMOVUPS      (SI), Z10
-	VMOVUPS      64(SI), Z11
-	VBROADCASTSS (CX), Z12
+	VMOVUPS      (DX), Z8
+	VMOVUPS      64(DX), Z9
+	VMOVUPS      (BX), Z10
+	VMOVUPS      64(BX), Z11
+	VBROADCASTSS (AX), Z12
 	VFMADD231PS  Z12, Z8, Z0
 	VFMADD231PS  Z12, Z9, Z1
 	VFMADD231PS  Z12, Z10, Z2
 	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 4(CX), Z12
+	VBROADCASTSS 4(AX), Z12
 	VFMADD231PS  Z12, Z8, Z4
 	VFMADD231PS  Z12, Z9, Z5
 	VFMADD231PS  Z12, Z10, Z6
 	VFMADD231PS  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -9728,15 +9750,14 @@ store:
 // func nnp32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp32x3(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   ahead+96(FP), SI
 	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -9772,140 +9793,141 @@ bias:
 
 resume:
 	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R9
-	LEAQ    (DI)(R9*4), R9
+	MOVQ    cstep+48(FP), R8
+	LEAQ    (DI)(R8*4), R8
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
-	VMOVUPS (R9), Z2
-	VMOVUPS 64(R9), Z3
+	VMOVUPS (R8), Z2
+	VMOVUPS 64(R8), Z3
 	VMOVUPS 128(DI), Z4
 	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R9), Z6
-	VMOVUPS 192(R9), Z7
+	VMOVUPS 128(R8), Z6
+	VMOVUPS 192(R8), Z7
 	VMOVUPS 256(DI), Z8
 	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R9), Z10
-	VMOVUPS 320(R9), Z11
+	VMOVUPS 256(R8), Z10
+	VMOVUPS 320(R8), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R8)(DX*1)
-	PREFETCHT1   (R8)(DX*2)
-	ADDQ         $0x10, R8
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VMOVUPS      (SI), Z14
-	VMOVUPS      64(SI), Z15
-	VBROADCASTSS (CX), Z16
+	PREFETCHT1   (SI)
+	PREFETCHT1   (SI)(CX*1)
+	PREFETCHT1   (SI)(CX*2)
+	ADDQ         $0x10, SI
+	VMOVUPS      (DX), Z12
+	VMOVUPS      64(DX), Z13
+	VMOVUPS      (BX), Z14
+	VMOVUPS      64(BX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (CX)(DX*1), Z16
+	VBROADCASTSS (AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (CX)(DX*2), Z16
+	VBROADCASTSS (AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VMOVUPS      128(BX), Z12
-	VMOVUPS      192(BX), Z13
-	VMOVUPS      128(SI), Z14
-	VMOVUPS      192(SI), Z15
-	VBROADCASTSS 4(CX), Z16
+	VMOVUPS      128(DX), Z12
+	VMOVUPS      192(DX), Z13
+	VMOVUPS      128(BX), Z14
+	VMOVUPS      192(BX), Z15
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(CX)(DX*1), Z16
+	VBROADCASTSS 4(AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 4(CX)(DX*2), Z16
+	VBROADCASTSS 4(AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VMOVUPS      256(BX), Z12
-	VMOVUPS      320(BX), Z13
-	VMOVUPS      256(SI), Z14
-	VMOVUPS      320(SI), Z15
-	VBROADCASTSS 8(CX), Z16
+	VMOVUPS      256(DX), Z12
+	VMOVUPS      320(DX), Z13
+	VMOVUPS      256(BX), Z14
+	VMOVUPS      320(BX), Z15
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 8(CX)(DX*1), Z16
+	VBROADCASTSS 8(AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(CX)(DX*2), Z16
+	VBROADCASTSS 8(AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	VMOVUPS      384(BX), Z12
-	VMOVUPS      448(BX), Z13
-	VMOVUPS      384(SI), Z14
-	VMOVUPS      448(SI), Z15
-	VBROADCASTSS 12(CX), Z16
+	VMOVUPS      384(DX), Z12
+	VMOVUPS      448(DX), Z13
+	VMOVUPS      384(BX), Z14
+	VMOVUPS      448(BX), Z15
+	VBROADCASTSS 12(AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 12(CX)(DX*1), Z16
+	VBROADCASTSS 12(AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 12(CX)(DX*2), Z16
+	VBROADCASTSS 12(AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	ADDQ         $0x10, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VMOVUPS      (SI), Z14
-	VMOVUPS      64(SI), Z15
-	VBROADCASTSS (CX), Z16
+	VMOVUPS      (DX), Z12
+	VMOVUPS      64(DX), Z13
+	VMOVUPS      (BX), Z14
+	VMOVUPS      64(BX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS (CX)(DX*1), Z16
+	VBROADCASTSS (AX)(CX*1), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS (CX)(DX*2), Z16
+	VBROADCASTSS (AX)(CX*2), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	ADDQ         $0x04, CX
-	DECQ         AX
+	ADDQ         $0x04, AX
+	DECQ         DI
 	JMP          tail
 
 store:
@@ -9975,16 +9997,14 @@ plain:
 // func tnp32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp32x3(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -10002,161 +10022,162 @@ TEXT ·tnp32x3(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSS 8(DI), Z8
+	VBROADCASTSS 8(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*4), R8
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	VMOVUPS 256(DI), Z8
-	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R8), Z10
-	VMOVUPS 320(R8), Z11
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*4), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS 128(SI), Z4
+	VMOVUPS 192(SI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	VMOVUPS 256(SI), Z8
+	VMOVUPS 320(SI), Z9
+	VMOVUPS 256(DI), Z10
+	VMOVUPS 320(DI), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VMOVUPS      (SI), Z14
-	VMOVUPS      64(SI), Z15
-	VBROADCASTSS (CX), Z16
+	VMOVUPS      (DX), Z12
+	VMOVUPS      64(DX), Z13
+	VMOVUPS      (BX), Z14
+	VMOVUPS      64(BX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z12
-	VMOVUPS      192(BX), Z13
-	VMOVUPS      128(SI), Z14
-	VMOVUPS      192(SI), Z15
-	VBROADCASTSS (CX), Z16
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z12
+	VMOVUPS      192(DX), Z13
+	VMOVUPS      128(BX), Z14
+	VMOVUPS      192(BX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z12
-	VMOVUPS      320(BX), Z13
-	VMOVUPS      256(SI), Z14
-	VMOVUPS      320(SI), Z15
-	VBROADCASTSS (CX), Z16
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z12
+	VMOVUPS      320(DX), Z13
+	VMOVUPS      256(BX), Z14
+	VMOVUPS      320(BX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z12
-	VMOVUPS      448(BX), Z13
-	VMOVUPS      384(SI), Z14
-	VMOVUPS      448(SI), Z15
-	VBROADCASTSS (CX), Z16
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z12
+	VMOVUPS      448(DX), Z13
+	VMOVUPS      384(BX), Z14
+	VMOVUPS      448(BX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VMOVUPS      (SI), Z14
-	VMOVUPS      64(SI), Z15
-	VBROADCASTSS (CX), Z16
+	VMOVUPS      (DX), Z12
+	VMOVUPS      64(DX), Z13
+	VMOVUPS      (BX), Z14
+	VMOVUPS      64(BX), Z15
+	VBROADCASTSS (AX), Z16
 	VFMADD231PS  Z16, Z12, Z0
 	VFMADD231PS  Z16, Z13, Z1
 	VFMADD231PS  Z16, Z14, Z2
 	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 4(CX), Z16
+	VBROADCASTSS 4(AX), Z16
 	VFMADD231PS  Z16, Z12, Z4
 	VFMADD231PS  Z16, Z13, Z5
 	VFMADD231PS  Z16, Z14, Z6
 	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 8(CX), Z16
+	VBROADCASTSS 8(AX), Z16
 	VFMADD231PS  Z16, Z12, Z8
 	VFMADD231PS  Z16, Z13, Z9
 	VFMADD231PS  Z16, Z14, Z10
 	VFMADD231PS  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -10423,18 +10444,17 @@ store:
 // func nnp32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp32x4(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
 	LEAQ   (BX)(SI*4), SI
-	LEAQ   (DX)(DX*2), R8
-	ADDQ   CX, R8
-	MOVQ   ahead+96(FP), R9
-	CMPQ   DI, $0x01
+	MOVQ   ahead+96(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -10456,76 +10476,77 @@ TEXT ·nnp32x4(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSS (R8), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(R8), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSS 8(DI), Z8
+	VBROADCASTSS 8(R8), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSS 12(DI), Z12
+	VBROADCASTSS 12(R8), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R10
-	LEAQ    (DI)(R10*4), R10
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R10), Z6
-	VMOVUPS 192(R10), Z7
-	VMOVUPS 256(DI), Z8
-	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R10), Z10
-	VMOVUPS 320(R10), Z11
-	VMOVUPS 384(DI), Z12
-	VMOVUPS 448(DI), Z13
-	VMOVUPS 384(R10), Z14
-	VMOVUPS 448(R10), Z15
+	MOVQ    c+40(FP), R8
+	MOVQ    cstep+48(FP), R9
+	LEAQ    (R8)(R9*4), R9
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	VMOVUPS 128(R8), Z4
+	VMOVUPS 192(R8), Z5
+	VMOVUPS 128(R9), Z6
+	VMOVUPS 192(R9), Z7
+	VMOVUPS 256(R8), Z8
+	VMOVUPS 320(R8), Z9
+	VMOVUPS 256(R9), Z10
+	VMOVUPS 320(R9), Z11
+	VMOVUPS 384(R8), Z12
+	VMOVUPS 448(R8), Z13
+	VMOVUPS 384(R9), Z14
+	VMOVUPS 448(R9), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R9)
-	PREFETCHT1   (R9)(DX*1)
-	PREFETCHT1   (R9)(DX*2)
-	ADDQ         $0x10, R9
+	PREFETCHT1   (DI)
+	PREFETCHT1   (DI)(CX*1)
+	PREFETCHT1   (DI)(CX*2)
+	ADDQ         $0x10, DI
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
 	VMOVUPS      (SI), Z18
 	VMOVUPS      64(SI), Z19
-	VBROADCASTSS (CX), Z20
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (CX)(DX*1), Z20
+	VBROADCASTSS (AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (CX)(DX*2), Z20
+	VBROADCASTSS (AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R8), Z20
+	VBROADCASTSS (DX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -10534,22 +10555,22 @@ loop:
 	VMOVUPS      192(BX), Z17
 	VMOVUPS      128(SI), Z18
 	VMOVUPS      192(SI), Z19
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(CX)(DX*1), Z20
+	VBROADCASTSS 4(AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 4(CX)(DX*2), Z20
+	VBROADCASTSS 4(AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 4(R8), Z20
+	VBROADCASTSS 4(DX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -10558,22 +10579,22 @@ loop:
 	VMOVUPS      320(BX), Z17
 	VMOVUPS      256(SI), Z18
 	VMOVUPS      320(SI), Z19
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 8(CX)(DX*1), Z20
+	VBROADCASTSS 8(AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(CX)(DX*2), Z20
+	VBROADCASTSS 8(AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 8(R8), Z20
+	VBROADCASTSS 8(DX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
@@ -10582,66 +10603,66 @@ loop:
 	VMOVUPS      448(BX), Z17
 	VMOVUPS      384(SI), Z18
 	VMOVUPS      448(SI), Z19
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 12(CX)(DX*1), Z20
+	VBROADCASTSS 12(AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 12(CX)(DX*2), Z20
+	VBROADCASTSS 12(AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(R8), Z20
+	VBROADCASTSS 12(DX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
 	ADDQ         $0x00000200, BX
 	ADDQ         $0x00000200, SI
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
 	VMOVUPS      (BX), Z16
 	VMOVUPS      64(BX), Z17
 	VMOVUPS      (SI), Z18
 	VMOVUPS      64(SI), Z19
-	VBROADCASTSS (CX), Z20
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS (CX)(DX*1), Z20
+	VBROADCASTSS (AX)(CX*1), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS (CX)(DX*2), Z20
+	VBROADCASTSS (AX)(CX*2), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS (R8), Z20
+	VBROADCASTSS (DX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
 	ADDQ         $0x00000080, BX
 	ADDQ         $0x00000080, SI
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, DX
+	DECQ         R8
 	JMP          tail
 
 store:
@@ -10727,16 +10748,14 @@ plain:
 // func tnp32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp32x4(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -10758,194 +10777,195 @@ TEXT ·tnp32x4(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSS 8(DI), Z8
+	VBROADCASTSS 8(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSS 12(DI), Z12
+	VBROADCASTSS 12(SI), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*4), R8
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	VMOVUPS 256(DI), Z8
-	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R8), Z10
-	VMOVUPS 320(R8), Z11
-	VMOVUPS 384(DI), Z12
-	VMOVUPS 448(DI), Z13
-	VMOVUPS 384(R8), Z14
-	VMOVUPS 448(R8), Z15
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*4), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS 128(SI), Z4
+	VMOVUPS 192(SI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	VMOVUPS 256(SI), Z8
+	VMOVUPS 320(SI), Z9
+	VMOVUPS 256(DI), Z10
+	VMOVUPS 320(DI), Z11
+	VMOVUPS 384(SI), Z12
+	VMOVUPS 448(SI), Z13
+	VMOVUPS 384(DI), Z14
+	VMOVUPS 448(DI), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VMOVUPS      (SI), Z18
-	VMOVUPS      64(SI), Z19
-	VBROADCASTSS (CX), Z20
+	VMOVUPS      (DX), Z16
+	VMOVUPS      64(DX), Z17
+	VMOVUPS      (BX), Z18
+	VMOVUPS      64(BX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z16
-	VMOVUPS      192(BX), Z17
-	VMOVUPS      128(SI), Z18
-	VMOVUPS      192(SI), Z19
-	VBROADCASTSS (CX), Z20
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z16
+	VMOVUPS      192(DX), Z17
+	VMOVUPS      128(BX), Z18
+	VMOVUPS      192(BX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z16
-	VMOVUPS      320(BX), Z17
-	VMOVUPS      256(SI), Z18
-	VMOVUPS      320(SI), Z19
-	VBROADCASTSS (CX), Z20
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z16
+	VMOVUPS      320(DX), Z17
+	VMOVUPS      256(BX), Z18
+	VMOVUPS      320(BX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z16
-	VMOVUPS      448(BX), Z17
-	VMOVUPS      384(SI), Z18
-	VMOVUPS      448(SI), Z19
-	VBROADCASTSS (CX), Z20
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z16
+	VMOVUPS      448(DX), Z17
+	VMOVUPS      384(BX), Z18
+	VMOVUPS      448(BX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VMOVUPS      (SI), Z18
-	VMOVUPS      64(SI), Z19
-	VBROADCASTSS (CX), Z20
+	VMOVUPS      (DX), Z16
+	VMOVUPS      64(DX), Z17
+	VMOVUPS      (BX), Z18
+	VMOVUPS      64(BX), Z19
+	VBROADCASTSS (AX), Z20
 	VFMADD231PS  Z20, Z16, Z0
 	VFMADD231PS  Z20, Z17, Z1
 	VFMADD231PS  Z20, Z18, Z2
 	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 4(CX), Z20
+	VBROADCASTSS 4(AX), Z20
 	VFMADD231PS  Z20, Z16, Z4
 	VFMADD231PS  Z20, Z17, Z5
 	VFMADD231PS  Z20, Z18, Z6
 	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 8(CX), Z20
+	VBROADCASTSS 8(AX), Z20
 	VFMADD231PS  Z20, Z16, Z8
 	VFMADD231PS  Z20, Z17, Z9
 	VFMADD231PS  Z20, Z18, Z10
 	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 12(CX), Z20
+	VBROADCASTSS 12(AX), Z20
 	VFMADD231PS  Z20, Z16, Z12
 	VFMADD231PS  Z20, Z17, Z13
 	VFMADD231PS  Z20, Z18, Z14
 	VFMADD231PS  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -11274,18 +11294,17 @@ store:
 // func nnp32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp32x5(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
 	LEAQ   (BX)(SI*4), SI
-	LEAQ   (DX)(DX*2), R8
-	ADDQ   CX, R8
-	MOVQ   ahead+96(FP), R9
-	CMPQ   DI, $0x01
+	MOVQ   ahead+96(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -11311,89 +11330,90 @@ TEXT ·nnp32x5(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSS (R8), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(R8), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSS 8(DI), Z8
+	VBROADCASTSS 8(R8), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSS 12(DI), Z12
+	VBROADCASTSS 12(R8), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSS 16(DI), Z16
+	VBROADCASTSS 16(R8), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R10
-	LEAQ    (DI)(R10*4), R10
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R10), Z6
-	VMOVUPS 192(R10), Z7
-	VMOVUPS 256(DI), Z8
-	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R10), Z10
-	VMOVUPS 320(R10), Z11
-	VMOVUPS 384(DI), Z12
-	VMOVUPS 448(DI), Z13
-	VMOVUPS 384(R10), Z14
-	VMOVUPS 448(R10), Z15
-	VMOVUPS 512(DI), Z16
-	VMOVUPS 576(DI), Z17
-	VMOVUPS 512(R10), Z18
-	VMOVUPS 576(R10), Z19
+	MOVQ    c+40(FP), R8
+	MOVQ    cstep+48(FP), R9
+	LEAQ    (R8)(R9*4), R9
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	VMOVUPS 128(R8), Z4
+	VMOVUPS 192(R8), Z5
+	VMOVUPS 128(R9), Z6
+	VMOVUPS 192(R9), Z7
+	VMOVUPS 256(R8), Z8
+	VMOVUPS 320(R8), Z9
+	VMOVUPS 256(R9), Z10
+	VMOVUPS 320(R9), Z11
+	VMOVUPS 384(R8), Z12
+	VMOVUPS 448(R8), Z13
+	VMOVUPS 384(R9), Z14
+	VMOVUPS 448(R9), Z15
+	VMOVUPS 512(R8), Z16
+	VMOVUPS 576(R8), Z17
+	VMOVUPS 512(R9), Z18
+	VMOVUPS 576(R9), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R9)
-	PREFETCHT1   (R9)(DX*1)
-	PREFETCHT1   (R9)(DX*2)
-	ADDQ         $0x10, R9
+	PREFETCHT1   (DI)
+	PREFETCHT1   (DI)(CX*1)
+	PREFETCHT1   (DI)(CX*2)
+	ADDQ         $0x10, DI
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
 	VMOVUPS      (SI), Z22
 	VMOVUPS      64(SI), Z23
-	VBROADCASTSS (CX), Z24
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (CX)(DX*1), Z24
+	VBROADCASTSS (AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (CX)(DX*2), Z24
+	VBROADCASTSS (AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R8), Z24
+	VBROADCASTSS (DX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R8)(DX*1), Z24
+	VBROADCASTSS (DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -11402,27 +11422,27 @@ loop:
 	VMOVUPS      192(BX), Z21
 	VMOVUPS      128(SI), Z22
 	VMOVUPS      192(SI), Z23
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(CX)(DX*1), Z24
+	VBROADCASTSS 4(AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 4(CX)(DX*2), Z24
+	VBROADCASTSS 4(AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 4(R8), Z24
+	VBROADCASTSS 4(DX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 4(R8)(DX*1), Z24
+	VBROADCASTSS 4(DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -11431,27 +11451,27 @@ loop:
 	VMOVUPS      320(BX), Z21
 	VMOVUPS      256(SI), Z22
 	VMOVUPS      320(SI), Z23
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 8(CX)(DX*1), Z24
+	VBROADCASTSS 8(AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(CX)(DX*2), Z24
+	VBROADCASTSS 8(AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 8(R8), Z24
+	VBROADCASTSS 8(DX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 8(R8)(DX*1), Z24
+	VBROADCASTSS 8(DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
@@ -11460,76 +11480,76 @@ loop:
 	VMOVUPS      448(BX), Z21
 	VMOVUPS      384(SI), Z22
 	VMOVUPS      448(SI), Z23
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 12(CX)(DX*1), Z24
+	VBROADCASTSS 12(AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 12(CX)(DX*2), Z24
+	VBROADCASTSS 12(AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(R8), Z24
+	VBROADCASTSS 12(DX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 12(R8)(DX*1), Z24
+	VBROADCASTSS 12(DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
 	ADDQ         $0x00000200, BX
 	ADDQ         $0x00000200, SI
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
 	VMOVUPS      (BX), Z20
 	VMOVUPS      64(BX), Z21
 	VMOVUPS      (SI), Z22
 	VMOVUPS      64(SI), Z23
-	VBROADCASTSS (CX), Z24
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS (CX)(DX*1), Z24
+	VBROADCASTSS (AX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS (CX)(DX*2), Z24
+	VBROADCASTSS (AX)(CX*2), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS (R8), Z24
+	VBROADCASTSS (DX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS (R8)(DX*1), Z24
+	VBROADCASTSS (DX)(CX*1), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
 	ADDQ         $0x00000080, BX
 	ADDQ         $0x00000080, SI
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, DX
+	DECQ         R8
 	JMP          tail
 
 store:
@@ -11631,16 +11651,14 @@ plain:
 // func tnp32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp32x5(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -11666,227 +11684,228 @@ TEXT ·tnp32x5(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSS 8(DI), Z8
+	VBROADCASTSS 8(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSS 12(DI), Z12
+	VBROADCASTSS 12(SI), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSS 16(DI), Z16
+	VBROADCASTSS 16(SI), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*4), R8
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	VMOVUPS 256(DI), Z8
-	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R8), Z10
-	VMOVUPS 320(R8), Z11
-	VMOVUPS 384(DI), Z12
-	VMOVUPS 448(DI), Z13
-	VMOVUPS 384(R8), Z14
-	VMOVUPS 448(R8), Z15
-	VMOVUPS 512(DI), Z16
-	VMOVUPS 576(DI), Z17
-	VMOVUPS 512(R8), Z18
-	VMOVUPS 576(R8), Z19
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*4), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS 128(SI), Z4
+	VMOVUPS 192(SI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	VMOVUPS 256(SI), Z8
+	VMOVUPS 320(SI), Z9
+	VMOVUPS 256(DI), Z10
+	VMOVUPS 320(DI), Z11
+	VMOVUPS 384(SI), Z12
+	VMOVUPS 448(SI), Z13
+	VMOVUPS 384(DI), Z14
+	VMOVUPS 448(DI), Z15
+	VMOVUPS 512(SI), Z16
+	VMOVUPS 576(SI), Z17
+	VMOVUPS 512(DI), Z18
+	VMOVUPS 576(DI), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z20
-	VMOVUPS      64(BX), Z21
-	VMOVUPS      (SI), Z22
-	VMOVUPS      64(SI), Z23
-	VBROADCASTSS (CX), Z24
+	VMOVUPS      (DX), Z20
+	VMOVUPS      64(DX), Z21
+	VMOVUPS      (BX), Z22
+	VMOVUPS      64(BX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z20
-	VMOVUPS      192(BX), Z21
-	VMOVUPS      128(SI), Z22
-	VMOVUPS      192(SI), Z23
-	VBROADCASTSS (CX), Z24
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z20
+	VMOVUPS      192(DX), Z21
+	VMOVUPS      128(BX), Z22
+	VMOVUPS      192(BX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z20
-	VMOVUPS      320(BX), Z21
-	VMOVUPS      256(SI), Z22
-	VMOVUPS      320(SI), Z23
-	VBROADCASTSS (CX), Z24
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z20
+	VMOVUPS      320(DX), Z21
+	VMOVUPS      256(BX), Z22
+	VMOVUPS      320(BX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z20
-	VMOVUPS      448(BX), Z21
-	VMOVUPS      384(SI), Z22
-	VMOVUPS      448(SI), Z23
-	VBROADCASTSS (CX), Z24
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z20
+	VMOVUPS      448(DX), Z21
+	VMOVUPS      384(BX), Z22
+	VMOVUPS      448(BX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPS      (BX), Z20
-	VMOVUPS      64(BX), Z21
-	VMOVUPS      (SI), Z22
-	VMOVUPS      64(SI), Z23
-	VBROADCASTSS (CX), Z24
+	VMOVUPS      (DX), Z20
+	VMOVUPS      64(DX), Z21
+	VMOVUPS      (BX), Z22
+	VMOVUPS      64(BX), Z23
+	VBROADCASTSS (AX), Z24
 	VFMADD231PS  Z24, Z20, Z0
 	VFMADD231PS  Z24, Z21, Z1
 	VFMADD231PS  Z24, Z22, Z2
 	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 4(CX), Z24
+	VBROADCASTSS 4(AX), Z24
 	VFMADD231PS  Z24, Z20, Z4
 	VFMADD231PS  Z24, Z21, Z5
 	VFMADD231PS  Z24, Z22, Z6
 	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 8(CX), Z24
+	VBROADCASTSS 8(AX), Z24
 	VFMADD231PS  Z24, Z20, Z8
 	VFMADD231PS  Z24, Z21, Z9
 	VFMADD231PS  Z24, Z22, Z10
 	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 12(CX), Z24
+	VBROADCASTSS 12(AX), Z24
 	VFMADD231PS  Z24, Z20, Z12
 	VFMADD231PS  Z24, Z21, Z13
 	VFMADD231PS  Z24, Z22, Z14
 	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 16(CX), Z24
+	VBROADCASTSS 16(AX), Z24
 	VFMADD231PS  Z24, Z20, Z16
 	VFMADD231PS  Z24, Z21, Z17
 	VFMADD231PS  Z24, Z22, Z18
 	VFMADD231PS  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -12282,18 +12301,17 @@ store:
 // func nnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp32x6(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
 	LEAQ   (BX)(SI*4), SI
-	LEAQ   (DX)(DX*2), R8
-	ADDQ   CX, R8
-	MOVQ   ahead+96(FP), R9
-	CMPQ   DI, $0x01
+	MOVQ   ahead+96(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -12323,102 +12341,103 @@ TEXT ·nnp32x6(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSS (R8), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(R8), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSS 8(DI), Z8
+	VBROADCASTSS 8(R8), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSS 12(DI), Z12
+	VBROADCASTSS 12(R8), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSS 16(DI), Z16
+	VBROADCASTSS 16(R8), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
-	VBROADCASTSS 20(DI), Z20
+	VBROADCASTSS 20(R8), Z20
 	VMOVUPS      Z20, Z21
 	VMOVUPS      Z20, Z22
 	VMOVUPS      Z20, Z23
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R10
-	LEAQ    (DI)(R10*4), R10
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R10), Z6
-	VMOVUPS 192(R10), Z7
-	VMOVUPS 256(DI), Z8
-	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R10), Z10
-	VMOVUPS 320(R10), Z11
-	VMOVUPS 384(DI), Z12
-	VMOVUPS 448(DI), Z13
-	VMOVUPS 384(R10), Z14
-	VMOVUPS 448(R10), Z15
-	VMOVUPS 512(DI), Z16
-	VMOVUPS 576(DI), Z17
-	VMOVUPS 512(R10), Z18
-	VMOVUPS 576(R10), Z19
-	VMOVUPS 640(DI), Z20
-	VMOVUPS 704(DI), Z21
-	VMOVUPS 640(R10), Z22
-	VMOVUPS 704(R10), Z23
+	MOVQ    c+40(FP), R8
+	MOVQ    cstep+48(FP), R9
+	LEAQ    (R8)(R9*4), R9
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS (R9), Z2
+	VMOVUPS 64(R9), Z3
+	VMOVUPS 128(R8), Z4
+	VMOVUPS 192(R8), Z5
+	VMOVUPS 128(R9), Z6
+	VMOVUPS 192(R9), Z7
+	VMOVUPS 256(R8), Z8
+	VMOVUPS 320(R8), Z9
+	VMOVUPS 256(R9), Z10
+	VMOVUPS 320(R9), Z11
+	VMOVUPS 384(R8), Z12
+	VMOVUPS 448(R8), Z13
+	VMOVUPS 384(R9), Z14
+	VMOVUPS 448(R9), Z15
+	VMOVUPS 512(R8), Z16
+	VMOVUPS 576(R8), Z17
+	VMOVUPS 512(R9), Z18
+	VMOVUPS 576(R9), Z19
+	VMOVUPS 640(R8), Z20
+	VMOVUPS 704(R8), Z21
+	VMOVUPS 640(R9), Z22
+	VMOVUPS 704(R9), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R9)
-	PREFETCHT1   (R9)(DX*1)
-	PREFETCHT1   (R9)(DX*2)
-	ADDQ         $0x10, R9
+	PREFETCHT1   (DI)
+	PREFETCHT1   (DI)(CX*1)
+	PREFETCHT1   (DI)(CX*2)
+	ADDQ         $0x10, DI
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
 	VMOVUPS      (SI), Z26
 	VMOVUPS      64(SI), Z27
-	VBROADCASTSS (CX), Z28
+	VBROADCASTSS (AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (CX)(DX*1), Z28
+	VBROADCASTSS (AX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (CX)(DX*2), Z28
+	VBROADCASTSS (AX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (DX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R8)(DX*1), Z28
+	VBROADCASTSS (DX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R8)(DX*2), Z28
+	VBROADCASTSS (DX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -12427,32 +12446,32 @@ loop:
 	VMOVUPS      192(BX), Z25
 	VMOVUPS      128(SI), Z26
 	VMOVUPS      192(SI), Z27
-	VBROADCASTSS 4(CX), Z28
+	VBROADCASTSS 4(AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(CX)(DX*1), Z28
+	VBROADCASTSS 4(AX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 4(CX)(DX*2), Z28
+	VBROADCASTSS 4(AX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 4(R8), Z28
+	VBROADCASTSS 4(DX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 4(R8)(DX*1), Z28
+	VBROADCASTSS 4(DX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 4(R8)(DX*2), Z28
+	VBROADCASTSS 4(DX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -12461,32 +12480,32 @@ loop:
 	VMOVUPS      320(BX), Z25
 	VMOVUPS      256(SI), Z26
 	VMOVUPS      320(SI), Z27
-	VBROADCASTSS 8(CX), Z28
+	VBROADCASTSS 8(AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 8(CX)(DX*1), Z28
+	VBROADCASTSS 8(AX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(CX)(DX*2), Z28
+	VBROADCASTSS 8(AX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 8(R8), Z28
+	VBROADCASTSS 8(DX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 8(R8)(DX*1), Z28
+	VBROADCASTSS 8(DX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 8(R8)(DX*2), Z28
+	VBROADCASTSS 8(DX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
@@ -12495,86 +12514,86 @@ loop:
 	VMOVUPS      448(BX), Z25
 	VMOVUPS      384(SI), Z26
 	VMOVUPS      448(SI), Z27
-	VBROADCASTSS 12(CX), Z28
+	VBROADCASTSS 12(AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 12(CX)(DX*1), Z28
+	VBROADCASTSS 12(AX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 12(CX)(DX*2), Z28
+	VBROADCASTSS 12(AX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(R8), Z28
+	VBROADCASTSS 12(DX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 12(R8)(DX*1), Z28
+	VBROADCASTSS 12(DX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 12(R8)(DX*2), Z28
+	VBROADCASTSS 12(DX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
 	ADDQ         $0x00000200, BX
 	ADDQ         $0x00000200, SI
-	ADDQ         $0x10, CX
-	ADDQ         $0x10, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x10, AX
+	ADDQ         $0x10, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
 	VMOVUPS      (BX), Z24
 	VMOVUPS      64(BX), Z25
 	VMOVUPS      (SI), Z26
 	VMOVUPS      64(SI), Z27
-	VBROADCASTSS (CX), Z28
+	VBROADCASTSS (AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS (CX)(DX*1), Z28
+	VBROADCASTSS (AX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS (CX)(DX*2), Z28
+	VBROADCASTSS (AX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS (R8), Z28
+	VBROADCASTSS (DX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS (R8)(DX*1), Z28
+	VBROADCASTSS (DX)(CX*1), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS (R8)(DX*2), Z28
+	VBROADCASTSS (DX)(CX*2), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
 	ADDQ         $0x00000080, BX
 	ADDQ         $0x00000080, SI
-	ADDQ         $0x04, CX
-	ADDQ         $0x04, R8
-	DECQ         AX
+	ADDQ         $0x04, AX
+	ADDQ         $0x04, DX
+	DECQ         R8
 	JMP          tail
 
 store:
@@ -12692,16 +12711,14 @@ plain:
 // func tnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp32x6(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x02, DX
-	LEAQ   (BX)(SI*4), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x02, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*4), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -12731,260 +12748,261 @@ TEXT ·tnp32x6(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSS (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSS (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSS 4(DI), Z4
+	VBROADCASTSS 4(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSS 8(DI), Z8
+	VBROADCASTSS 8(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSS 12(DI), Z12
+	VBROADCASTSS 12(SI), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSS 16(DI), Z16
+	VBROADCASTSS 16(SI), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
-	VBROADCASTSS 20(DI), Z20
+	VBROADCASTSS 20(SI), Z20
 	VMOVUPS      Z20, Z21
 	VMOVUPS      Z20, Z22
 	VMOVUPS      Z20, Z23
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*4), R8
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMOVUPS (R8), Z2
-	VMOVUPS 64(R8), Z3
-	VMOVUPS 128(DI), Z4
-	VMOVUPS 192(DI), Z5
-	VMOVUPS 128(R8), Z6
-	VMOVUPS 192(R8), Z7
-	VMOVUPS 256(DI), Z8
-	VMOVUPS 320(DI), Z9
-	VMOVUPS 256(R8), Z10
-	VMOVUPS 320(R8), Z11
-	VMOVUPS 384(DI), Z12
-	VMOVUPS 448(DI), Z13
-	VMOVUPS 384(R8), Z14
-	VMOVUPS 448(R8), Z15
-	VMOVUPS 512(DI), Z16
-	VMOVUPS 576(DI), Z17
-	VMOVUPS 512(R8), Z18
-	VMOVUPS 576(R8), Z19
-	VMOVUPS 640(DI), Z20
-	VMOVUPS 704(DI), Z21
-	VMOVUPS 640(R8), Z22
-	VMOVUPS 704(R8), Z23
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*4), DI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z1
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z3
+	VMOVUPS 128(SI), Z4
+	VMOVUPS 192(SI), Z5
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z7
+	VMOVUPS 256(SI), Z8
+	VMOVUPS 320(SI), Z9
+	VMOVUPS 256(DI), Z10
+	VMOVUPS 320(DI), Z11
+	VMOVUPS 384(SI), Z12
+	VMOVUPS 448(SI), Z13
+	VMOVUPS 384(DI), Z14
+	VMOVUPS 448(DI), Z15
+	VMOVUPS 512(SI), Z16
+	VMOVUPS 576(SI), Z17
+	VMOVUPS 512(DI), Z18
+	VMOVUPS 576(DI), Z19
+	VMOVUPS 640(SI), Z20
+	VMOVUPS 704(SI), Z21
+	VMOVUPS 640(DI), Z22
+	VMOVUPS 704(DI), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPS      (BX), Z24
-	VMOVUPS      64(BX), Z25
-	VMOVUPS      (SI), Z26
-	VMOVUPS      64(SI), Z27
-	VBROADCASTSS (CX), Z28
+	VMOVUPS      (DX), Z24
+	VMOVUPS      64(DX), Z25
+	VMOVUPS      (BX), Z26
+	VMOVUPS      64(BX), Z27
+	VBROADCASTSS (AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(CX), Z28
+	VBROADCASTSS 4(AX), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(CX), Z28
+	VBROADCASTSS 8(AX), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(CX), Z28
+	VBROADCASTSS 12(AX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 16(CX), Z28
+	VBROADCASTSS 16(AX), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 20(CX), Z28
+	VBROADCASTSS 20(AX), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      128(BX), Z24
-	VMOVUPS      192(BX), Z25
-	VMOVUPS      128(SI), Z26
-	VMOVUPS      192(SI), Z27
-	VBROADCASTSS (CX), Z28
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      128(DX), Z24
+	VMOVUPS      192(DX), Z25
+	VMOVUPS      128(BX), Z26
+	VMOVUPS      192(BX), Z27
+	VBROADCASTSS (AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(CX), Z28
+	VBROADCASTSS 4(AX), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(CX), Z28
+	VBROADCASTSS 8(AX), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(CX), Z28
+	VBROADCASTSS 12(AX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 16(CX), Z28
+	VBROADCASTSS 16(AX), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 20(CX), Z28
+	VBROADCASTSS 20(AX), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      256(BX), Z24
-	VMOVUPS      320(BX), Z25
-	VMOVUPS      256(SI), Z26
-	VMOVUPS      320(SI), Z27
-	VBROADCASTSS (CX), Z28
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      256(DX), Z24
+	VMOVUPS      320(DX), Z25
+	VMOVUPS      256(BX), Z26
+	VMOVUPS      320(BX), Z27
+	VBROADCASTSS (AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(CX), Z28
+	VBROADCASTSS 4(AX), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(CX), Z28
+	VBROADCASTSS 8(AX), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(CX), Z28
+	VBROADCASTSS 12(AX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 16(CX), Z28
+	VBROADCASTSS 16(AX), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 20(CX), Z28
+	VBROADCASTSS 20(AX), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPS      384(BX), Z24
-	VMOVUPS      448(BX), Z25
-	VMOVUPS      384(SI), Z26
-	VMOVUPS      448(SI), Z27
-	VBROADCASTSS (CX), Z28
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPS      384(DX), Z24
+	VMOVUPS      448(DX), Z25
+	VMOVUPS      384(BX), Z26
+	VMOVUPS      448(BX), Z27
+	VBROADCASTSS (AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(CX), Z28
+	VBROADCASTSS 4(AX), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(CX), Z28
+	VBROADCASTSS 8(AX), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(CX), Z28
+	VBROADCASTSS 12(AX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 16(CX), Z28
+	VBROADCASTSS 16(AX), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 20(CX), Z28
+	VBROADCASTSS 20(AX), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPS      (BX), Z24
-	VMOVUPS      64(BX), Z25
-	VMOVUPS      (SI), Z26
-	VMOVUPS      64(SI), Z27
-	VBROADCASTSS (CX), Z28
+	VMOVUPS      (DX), Z24
+	VMOVUPS      64(DX), Z25
+	VMOVUPS      (BX), Z26
+	VMOVUPS      64(BX), Z27
+	VBROADCASTSS (AX), Z28
 	VFMADD231PS  Z28, Z24, Z0
 	VFMADD231PS  Z28, Z25, Z1
 	VFMADD231PS  Z28, Z26, Z2
 	VFMADD231PS  Z28, Z27, Z3
-	VBROADCASTSS 4(CX), Z28
+	VBROADCASTSS 4(AX), Z28
 	VFMADD231PS  Z28, Z24, Z4
 	VFMADD231PS  Z28, Z25, Z5
 	VFMADD231PS  Z28, Z26, Z6
 	VFMADD231PS  Z28, Z27, Z7
-	VBROADCASTSS 8(CX), Z28
+	VBROADCASTSS 8(AX), Z28
 	VFMADD231PS  Z28, Z24, Z8
 	VFMADD231PS  Z28, Z25, Z9
 	VFMADD231PS  Z28, Z26, Z10
 	VFMADD231PS  Z28, Z27, Z11
-	VBROADCASTSS 12(CX), Z28
+	VBROADCASTSS 12(AX), Z28
 	VFMADD231PS  Z28, Z24, Z12
 	VFMADD231PS  Z28, Z25, Z13
 	VFMADD231PS  Z28, Z26, Z14
 	VFMADD231PS  Z28, Z27, Z15
-	VBROADCASTSS 16(CX), Z28
+	VBROADCASTSS 16(AX), Z28
 	VFMADD231PS  Z28, Z24, Z16
 	VFMADD231PS  Z28, Z25, Z17
 	VFMADD231PS  Z28, Z26, Z18
 	VFMADD231PS  Z28, Z27, Z19
-	VBROADCASTSS 20(CX), Z28
+	VBROADCASTSS 20(AX), Z28
 	VFMADD231PS  Z28, Z24, Z20
 	VFMADD231PS  Z28, Z25, Z21
 	VFMADD231PS  Z28, Z26, Z22
 	VFMADD231PS  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -13439,17 +13457,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x1(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·nn64x1(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), CX
+	MOVQ   mode+64(FP), DX
+	CMPQ   DX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -13457,92 +13473,93 @@ TEXT ·nn64x1(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DX
+	MOVQ         bias+56(FP), DX
 	VBROADCASTSD (DX), Z0
 	VMOVUPS      Z0, Z1
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
+	MOVQ    c+40(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DX
+	CMPQ DX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z2
-	VMOVUPD      64(BX), Z3
-	VBROADCASTSD (CX), Z4
+	VMOVUPD      (CX), Z2
+	VMOVUPD      64(CX), Z3
+	VBROADCASTSD (AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	VMOVUPD      128(BX), Z2
-	VMOVUPD      192(BX), Z3
-	VBROADCASTSD 8(CX), Z4
+	VMOVUPD      128(CX), Z2
+	VMOVUPD      192(CX), Z3
+	VBROADCASTSD 8(AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	VMOVUPD      256(BX), Z2
-	VMOVUPD      320(BX), Z3
-	VBROADCASTSD 16(CX), Z4
+	VMOVUPD      256(CX), Z2
+	VMOVUPD      320(CX), Z3
+	VBROADCASTSD 16(AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	VMOVUPD      384(BX), Z2
-	VMOVUPD      448(BX), Z3
-	VBROADCASTSD 24(CX), Z4
+	VMOVUPD      384(CX), Z2
+	VMOVUPD      448(CX), Z3
+	VBROADCASTSD 24(AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, CX
+	ADDQ         $0x20, AX
+	SUBQ         $0x04, DX
+	CMPQ         DX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DX, DX
 	JZ           store
-	VMOVUPD      (BX), Z2
-	VMOVUPD      64(BX), Z3
-	VBROADCASTSD (CX), Z4
+	VMOVUPD      (CX), Z2
+	VMOVUPD      64(CX), Z3
+	VBROADCASTSD (AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	DECQ         AX
+	ADDQ         $0x00000080, CX
+	ADDQ         $0x08, AX
+	DECQ         DX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z2
-	VBROADCASTSD 8(AX), Z3
+	VBROADCASTSD (CX), Z2
+	VBROADCASTSD 8(CX), Z3
 	VMAXPD       Z0, Z2, Z0
 	VMINPD       Z0, Z3, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z2, Z0
 	VMINPD       Z0, Z3, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x1(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x1(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x1(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -13550,88 +13567,91 @@ TEXT ·tn64x1(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z2
-	VMOVUPD      64(BX), Z3
-	VBROADCASTSD (CX), Z4
+	VMOVUPD      (DX), Z2
+	VMOVUPD      64(DX), Z3
+	VBROADCASTSD (AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z2
-	VMOVUPD      192(BX), Z3
-	VBROADCASTSD (CX), Z4
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z2
+	VMOVUPD      192(DX), Z3
+	VBROADCASTSD (AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z2
-	VMOVUPD      320(BX), Z3
-	VBROADCASTSD (CX), Z4
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z2
+	VMOVUPD      320(DX), Z3
+	VBROADCASTSD (AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z2
-	VMOVUPD      448(BX), Z3
-	VBROADCASTSD (CX), Z4
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z2
+	VMOVUPD      448(DX), Z3
+	VBROADCASTSD (AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z2
-	VMOVUPD      64(BX), Z3
-	VBROADCASTSD (CX), Z4
+	VMOVUPD      (DX), Z2
+	VMOVUPD      64(DX), Z3
+	VBROADCASTSD (AX), Z4
 	VFMADD231PD  Z4, Z2, Z0
 	VFMADD231PD  Z4, Z3, Z1
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z2
-	VBROADCASTSD 8(AX), Z3
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z4
+	VBROADCASTSD (CX), Z2
+	VBROADCASTSD 8(CX), Z3
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z4
 	VCMPPD       $0x0e, Z2, Z4, K1
 	VCMPPD       $0x01, Z3, Z4, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z2, Z0, K1
 	VCMPPD       $0x01, Z3, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
 	VZEROUPPER
 	RET
 
@@ -13701,17 +13721,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x2(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·nn64x2(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -13721,119 +13739,120 @@ TEXT ·nn64x2(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VBROADCASTSD (CX), Z6
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VBROADCASTSD (AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD (CX)(DX*1), Z6
+	VBROADCASTSD (AX)(CX*1), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	VMOVUPD      128(BX), Z4
-	VMOVUPD      192(BX), Z5
-	VBROADCASTSD 8(CX), Z6
+	VMOVUPD      128(DX), Z4
+	VMOVUPD      192(DX), Z5
+	VBROADCASTSD 8(AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z6
+	VBROADCASTSD 8(AX)(CX*1), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	VMOVUPD      256(BX), Z4
-	VMOVUPD      320(BX), Z5
-	VBROADCASTSD 16(CX), Z6
+	VMOVUPD      256(DX), Z4
+	VMOVUPD      320(DX), Z5
+	VBROADCASTSD 16(AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z6
+	VBROADCASTSD 16(AX)(CX*1), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	VMOVUPD      384(BX), Z4
-	VMOVUPD      448(BX), Z5
-	VBROADCASTSD 24(CX), Z6
+	VMOVUPD      384(DX), Z4
+	VMOVUPD      448(DX), Z5
+	VBROADCASTSD 24(AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z6
+	VBROADCASTSD 24(AX)(CX*1), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, AX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VBROADCASTSD (CX), Z6
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VBROADCASTSD (AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD (CX)(DX*1), Z6
+	VBROADCASTSD (AX)(CX*1), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	DECQ         AX
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, AX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z4
-	VBROADCASTSD 8(AX), Z5
+	VBROADCASTSD (CX), Z4
+	VBROADCASTSD 8(CX), Z5
 	VMAXPD       Z0, Z4, Z0
 	VMINPD       Z0, Z5, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z4, Z0
 	VMINPD       Z0, Z5, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z4, Z0
 	VMINPD       Z0, Z5, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z4, Z0
 	VMINPD       Z0, Z5, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x2(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x2(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x2(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -13843,121 +13862,124 @@ TEXT ·tn64x2(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VBROADCASTSD (CX), Z6
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VBROADCASTSD (AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 8(CX), Z6
+	VBROADCASTSD 8(AX), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z4
-	VMOVUPD      192(BX), Z5
-	VBROADCASTSD (CX), Z6
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z4
+	VMOVUPD      192(DX), Z5
+	VBROADCASTSD (AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 8(CX), Z6
+	VBROADCASTSD 8(AX), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z4
-	VMOVUPD      320(BX), Z5
-	VBROADCASTSD (CX), Z6
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z4
+	VMOVUPD      320(DX), Z5
+	VBROADCASTSD (AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 8(CX), Z6
+	VBROADCASTSD 8(AX), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z4
-	VMOVUPD      448(BX), Z5
-	VBROADCASTSD (CX), Z6
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z4
+	VMOVUPD      448(DX), Z5
+	VBROADCASTSD (AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 8(CX), Z6
+	VBROADCASTSD 8(AX), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VBROADCASTSD (CX), Z6
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VBROADCASTSD (AX), Z6
 	VFMADD231PD  Z6, Z4, Z0
 	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 8(CX), Z6
+	VBROADCASTSD 8(AX), Z6
 	VFMADD231PD  Z6, Z4, Z2
 	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z4
-	VBROADCASTSD 8(AX), Z5
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z6
+	VBROADCASTSD (CX), Z4
+	VBROADCASTSD 8(CX), Z5
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z6
 	VCMPPD       $0x0e, Z4, Z6, K1
 	VCMPPD       $0x01, Z5, Z6, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z4, Z0, K1
 	VCMPPD       $0x01, Z5, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z4, Z0, K1
 	VCMPPD       $0x01, Z5, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z4, Z0, K1
 	VCMPPD       $0x01, Z5, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
 	VZEROUPPER
 	RET
 
@@ -14047,17 +14069,15 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x3(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·nn64x3(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -14069,146 +14089,147 @@ TEXT ·nn64x3(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z6
-	VMOVUPD      64(BX), Z7
-	VBROADCASTSD (CX), Z8
+	VMOVUPD      (DX), Z6
+	VMOVUPD      64(DX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD (CX)(DX*1), Z8
+	VBROADCASTSD (AX)(CX*1), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD (CX)(DX*2), Z8
+	VBROADCASTSD (AX)(CX*2), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	VMOVUPD      128(BX), Z6
-	VMOVUPD      192(BX), Z7
-	VBROADCASTSD 8(CX), Z8
+	VMOVUPD      128(DX), Z6
+	VMOVUPD      192(DX), Z7
+	VBROADCASTSD 8(AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z8
+	VBROADCASTSD 8(AX)(CX*1), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z8
+	VBROADCASTSD 8(AX)(CX*2), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	VMOVUPD      256(BX), Z6
-	VMOVUPD      320(BX), Z7
-	VBROADCASTSD 16(CX), Z8
+	VMOVUPD      256(DX), Z6
+	VMOVUPD      320(DX), Z7
+	VBROADCASTSD 16(AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z8
+	VBROADCASTSD 16(AX)(CX*1), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z8
+	VBROADCASTSD 16(AX)(CX*2), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	VMOVUPD      384(BX), Z6
-	VMOVUPD      448(BX), Z7
-	VBROADCASTSD 24(CX), Z8
+	VMOVUPD      384(DX), Z6
+	VMOVUPD      448(DX), Z7
+	VBROADCASTSD 24(AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z8
+	VBROADCASTSD 24(AX)(CX*1), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z8
+	VBROADCASTSD 24(AX)(CX*2), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DX
+	ADDQ         $0x20, AX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z6
-	VMOVUPD      64(BX), Z7
-	VBROADCASTSD (CX), Z8
+	VMOVUPD      (DX), Z6
+	VMOVUPD      64(DX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD (CX)(DX*1), Z8
+	VBROADCASTSD (AX)(CX*1), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD (CX)(DX*2), Z8
+	VBROADCASTSD (AX)(CX*2), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	DECQ         AX
+	ADDQ         $0x00000080, DX
+	ADDQ         $0x08, AX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z6
-	VBROADCASTSD 8(AX), Z7
+	VBROADCASTSD (CX), Z6
+	VBROADCASTSD 8(CX), Z7
 	VMAXPD       Z0, Z6, Z0
 	VMINPD       Z0, Z7, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z6, Z0
 	VMINPD       Z0, Z7, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z6, Z0
 	VMINPD       Z0, Z7, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z6, Z0
 	VMINPD       Z0, Z7, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z6, Z0
 	VMINPD       Z0, Z7, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z6, Z0
 	VMINPD       Z0, Z7, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x3(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x3(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x3(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -14220,154 +14241,157 @@ TEXT ·tn64x3(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z6
-	VMOVUPD      64(BX), Z7
-	VBROADCASTSD (CX), Z8
+	VMOVUPD      (DX), Z6
+	VMOVUPD      64(DX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 8(CX), Z8
+	VBROADCASTSD 8(AX), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 16(CX), Z8
+	VBROADCASTSD 16(AX), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z6
-	VMOVUPD      192(BX), Z7
-	VBROADCASTSD (CX), Z8
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z6
+	VMOVUPD      192(DX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 8(CX), Z8
+	VBROADCASTSD 8(AX), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 16(CX), Z8
+	VBROADCASTSD 16(AX), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z6
-	VMOVUPD      320(BX), Z7
-	VBROADCASTSD (CX), Z8
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z6
+	VMOVUPD      320(DX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 8(CX), Z8
+	VBROADCASTSD 8(AX), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 16(CX), Z8
+	VBROADCASTSD 16(AX), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z6
-	VMOVUPD      448(BX), Z7
-	VBROADCASTSD (CX), Z8
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z6
+	VMOVUPD      448(DX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 8(CX), Z8
+	VBROADCASTSD 8(AX), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 16(CX), Z8
+	VBROADCASTSD 16(AX), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z6
-	VMOVUPD      64(BX), Z7
-	VBROADCASTSD (CX), Z8
+	VMOVUPD      (DX), Z6
+	VMOVUPD      64(DX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z6, Z0
 	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 8(CX), Z8
+	VBROADCASTSD 8(AX), Z8
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 16(CX), Z8
+	VBROADCASTSD 16(AX), Z8
 	VFMADD231PD  Z8, Z6, Z4
 	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z6
-	VBROADCASTSD 8(AX), Z7
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z8
+	VBROADCASTSD (CX), Z6
+	VBROADCASTSD 8(CX), Z7
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z8
 	VCMPPD       $0x0e, Z6, Z8, K1
 	VCMPPD       $0x01, Z7, Z8, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z6, Z0, K1
 	VCMPPD       $0x01, Z7, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
 	VZEROUPPER
 	RET
 
@@ -14477,19 +14501,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x4(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+TEXT ·nn64x4(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R8
-	CMPQ   DI, $0x01
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -14503,18 +14525,19 @@ TEXT ·nn64x4(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(SI), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(SI), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(SI), Z6
 	VMOVUPS      Z6, Z7
 	JMP          begin
 
 resume:
+	MOVQ    c+40(FP), SI
 	VMOVUPD (SI), Z0
 	VMOVUPD 64(SI), Z1
 	VMOVUPD 128(SI), Z2
@@ -14525,153 +14548,153 @@ resume:
 	VMOVUPD 448(SI), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z8
 	VMOVUPD      64(BX), Z9
-	VBROADCASTSD (CX), Z10
+	VBROADCASTSD (AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD (CX)(DX*1), Z10
+	VBROADCASTSD (AX)(CX*1), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD (CX)(DX*2), Z10
+	VBROADCASTSD (AX)(CX*2), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD (R8), Z10
+	VBROADCASTSD (DX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
 	VMOVUPD      128(BX), Z8
 	VMOVUPD      192(BX), Z9
-	VBROADCASTSD 8(CX), Z10
+	VBROADCASTSD 8(AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z10
+	VBROADCASTSD 8(AX)(CX*1), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z10
+	VBROADCASTSD 8(AX)(CX*2), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 8(R8), Z10
+	VBROADCASTSD 8(DX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
 	VMOVUPD      256(BX), Z8
 	VMOVUPD      320(BX), Z9
-	VBROADCASTSD 16(CX), Z10
+	VBROADCASTSD 16(AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z10
+	VBROADCASTSD 16(AX)(CX*1), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z10
+	VBROADCASTSD 16(AX)(CX*2), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 16(R8), Z10
+	VBROADCASTSD 16(DX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
 	VMOVUPD      384(BX), Z8
 	VMOVUPD      448(BX), Z9
-	VBROADCASTSD 24(CX), Z10
+	VBROADCASTSD 24(AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z10
+	VBROADCASTSD 24(AX)(CX*1), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z10
+	VBROADCASTSD 24(AX)(CX*2), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 24(R8), Z10
+	VBROADCASTSD 24(DX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
 	VMOVUPD      (BX), Z8
 	VMOVUPD      64(BX), Z9
-	VBROADCASTSD (CX), Z10
+	VBROADCASTSD (AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD (CX)(DX*1), Z10
+	VBROADCASTSD (AX)(CX*1), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD (CX)(DX*2), Z10
+	VBROADCASTSD (AX)(CX*2), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD (R8), Z10
+	VBROADCASTSD (DX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, DX
+	DECQ         SI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z8
-	VBROADCASTSD 8(AX), Z9
+	VBROADCASTSD (CX), Z8
+	VBROADCASTSD 8(CX), Z9
 	VMAXPD       Z0, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z8, Z0
 	VMINPD       Z0, Z9, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x4(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x4(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x4(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -14685,187 +14708,190 @@ TEXT ·tn64x4(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z8
-	VMOVUPD      64(BX), Z9
-	VBROADCASTSD (CX), Z10
+	VMOVUPD      (DX), Z8
+	VMOVUPD      64(DX), Z9
+	VBROADCASTSD (AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 8(CX), Z10
+	VBROADCASTSD 8(AX), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 16(CX), Z10
+	VBROADCASTSD 16(AX), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 24(CX), Z10
+	VBROADCASTSD 24(AX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z8
-	VMOVUPD      192(BX), Z9
-	VBROADCASTSD (CX), Z10
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z8
+	VMOVUPD      192(DX), Z9
+	VBROADCASTSD (AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 8(CX), Z10
+	VBROADCASTSD 8(AX), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 16(CX), Z10
+	VBROADCASTSD 16(AX), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 24(CX), Z10
+	VBROADCASTSD 24(AX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z8
-	VMOVUPD      320(BX), Z9
-	VBROADCASTSD (CX), Z10
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z8
+	VMOVUPD      320(DX), Z9
+	VBROADCASTSD (AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 8(CX), Z10
+	VBROADCASTSD 8(AX), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 16(CX), Z10
+	VBROADCASTSD 16(AX), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 24(CX), Z10
+	VBROADCASTSD 24(AX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z8
-	VMOVUPD      448(BX), Z9
-	VBROADCASTSD (CX), Z10
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z8
+	VMOVUPD      448(DX), Z9
+	VBROADCASTSD (AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 8(CX), Z10
+	VBROADCASTSD 8(AX), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 16(CX), Z10
+	VBROADCASTSD 16(AX), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 24(CX), Z10
+	VBROADCASTSD 24(AX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z8
-	VMOVUPD      64(BX), Z9
-	VBROADCASTSD (CX), Z10
+	VMOVUPD      (DX), Z8
+	VMOVUPD      64(DX), Z9
+	VBROADCASTSD (AX), Z10
 	VFMADD231PD  Z10, Z8, Z0
 	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 8(CX), Z10
+	VBROADCASTSD 8(AX), Z10
 	VFMADD231PD  Z10, Z8, Z2
 	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 16(CX), Z10
+	VBROADCASTSD 16(AX), Z10
 	VFMADD231PD  Z10, Z8, Z4
 	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 24(CX), Z10
+	VBROADCASTSD 24(AX), Z10
 	VFMADD231PD  Z10, Z8, Z6
 	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z8
-	VBROADCASTSD 8(AX), Z9
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z10
+	VBROADCASTSD (CX), Z8
+	VBROADCASTSD 8(CX), Z9
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z10
 	VCMPPD       $0x0e, Z8, Z10, K1
 	VCMPPD       $0x01, Z9, Z10, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z8, Z0, K1
 	VCMPPD       $0x01, Z9, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
 	VZEROUPPER
 	RET
 
@@ -14995,19 +15021,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x5(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+TEXT ·nn64x5(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R8
-	CMPQ   DI, $0x01
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -15023,20 +15047,21 @@ TEXT ·nn64x5(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(SI), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(SI), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(SI), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(SI), Z8
 	VMOVUPS      Z8, Z9
 	JMP          begin
 
 resume:
+	MOVQ    c+40(FP), SI
 	VMOVUPD (SI), Z0
 	VMOVUPD 64(SI), Z1
 	VMOVUPD 128(SI), Z2
@@ -15049,176 +15074,176 @@ resume:
 	VMOVUPD 576(SI), Z9
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z10
 	VMOVUPD      64(BX), Z11
-	VBROADCASTSD (CX), Z12
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD (CX)(DX*1), Z12
+	VBROADCASTSD (AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD (CX)(DX*2), Z12
+	VBROADCASTSD (AX)(CX*2), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD (R8), Z12
+	VBROADCASTSD (DX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD (R8)(DX*1), Z12
+	VBROADCASTSD (DX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
 	VMOVUPD      128(BX), Z10
 	VMOVUPD      192(BX), Z11
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z12
+	VBROADCASTSD 8(AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z12
+	VBROADCASTSD 8(AX)(CX*2), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 8(R8), Z12
+	VBROADCASTSD 8(DX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 8(R8)(DX*1), Z12
+	VBROADCASTSD 8(DX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
 	VMOVUPD      256(BX), Z10
 	VMOVUPD      320(BX), Z11
-	VBROADCASTSD 16(CX), Z12
+	VBROADCASTSD 16(AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z12
+	VBROADCASTSD 16(AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z12
+	VBROADCASTSD 16(AX)(CX*2), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 16(R8), Z12
+	VBROADCASTSD 16(DX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 16(R8)(DX*1), Z12
+	VBROADCASTSD 16(DX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
 	VMOVUPD      384(BX), Z10
 	VMOVUPD      448(BX), Z11
-	VBROADCASTSD 24(CX), Z12
+	VBROADCASTSD 24(AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z12
+	VBROADCASTSD 24(AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z12
+	VBROADCASTSD 24(AX)(CX*2), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 24(R8), Z12
+	VBROADCASTSD 24(DX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 24(R8)(DX*1), Z12
+	VBROADCASTSD 24(DX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
 	VMOVUPD      (BX), Z10
 	VMOVUPD      64(BX), Z11
-	VBROADCASTSD (CX), Z12
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD (CX)(DX*1), Z12
+	VBROADCASTSD (AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD (CX)(DX*2), Z12
+	VBROADCASTSD (AX)(CX*2), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD (R8), Z12
+	VBROADCASTSD (DX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD (R8)(DX*1), Z12
+	VBROADCASTSD (DX)(CX*1), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, DX
+	DECQ         SI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z10
-	VBROADCASTSD 8(AX), Z11
+	VBROADCASTSD (CX), Z10
+	VBROADCASTSD 8(CX), Z11
 	VMAXPD       Z0, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z10, Z0
 	VMINPD       Z0, Z11, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x5(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x5(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x5(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -15234,220 +15259,223 @@ TEXT ·tn64x5(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z10
-	VMOVUPD      64(BX), Z11
-	VBROADCASTSD (CX), Z12
+	VMOVUPD      (DX), Z10
+	VMOVUPD      64(DX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 16(CX), Z12
+	VBROADCASTSD 16(AX), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 24(CX), Z12
+	VBROADCASTSD 24(AX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 32(CX), Z12
+	VBROADCASTSD 32(AX), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z10
-	VMOVUPD      192(BX), Z11
-	VBROADCASTSD (CX), Z12
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z10
+	VMOVUPD      192(DX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 16(CX), Z12
+	VBROADCASTSD 16(AX), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 24(CX), Z12
+	VBROADCASTSD 24(AX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 32(CX), Z12
+	VBROADCASTSD 32(AX), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z10
-	VMOVUPD      320(BX), Z11
-	VBROADCASTSD (CX), Z12
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z10
+	VMOVUPD      320(DX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 16(CX), Z12
+	VBROADCASTSD 16(AX), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 24(CX), Z12
+	VBROADCASTSD 24(AX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 32(CX), Z12
+	VBROADCASTSD 32(AX), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z10
-	VMOVUPD      448(BX), Z11
-	VBROADCASTSD (CX), Z12
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z10
+	VMOVUPD      448(DX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 16(CX), Z12
+	VBROADCASTSD 16(AX), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 24(CX), Z12
+	VBROADCASTSD 24(AX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 32(CX), Z12
+	VBROADCASTSD 32(AX), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z10
-	VMOVUPD      64(BX), Z11
-	VBROADCASTSD (CX), Z12
+	VMOVUPD      (DX), Z10
+	VMOVUPD      64(DX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z10, Z0
 	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 16(CX), Z12
+	VBROADCASTSD 16(AX), Z12
 	VFMADD231PD  Z12, Z10, Z4
 	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 24(CX), Z12
+	VBROADCASTSD 24(AX), Z12
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 32(CX), Z12
+	VBROADCASTSD 32(AX), Z12
 	VFMADD231PD  Z12, Z10, Z8
 	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z10
-	VBROADCASTSD 8(AX), Z11
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z12
+	VBROADCASTSD (CX), Z10
+	VBROADCASTSD 8(CX), Z11
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z12
 	VCMPPD       $0x0e, Z10, Z12, K1
 	VCMPPD       $0x01, Z11, Z12, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z10, Z0, K1
 	VCMPPD       $0x01, Z11, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
 	VZEROUPPER
 	RET
 
@@ -15600,19 +15628,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x6(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+TEXT ·nn64x6(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R8
-	CMPQ   DI, $0x01
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -15630,22 +15656,23 @@ TEXT ·nn64x6(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(SI), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(SI), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(SI), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(SI), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(SI), Z10
 	VMOVUPS      Z10, Z11
 	JMP          begin
 
 resume:
+	MOVQ    c+40(FP), SI
 	VMOVUPD (SI), Z0
 	VMOVUPD 64(SI), Z1
 	VMOVUPD 128(SI), Z2
@@ -15660,199 +15687,199 @@ resume:
 	VMOVUPD 704(SI), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
 	VMOVUPD      (BX), Z12
 	VMOVUPD      64(BX), Z13
-	VBROADCASTSD (CX), Z14
+	VBROADCASTSD (AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD (CX)(DX*1), Z14
+	VBROADCASTSD (AX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD (CX)(DX*2), Z14
+	VBROADCASTSD (AX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD (R8), Z14
+	VBROADCASTSD (DX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD (R8)(DX*1), Z14
+	VBROADCASTSD (DX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD (R8)(DX*2), Z14
+	VBROADCASTSD (DX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
 	VMOVUPD      128(BX), Z12
 	VMOVUPD      192(BX), Z13
-	VBROADCASTSD 8(CX), Z14
+	VBROADCASTSD 8(AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z14
+	VBROADCASTSD 8(AX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z14
+	VBROADCASTSD 8(AX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 8(R8), Z14
+	VBROADCASTSD 8(DX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 8(R8)(DX*1), Z14
+	VBROADCASTSD 8(DX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 8(R8)(DX*2), Z14
+	VBROADCASTSD 8(DX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
 	VMOVUPD      256(BX), Z12
 	VMOVUPD      320(BX), Z13
-	VBROADCASTSD 16(CX), Z14
+	VBROADCASTSD 16(AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z14
+	VBROADCASTSD 16(AX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z14
+	VBROADCASTSD 16(AX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 16(R8), Z14
+	VBROADCASTSD 16(DX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 16(R8)(DX*1), Z14
+	VBROADCASTSD 16(DX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 16(R8)(DX*2), Z14
+	VBROADCASTSD 16(DX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
 	VMOVUPD      384(BX), Z12
 	VMOVUPD      448(BX), Z13
-	VBROADCASTSD 24(CX), Z14
+	VBROADCASTSD 24(AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z14
+	VBROADCASTSD 24(AX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z14
+	VBROADCASTSD 24(AX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 24(R8), Z14
+	VBROADCASTSD 24(DX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 24(R8)(DX*1), Z14
+	VBROADCASTSD 24(DX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 24(R8)(DX*2), Z14
+	VBROADCASTSD 24(DX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
 	VMOVUPD      (BX), Z12
 	VMOVUPD      64(BX), Z13
-	VBROADCASTSD (CX), Z14
+	VBROADCASTSD (AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD (CX)(DX*1), Z14
+	VBROADCASTSD (AX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD (CX)(DX*2), Z14
+	VBROADCASTSD (AX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD (R8), Z14
+	VBROADCASTSD (DX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD (R8)(DX*1), Z14
+	VBROADCASTSD (DX)(CX*1), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD (R8)(DX*2), Z14
+	VBROADCASTSD (DX)(CX*2), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, DX
+	DECQ         SI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z12
-	VBROADCASTSD 8(AX), Z13
+	VBROADCASTSD (CX), Z12
+	VBROADCASTSD 8(CX), Z13
 	VMAXPD       Z0, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VMAXPD       Z10, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 640(SI)
+	VMOVUPD      Z0, 640(AX)
 	VMAXPD       Z11, Z12, Z0
 	VMINPD       Z0, Z13, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x6(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x6(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x6(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -15870,253 +15897,256 @@ TEXT ·tn64x6(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(BX), Z10
 	VMOVUPS      Z10, Z11
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
+	VMOVUPD 640(BX), Z10
+	VMOVUPD 704(BX), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z12
-	VMOVUPD      64(BX), Z13
-	VBROADCASTSD (CX), Z14
+	VMOVUPD      (DX), Z12
+	VMOVUPD      64(DX), Z13
+	VBROADCASTSD (AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 8(CX), Z14
+	VBROADCASTSD 8(AX), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 16(CX), Z14
+	VBROADCASTSD 16(AX), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 24(CX), Z14
+	VBROADCASTSD 24(AX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 32(CX), Z14
+	VBROADCASTSD 32(AX), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 40(CX), Z14
+	VBROADCASTSD 40(AX), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z12
-	VMOVUPD      192(BX), Z13
-	VBROADCASTSD (CX), Z14
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z12
+	VMOVUPD      192(DX), Z13
+	VBROADCASTSD (AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 8(CX), Z14
+	VBROADCASTSD 8(AX), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 16(CX), Z14
+	VBROADCASTSD 16(AX), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 24(CX), Z14
+	VBROADCASTSD 24(AX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 32(CX), Z14
+	VBROADCASTSD 32(AX), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 40(CX), Z14
+	VBROADCASTSD 40(AX), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z12
-	VMOVUPD      320(BX), Z13
-	VBROADCASTSD (CX), Z14
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z12
+	VMOVUPD      320(DX), Z13
+	VBROADCASTSD (AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 8(CX), Z14
+	VBROADCASTSD 8(AX), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 16(CX), Z14
+	VBROADCASTSD 16(AX), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 24(CX), Z14
+	VBROADCASTSD 24(AX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 32(CX), Z14
+	VBROADCASTSD 32(AX), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 40(CX), Z14
+	VBROADCASTSD 40(AX), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z12
-	VMOVUPD      448(BX), Z13
-	VBROADCASTSD (CX), Z14
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z12
+	VMOVUPD      448(DX), Z13
+	VBROADCASTSD (AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 8(CX), Z14
+	VBROADCASTSD 8(AX), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 16(CX), Z14
+	VBROADCASTSD 16(AX), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 24(CX), Z14
+	VBROADCASTSD 24(AX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 32(CX), Z14
+	VBROADCASTSD 32(AX), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 40(CX), Z14
+	VBROADCASTSD 40(AX), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z12
-	VMOVUPD      64(BX), Z13
-	VBROADCASTSD (CX), Z14
+	VMOVUPD      (DX), Z12
+	VMOVUPD      64(DX), Z13
+	VBROADCASTSD (AX), Z14
 	VFMADD231PD  Z14, Z12, Z0
 	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 8(CX), Z14
+	VBROADCASTSD 8(AX), Z14
 	VFMADD231PD  Z14, Z12, Z2
 	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 16(CX), Z14
+	VBROADCASTSD 16(AX), Z14
 	VFMADD231PD  Z14, Z12, Z4
 	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 24(CX), Z14
+	VBROADCASTSD 24(AX), Z14
 	VFMADD231PD  Z14, Z12, Z6
 	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 32(CX), Z14
+	VBROADCASTSD 32(AX), Z14
 	VFMADD231PD  Z14, Z12, Z8
 	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 40(CX), Z14
+	VBROADCASTSD 40(AX), Z14
 	VFMADD231PD  Z14, Z12, Z10
 	VFMADD231PD  Z14, Z13, Z11
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z12
-	VBROADCASTSD 8(AX), Z13
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z14
+	VBROADCASTSD (CX), Z12
+	VBROADCASTSD 8(CX), Z13
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z14
 	VCMPPD       $0x0e, Z12, Z14, K1
 	VCMPPD       $0x01, Z13, Z14, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
-	VMOVUPD      640(AX), Z0
+	VMOVUPD      Z0, 576(AX)
+	VMOVUPD      640(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z10, K1, Z0
-	VMOVUPD      Z0, 640(SI)
-	VMOVUPD      704(AX), Z0
+	VMOVUPD      Z0, 640(AX)
+	VMOVUPD      704(CX), Z0
 	VCMPPD       $0x0e, Z12, Z0, K1
 	VCMPPD       $0x01, Z13, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z11, K1, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
 	VZEROUPPER
 	RET
 
@@ -16289,19 +16319,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x7(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x7(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R8
+TEXT ·nn64x7(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), DX
+	MOVQ   b+24(FP), SI
+	MOVQ   mode+64(FP), DI
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -16322,7 +16350,7 @@ TEXT ·nn64x7(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSD (DI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSD 8(DI), Z2
@@ -16340,240 +16368,241 @@ bias:
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
+	MOVQ    c+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	VMOVUPD 256(DI), Z4
+	VMOVUPD 320(DI), Z5
+	VMOVUPD 384(DI), Z6
+	VMOVUPD 448(DI), Z7
+	VMOVUPD 512(DI), Z8
+	VMOVUPD 576(DI), Z9
+	VMOVUPD 640(DI), Z10
+	VMOVUPD 704(DI), Z11
+	VMOVUPD 768(DI), Z12
+	VMOVUPD 832(DI), Z13
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z14
-	VMOVUPD      64(BX), Z15
-	VBROADCASTSD (CX), Z16
+	VMOVUPD      (SI), Z14
+	VMOVUPD      64(SI), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD (CX)(DX*1), Z16
+	VBROADCASTSD (AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD (CX)(DX*2), Z16
+	VBROADCASTSD (AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD (R9), Z16
+	VBROADCASTSD (BX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD (R9)(DX*1), Z16
+	VBROADCASTSD (BX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD (R9)(DX*2), Z16
+	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD (R8), Z16
+	VBROADCASTSD (DX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	VMOVUPD      128(BX), Z14
-	VMOVUPD      192(BX), Z15
-	VBROADCASTSD 8(CX), Z16
+	VMOVUPD      128(SI), Z14
+	VMOVUPD      192(SI), Z15
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z16
+	VBROADCASTSD 8(AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z16
+	VBROADCASTSD 8(AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 8(R9), Z16
+	VBROADCASTSD 8(BX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 8(R9)(DX*1), Z16
+	VBROADCASTSD 8(BX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 8(R9)(DX*2), Z16
+	VBROADCASTSD 8(BX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 8(R8), Z16
+	VBROADCASTSD 8(DX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	VMOVUPD      256(BX), Z14
-	VMOVUPD      320(BX), Z15
-	VBROADCASTSD 16(CX), Z16
+	VMOVUPD      256(SI), Z14
+	VMOVUPD      320(SI), Z15
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z16
+	VBROADCASTSD 16(AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z16
+	VBROADCASTSD 16(AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 16(R9), Z16
+	VBROADCASTSD 16(BX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 16(R9)(DX*1), Z16
+	VBROADCASTSD 16(BX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 16(R9)(DX*2), Z16
+	VBROADCASTSD 16(BX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 16(R8), Z16
+	VBROADCASTSD 16(DX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	VMOVUPD      384(BX), Z14
-	VMOVUPD      448(BX), Z15
-	VBROADCASTSD 24(CX), Z16
+	VMOVUPD      384(SI), Z14
+	VMOVUPD      448(SI), Z15
+	VBROADCASTSD 24(AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z16
+	VBROADCASTSD 24(AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z16
+	VBROADCASTSD 24(AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 24(R9), Z16
+	VBROADCASTSD 24(BX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 24(R9)(DX*1), Z16
+	VBROADCASTSD 24(BX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 24(R9)(DX*2), Z16
+	VBROADCASTSD 24(BX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 24(R8), Z16
+	VBROADCASTSD 24(DX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R9
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, SI
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPD      (BX), Z14
-	VMOVUPD      64(BX), Z15
-	VBROADCASTSD (CX), Z16
+	VMOVUPD      (SI), Z14
+	VMOVUPD      64(SI), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD (CX)(DX*1), Z16
+	VBROADCASTSD (AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD (CX)(DX*2), Z16
+	VBROADCASTSD (AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD (R9), Z16
+	VBROADCASTSD (BX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD (R9)(DX*1), Z16
+	VBROADCASTSD (BX)(CX*1), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD (R9)(DX*2), Z16
+	VBROADCASTSD (BX)(CX*2), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD (R8), Z16
+	VBROADCASTSD (DX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R9
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, DX
+	DECQ         DI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z14
-	VBROADCASTSD 8(AX), Z15
+	VBROADCASTSD (CX), Z14
+	VBROADCASTSD 8(CX), Z15
 	VMAXPD       Z0, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VMAXPD       Z10, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 640(SI)
+	VMOVUPD      Z0, 640(AX)
 	VMAXPD       Z11, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VMAXPD       Z12, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 768(SI)
+	VMOVUPD      Z0, 768(AX)
 	VMAXPD       Z13, Z14, Z0
 	VMINPD       Z0, Z15, Z0
-	VMOVUPD      Z0, 832(SI)
+	VMOVUPD      Z0, 832(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x7(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x7(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x7(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -16593,286 +16622,289 @@ TEXT ·tn64x7(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(BX), Z12
 	VMOVUPS      Z12, Z13
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
+	VMOVUPD 640(BX), Z10
+	VMOVUPD 704(BX), Z11
+	VMOVUPD 768(BX), Z12
+	VMOVUPD 832(BX), Z13
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z14
-	VMOVUPD      64(BX), Z15
-	VBROADCASTSD (CX), Z16
+	VMOVUPD      (DX), Z14
+	VMOVUPD      64(DX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 24(CX), Z16
+	VBROADCASTSD 24(AX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 32(CX), Z16
+	VBROADCASTSD 32(AX), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 40(CX), Z16
+	VBROADCASTSD 40(AX), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 48(CX), Z16
+	VBROADCASTSD 48(AX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z14
-	VMOVUPD      192(BX), Z15
-	VBROADCASTSD (CX), Z16
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z14
+	VMOVUPD      192(DX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 24(CX), Z16
+	VBROADCASTSD 24(AX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 32(CX), Z16
+	VBROADCASTSD 32(AX), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 40(CX), Z16
+	VBROADCASTSD 40(AX), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 48(CX), Z16
+	VBROADCASTSD 48(AX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z14
-	VMOVUPD      320(BX), Z15
-	VBROADCASTSD (CX), Z16
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z14
+	VMOVUPD      320(DX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 24(CX), Z16
+	VBROADCASTSD 24(AX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 32(CX), Z16
+	VBROADCASTSD 32(AX), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 40(CX), Z16
+	VBROADCASTSD 40(AX), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 48(CX), Z16
+	VBROADCASTSD 48(AX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z14
-	VMOVUPD      448(BX), Z15
-	VBROADCASTSD (CX), Z16
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z14
+	VMOVUPD      448(DX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 24(CX), Z16
+	VBROADCASTSD 24(AX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 32(CX), Z16
+	VBROADCASTSD 32(AX), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 40(CX), Z16
+	VBROADCASTSD 40(AX), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 48(CX), Z16
+	VBROADCASTSD 48(AX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z14
-	VMOVUPD      64(BX), Z15
-	VBROADCASTSD (CX), Z16
+	VMOVUPD      (DX), Z14
+	VMOVUPD      64(DX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z14, Z0
 	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z14, Z4
 	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 24(CX), Z16
+	VBROADCASTSD 24(AX), Z16
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 32(CX), Z16
+	VBROADCASTSD 32(AX), Z16
 	VFMADD231PD  Z16, Z14, Z8
 	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 40(CX), Z16
+	VBROADCASTSD 40(AX), Z16
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 48(CX), Z16
+	VBROADCASTSD 48(AX), Z16
 	VFMADD231PD  Z16, Z14, Z12
 	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z14
-	VBROADCASTSD 8(AX), Z15
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z16
+	VBROADCASTSD (CX), Z14
+	VBROADCASTSD 8(CX), Z15
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z16
 	VCMPPD       $0x0e, Z14, Z16, K1
 	VCMPPD       $0x01, Z15, Z16, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
-	VMOVUPD      640(AX), Z0
+	VMOVUPD      Z0, 576(AX)
+	VMOVUPD      640(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z10, K1, Z0
-	VMOVUPD      Z0, 640(SI)
-	VMOVUPD      704(AX), Z0
+	VMOVUPD      Z0, 640(AX)
+	VMOVUPD      704(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z11, K1, Z0
-	VMOVUPD      Z0, 704(SI)
-	VMOVUPD      768(AX), Z0
+	VMOVUPD      Z0, 704(AX)
+	VMOVUPD      768(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z12, K1, Z0
-	VMOVUPD      Z0, 768(SI)
-	VMOVUPD      832(AX), Z0
+	VMOVUPD      Z0, 768(AX)
+	VMOVUPD      832(CX), Z0
 	VCMPPD       $0x0e, Z14, Z0, K1
 	VCMPPD       $0x01, Z15, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z13, K1, Z0
-	VMOVUPD      Z0, 832(SI)
+	VMOVUPD      Z0, 832(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
 	VZEROUPPER
 	RET
 
@@ -17065,19 +17097,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x8(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x8(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R8
+TEXT ·nn64x8(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), DX
+	MOVQ   b+24(FP), SI
+	MOVQ   mode+64(FP), DI
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -17100,7 +17130,7 @@ TEXT ·nn64x8(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSD (DI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSD 8(DI), Z2
@@ -17120,265 +17150,266 @@ bias:
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
+	MOVQ    c+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	VMOVUPD 256(DI), Z4
+	VMOVUPD 320(DI), Z5
+	VMOVUPD 384(DI), Z6
+	VMOVUPD 448(DI), Z7
+	VMOVUPD 512(DI), Z8
+	VMOVUPD 576(DI), Z9
+	VMOVUPD 640(DI), Z10
+	VMOVUPD 704(DI), Z11
+	VMOVUPD 768(DI), Z12
+	VMOVUPD 832(DI), Z13
+	VMOVUPD 896(DI), Z14
+	VMOVUPD 960(DI), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z16
-	VMOVUPD      64(BX), Z17
-	VBROADCASTSD (CX), Z18
+	VMOVUPD      (SI), Z16
+	VMOVUPD      64(SI), Z17
+	VBROADCASTSD (AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD (CX)(DX*1), Z18
+	VBROADCASTSD (AX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD (CX)(DX*2), Z18
+	VBROADCASTSD (AX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD (R9), Z18
+	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD (R9)(DX*1), Z18
+	VBROADCASTSD (BX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD (R9)(DX*2), Z18
+	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD (R8), Z18
+	VBROADCASTSD (DX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD (R8)(DX*1), Z18
+	VBROADCASTSD (DX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	VMOVUPD      128(BX), Z16
-	VMOVUPD      192(BX), Z17
-	VBROADCASTSD 8(CX), Z18
+	VMOVUPD      128(SI), Z16
+	VMOVUPD      192(SI), Z17
+	VBROADCASTSD 8(AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z18
+	VBROADCASTSD 8(AX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z18
+	VBROADCASTSD 8(AX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 8(R9), Z18
+	VBROADCASTSD 8(BX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 8(R9)(DX*1), Z18
+	VBROADCASTSD 8(BX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 8(R9)(DX*2), Z18
+	VBROADCASTSD 8(BX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 8(R8), Z18
+	VBROADCASTSD 8(DX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 8(R8)(DX*1), Z18
+	VBROADCASTSD 8(DX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	VMOVUPD      256(BX), Z16
-	VMOVUPD      320(BX), Z17
-	VBROADCASTSD 16(CX), Z18
+	VMOVUPD      256(SI), Z16
+	VMOVUPD      320(SI), Z17
+	VBROADCASTSD 16(AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z18
+	VBROADCASTSD 16(AX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z18
+	VBROADCASTSD 16(AX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 16(R9), Z18
+	VBROADCASTSD 16(BX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 16(R9)(DX*1), Z18
+	VBROADCASTSD 16(BX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 16(R9)(DX*2), Z18
+	VBROADCASTSD 16(BX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 16(R8), Z18
+	VBROADCASTSD 16(DX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 16(R8)(DX*1), Z18
+	VBROADCASTSD 16(DX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	VMOVUPD      384(BX), Z16
-	VMOVUPD      448(BX), Z17
-	VBROADCASTSD 24(CX), Z18
+	VMOVUPD      384(SI), Z16
+	VMOVUPD      448(SI), Z17
+	VBROADCASTSD 24(AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z18
+	VBROADCASTSD 24(AX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z18
+	VBROADCASTSD 24(AX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 24(R9), Z18
+	VBROADCASTSD 24(BX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 24(R9)(DX*1), Z18
+	VBROADCASTSD 24(BX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 24(R9)(DX*2), Z18
+	VBROADCASTSD 24(BX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 24(R8), Z18
+	VBROADCASTSD 24(DX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 24(R8)(DX*1), Z18
+	VBROADCASTSD 24(DX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R9
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, SI
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPD      (BX), Z16
-	VMOVUPD      64(BX), Z17
-	VBROADCASTSD (CX), Z18
+	VMOVUPD      (SI), Z16
+	VMOVUPD      64(SI), Z17
+	VBROADCASTSD (AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD (CX)(DX*1), Z18
+	VBROADCASTSD (AX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD (CX)(DX*2), Z18
+	VBROADCASTSD (AX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD (R9), Z18
+	VBROADCASTSD (BX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD (R9)(DX*1), Z18
+	VBROADCASTSD (BX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD (R9)(DX*2), Z18
+	VBROADCASTSD (BX)(CX*2), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD (R8), Z18
+	VBROADCASTSD (DX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD (R8)(DX*1), Z18
+	VBROADCASTSD (DX)(CX*1), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R9
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, DX
+	DECQ         DI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z16
-	VBROADCASTSD 8(AX), Z17
+	VBROADCASTSD (CX), Z16
+	VBROADCASTSD 8(CX), Z17
 	VMAXPD       Z0, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VMAXPD       Z10, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 640(SI)
+	VMOVUPD      Z0, 640(AX)
 	VMAXPD       Z11, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VMAXPD       Z12, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 768(SI)
+	VMOVUPD      Z0, 768(AX)
 	VMAXPD       Z13, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 832(SI)
+	VMOVUPD      Z0, 832(AX)
 	VMAXPD       Z14, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 896(SI)
+	VMOVUPD      Z0, 896(AX)
 	VMAXPD       Z15, Z16, Z0
 	VMINPD       Z0, Z17, Z0
-	VMOVUPD      Z0, 960(SI)
+	VMOVUPD      Z0, 960(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x8(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x8(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x8(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -17400,319 +17431,322 @@ TEXT ·tn64x8(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(BX), Z14
 	VMOVUPS      Z14, Z15
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
+	VMOVUPD 640(BX), Z10
+	VMOVUPD 704(BX), Z11
+	VMOVUPD 768(BX), Z12
+	VMOVUPD 832(BX), Z13
+	VMOVUPD 896(BX), Z14
+	VMOVUPD 960(BX), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z16
-	VMOVUPD      64(BX), Z17
-	VBROADCASTSD (CX), Z18
+	VMOVUPD      (DX), Z16
+	VMOVUPD      64(DX), Z17
+	VBROADCASTSD (AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 8(CX), Z18
+	VBROADCASTSD 8(AX), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 16(CX), Z18
+	VBROADCASTSD 16(AX), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 24(CX), Z18
+	VBROADCASTSD 24(AX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 32(CX), Z18
+	VBROADCASTSD 32(AX), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 40(CX), Z18
+	VBROADCASTSD 40(AX), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 48(CX), Z18
+	VBROADCASTSD 48(AX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 56(CX), Z18
+	VBROADCASTSD 56(AX), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z16
-	VMOVUPD      192(BX), Z17
-	VBROADCASTSD (CX), Z18
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z16
+	VMOVUPD      192(DX), Z17
+	VBROADCASTSD (AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 8(CX), Z18
+	VBROADCASTSD 8(AX), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 16(CX), Z18
+	VBROADCASTSD 16(AX), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 24(CX), Z18
+	VBROADCASTSD 24(AX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 32(CX), Z18
+	VBROADCASTSD 32(AX), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 40(CX), Z18
+	VBROADCASTSD 40(AX), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 48(CX), Z18
+	VBROADCASTSD 48(AX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 56(CX), Z18
+	VBROADCASTSD 56(AX), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z16
-	VMOVUPD      320(BX), Z17
-	VBROADCASTSD (CX), Z18
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z16
+	VMOVUPD      320(DX), Z17
+	VBROADCASTSD (AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 8(CX), Z18
+	VBROADCASTSD 8(AX), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 16(CX), Z18
+	VBROADCASTSD 16(AX), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 24(CX), Z18
+	VBROADCASTSD 24(AX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 32(CX), Z18
+	VBROADCASTSD 32(AX), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 40(CX), Z18
+	VBROADCASTSD 40(AX), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 48(CX), Z18
+	VBROADCASTSD 48(AX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 56(CX), Z18
+	VBROADCASTSD 56(AX), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z16
-	VMOVUPD      448(BX), Z17
-	VBROADCASTSD (CX), Z18
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z16
+	VMOVUPD      448(DX), Z17
+	VBROADCASTSD (AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 8(CX), Z18
+	VBROADCASTSD 8(AX), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 16(CX), Z18
+	VBROADCASTSD 16(AX), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 24(CX), Z18
+	VBROADCASTSD 24(AX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 32(CX), Z18
+	VBROADCASTSD 32(AX), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 40(CX), Z18
+	VBROADCASTSD 40(AX), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 48(CX), Z18
+	VBROADCASTSD 48(AX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 56(CX), Z18
+	VBROADCASTSD 56(AX), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z16
-	VMOVUPD      64(BX), Z17
-	VBROADCASTSD (CX), Z18
+	VMOVUPD      (DX), Z16
+	VMOVUPD      64(DX), Z17
+	VBROADCASTSD (AX), Z18
 	VFMADD231PD  Z18, Z16, Z0
 	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 8(CX), Z18
+	VBROADCASTSD 8(AX), Z18
 	VFMADD231PD  Z18, Z16, Z2
 	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 16(CX), Z18
+	VBROADCASTSD 16(AX), Z18
 	VFMADD231PD  Z18, Z16, Z4
 	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 24(CX), Z18
+	VBROADCASTSD 24(AX), Z18
 	VFMADD231PD  Z18, Z16, Z6
 	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 32(CX), Z18
+	VBROADCASTSD 32(AX), Z18
 	VFMADD231PD  Z18, Z16, Z8
 	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 40(CX), Z18
+	VBROADCASTSD 40(AX), Z18
 	VFMADD231PD  Z18, Z16, Z10
 	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 48(CX), Z18
+	VBROADCASTSD 48(AX), Z18
 	VFMADD231PD  Z18, Z16, Z12
 	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 56(CX), Z18
+	VBROADCASTSD 56(AX), Z18
 	VFMADD231PD  Z18, Z16, Z14
 	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z16
-	VBROADCASTSD 8(AX), Z17
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z18
+	VBROADCASTSD (CX), Z16
+	VBROADCASTSD 8(CX), Z17
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z18
 	VCMPPD       $0x0e, Z16, Z18, K1
 	VCMPPD       $0x01, Z17, Z18, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
-	VMOVUPD      640(AX), Z0
+	VMOVUPD      Z0, 576(AX)
+	VMOVUPD      640(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z10, K1, Z0
-	VMOVUPD      Z0, 640(SI)
-	VMOVUPD      704(AX), Z0
+	VMOVUPD      Z0, 640(AX)
+	VMOVUPD      704(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z11, K1, Z0
-	VMOVUPD      Z0, 704(SI)
-	VMOVUPD      768(AX), Z0
+	VMOVUPD      Z0, 704(AX)
+	VMOVUPD      768(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z12, K1, Z0
-	VMOVUPD      Z0, 768(SI)
-	VMOVUPD      832(AX), Z0
+	VMOVUPD      Z0, 768(AX)
+	VMOVUPD      832(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z13, K1, Z0
-	VMOVUPD      Z0, 832(SI)
-	VMOVUPD      896(AX), Z0
+	VMOVUPD      Z0, 832(AX)
+	VMOVUPD      896(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z14, K1, Z0
-	VMOVUPD      Z0, 896(SI)
-	VMOVUPD      960(AX), Z0
+	VMOVUPD      Z0, 896(AX)
+	VMOVUPD      960(CX), Z0
 	VCMPPD       $0x0e, Z16, Z0, K1
 	VCMPPD       $0x01, Z17, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z15, K1, Z0
-	VMOVUPD      Z0, 960(SI)
+	VMOVUPD      Z0, 960(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
 	VZEROUPPER
 	RET
 
@@ -17925,19 +17959,17 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x9(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x9(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R8
+TEXT ·nn64x9(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), DX
+	MOVQ   b+24(FP), SI
+	MOVQ   mode+64(FP), DI
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -17962,7 +17994,7 @@ TEXT ·nn64x9(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
+	MOVQ         bias+56(FP), DI
 	VBROADCASTSD (DI), Z0
 	VMOVUPS      Z0, Z1
 	VBROADCASTSD 8(DI), Z2
@@ -17984,290 +18016,291 @@ bias:
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
+	MOVQ    c+40(FP), DI
+	VMOVUPD (DI), Z0
+	VMOVUPD 64(DI), Z1
+	VMOVUPD 128(DI), Z2
+	VMOVUPD 192(DI), Z3
+	VMOVUPD 256(DI), Z4
+	VMOVUPD 320(DI), Z5
+	VMOVUPD 384(DI), Z6
+	VMOVUPD 448(DI), Z7
+	VMOVUPD 512(DI), Z8
+	VMOVUPD 576(DI), Z9
+	VMOVUPD 640(DI), Z10
+	VMOVUPD 704(DI), Z11
+	VMOVUPD 768(DI), Z12
+	VMOVUPD 832(DI), Z13
+	VMOVUPD 896(DI), Z14
+	VMOVUPD 960(DI), Z15
+	VMOVUPD 1024(DI), Z16
+	VMOVUPD 1088(DI), Z17
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z18
-	VMOVUPD      64(BX), Z19
-	VBROADCASTSD (CX), Z20
+	VMOVUPD      (SI), Z18
+	VMOVUPD      64(SI), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD (CX)(DX*1), Z20
+	VBROADCASTSD (AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD (CX)(DX*2), Z20
+	VBROADCASTSD (AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD (R9), Z20
+	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD (R9)(DX*1), Z20
+	VBROADCASTSD (BX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD (R9)(DX*2), Z20
+	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD (R8), Z20
+	VBROADCASTSD (DX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD (R8)(DX*1), Z20
+	VBROADCASTSD (DX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD (R8)(DX*2), Z20
+	VBROADCASTSD (DX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	VMOVUPD      128(BX), Z18
-	VMOVUPD      192(BX), Z19
-	VBROADCASTSD 8(CX), Z20
+	VMOVUPD      128(SI), Z18
+	VMOVUPD      192(SI), Z19
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z20
+	VBROADCASTSD 8(AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z20
+	VBROADCASTSD 8(AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 8(R9), Z20
+	VBROADCASTSD 8(BX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 8(R9)(DX*1), Z20
+	VBROADCASTSD 8(BX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 8(R9)(DX*2), Z20
+	VBROADCASTSD 8(BX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 8(R8), Z20
+	VBROADCASTSD 8(DX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 8(R8)(DX*1), Z20
+	VBROADCASTSD 8(DX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 8(R8)(DX*2), Z20
+	VBROADCASTSD 8(DX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	VMOVUPD      256(BX), Z18
-	VMOVUPD      320(BX), Z19
-	VBROADCASTSD 16(CX), Z20
+	VMOVUPD      256(SI), Z18
+	VMOVUPD      320(SI), Z19
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z20
+	VBROADCASTSD 16(AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z20
+	VBROADCASTSD 16(AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 16(R9), Z20
+	VBROADCASTSD 16(BX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 16(R9)(DX*1), Z20
+	VBROADCASTSD 16(BX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 16(R9)(DX*2), Z20
+	VBROADCASTSD 16(BX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 16(R8), Z20
+	VBROADCASTSD 16(DX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 16(R8)(DX*1), Z20
+	VBROADCASTSD 16(DX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 16(R8)(DX*2), Z20
+	VBROADCASTSD 16(DX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	VMOVUPD      384(BX), Z18
-	VMOVUPD      448(BX), Z19
-	VBROADCASTSD 24(CX), Z20
+	VMOVUPD      384(SI), Z18
+	VMOVUPD      448(SI), Z19
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z20
+	VBROADCASTSD 24(AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z20
+	VBROADCASTSD 24(AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 24(R9), Z20
+	VBROADCASTSD 24(BX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 24(R9)(DX*1), Z20
+	VBROADCASTSD 24(BX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 24(R9)(DX*2), Z20
+	VBROADCASTSD 24(BX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 24(R8), Z20
+	VBROADCASTSD 24(DX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 24(R8)(DX*1), Z20
+	VBROADCASTSD 24(DX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 24(R8)(DX*2), Z20
+	VBROADCASTSD 24(DX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R9
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, SI
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPD      (BX), Z18
-	VMOVUPD      64(BX), Z19
-	VBROADCASTSD (CX), Z20
+	VMOVUPD      (SI), Z18
+	VMOVUPD      64(SI), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD (CX)(DX*1), Z20
+	VBROADCASTSD (AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD (CX)(DX*2), Z20
+	VBROADCASTSD (AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD (R9), Z20
+	VBROADCASTSD (BX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD (R9)(DX*1), Z20
+	VBROADCASTSD (BX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD (R9)(DX*2), Z20
+	VBROADCASTSD (BX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD (R8), Z20
+	VBROADCASTSD (DX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD (R8)(DX*1), Z20
+	VBROADCASTSD (DX)(CX*1), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD (R8)(DX*2), Z20
+	VBROADCASTSD (DX)(CX*2), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R9
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x00000080, SI
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, DX
+	DECQ         DI
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z18
-	VBROADCASTSD 8(AX), Z19
+	VBROADCASTSD (CX), Z18
+	VBROADCASTSD 8(CX), Z19
 	VMAXPD       Z0, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VMAXPD       Z10, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 640(SI)
+	VMOVUPD      Z0, 640(AX)
 	VMAXPD       Z11, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VMAXPD       Z12, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 768(SI)
+	VMOVUPD      Z0, 768(AX)
 	VMAXPD       Z13, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 832(SI)
+	VMOVUPD      Z0, 832(AX)
 	VMAXPD       Z14, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 896(SI)
+	VMOVUPD      Z0, 896(AX)
 	VMAXPD       Z15, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 960(SI)
+	VMOVUPD      Z0, 960(AX)
 	VMAXPD       Z16, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 1024(SI)
+	VMOVUPD      Z0, 1024(AX)
 	VMAXPD       Z17, Z18, Z0
 	VMINPD       Z0, Z19, Z0
-	VMOVUPD      Z0, 1088(SI)
+	VMOVUPD      Z0, 1088(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x9(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x9(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x9(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -18291,352 +18324,355 @@ TEXT ·tn64x9(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSD 64(DI), Z16
+	VBROADCASTSD 64(BX), Z16
 	VMOVUPS      Z16, Z17
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
+	VMOVUPD 640(BX), Z10
+	VMOVUPD 704(BX), Z11
+	VMOVUPD 768(BX), Z12
+	VMOVUPD 832(BX), Z13
+	VMOVUPD 896(BX), Z14
+	VMOVUPD 960(BX), Z15
+	VMOVUPD 1024(BX), Z16
+	VMOVUPD 1088(BX), Z17
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z18
-	VMOVUPD      64(BX), Z19
-	VBROADCASTSD (CX), Z20
+	VMOVUPD      (DX), Z18
+	VMOVUPD      64(DX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 32(CX), Z20
+	VBROADCASTSD 32(AX), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 40(CX), Z20
+	VBROADCASTSD 40(AX), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 48(CX), Z20
+	VBROADCASTSD 48(AX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 56(CX), Z20
+	VBROADCASTSD 56(AX), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 64(CX), Z20
+	VBROADCASTSD 64(AX), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z18
-	VMOVUPD      192(BX), Z19
-	VBROADCASTSD (CX), Z20
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z18
+	VMOVUPD      192(DX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 32(CX), Z20
+	VBROADCASTSD 32(AX), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 40(CX), Z20
+	VBROADCASTSD 40(AX), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 48(CX), Z20
+	VBROADCASTSD 48(AX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 56(CX), Z20
+	VBROADCASTSD 56(AX), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 64(CX), Z20
+	VBROADCASTSD 64(AX), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z18
-	VMOVUPD      320(BX), Z19
-	VBROADCASTSD (CX), Z20
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z18
+	VMOVUPD      320(DX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 32(CX), Z20
+	VBROADCASTSD 32(AX), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 40(CX), Z20
+	VBROADCASTSD 40(AX), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 48(CX), Z20
+	VBROADCASTSD 48(AX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 56(CX), Z20
+	VBROADCASTSD 56(AX), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 64(CX), Z20
+	VBROADCASTSD 64(AX), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z18
-	VMOVUPD      448(BX), Z19
-	VBROADCASTSD (CX), Z20
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z18
+	VMOVUPD      448(DX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 32(CX), Z20
+	VBROADCASTSD 32(AX), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 40(CX), Z20
+	VBROADCASTSD 40(AX), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 48(CX), Z20
+	VBROADCASTSD 48(AX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 56(CX), Z20
+	VBROADCASTSD 56(AX), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 64(CX), Z20
+	VBROADCASTSD 64(AX), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z18
-	VMOVUPD      64(BX), Z19
-	VBROADCASTSD (CX), Z20
+	VMOVUPD      (DX), Z18
+	VMOVUPD      64(DX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z18, Z0
 	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z18, Z4
 	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 32(CX), Z20
+	VBROADCASTSD 32(AX), Z20
 	VFMADD231PD  Z20, Z18, Z8
 	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 40(CX), Z20
+	VBROADCASTSD 40(AX), Z20
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 48(CX), Z20
+	VBROADCASTSD 48(AX), Z20
 	VFMADD231PD  Z20, Z18, Z12
 	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 56(CX), Z20
+	VBROADCASTSD 56(AX), Z20
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 64(CX), Z20
+	VBROADCASTSD 64(AX), Z20
 	VFMADD231PD  Z20, Z18, Z16
 	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z18
-	VBROADCASTSD 8(AX), Z19
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z20
+	VBROADCASTSD (CX), Z18
+	VBROADCASTSD 8(CX), Z19
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z20
 	VCMPPD       $0x0e, Z18, Z20, K1
 	VCMPPD       $0x01, Z19, Z20, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
-	VMOVUPD      640(AX), Z0
+	VMOVUPD      Z0, 576(AX)
+	VMOVUPD      640(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z10, K1, Z0
-	VMOVUPD      Z0, 640(SI)
-	VMOVUPD      704(AX), Z0
+	VMOVUPD      Z0, 640(AX)
+	VMOVUPD      704(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z11, K1, Z0
-	VMOVUPD      Z0, 704(SI)
-	VMOVUPD      768(AX), Z0
+	VMOVUPD      Z0, 704(AX)
+	VMOVUPD      768(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z12, K1, Z0
-	VMOVUPD      Z0, 768(SI)
-	VMOVUPD      832(AX), Z0
+	VMOVUPD      Z0, 768(AX)
+	VMOVUPD      832(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z13, K1, Z0
-	VMOVUPD      Z0, 832(SI)
-	VMOVUPD      896(AX), Z0
+	VMOVUPD      Z0, 832(AX)
+	VMOVUPD      896(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z14, K1, Z0
-	VMOVUPD      Z0, 896(SI)
-	VMOVUPD      960(AX), Z0
+	VMOVUPD      Z0, 896(AX)
+	VMOVUPD      960(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z15, K1, Z0
-	VMOVUPD      Z0, 960(SI)
-	VMOVUPD      1024(AX), Z0
+	VMOVUPD      Z0, 960(AX)
+	VMOVUPD      1024(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z16, K1, Z0
-	VMOVUPD      Z0, 1024(SI)
-	VMOVUPD      1088(AX), Z0
+	VMOVUPD      Z0, 1024(AX)
+	VMOVUPD      1088(CX), Z0
 	VCMPPD       $0x0e, Z18, Z0, K1
 	VCMPPD       $0x01, Z19, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z17, K1, Z0
-	VMOVUPD      Z0, 1088(SI)
+	VMOVUPD      Z0, 1088(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
 	VZEROUPPER
 	RET
 
@@ -18872,21 +18908,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x10(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x10(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R10
-	LEAQ   (R10)(R8*1), R8
-	CMPQ   DI, $0x01
+TEXT ·nn64x10(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), SI
+	LEAQ   (SI)(DX*1), DX
+	MOVQ   b+24(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -18912,341 +18946,342 @@ TEXT ·nn64x10(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSD (R8), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(R8), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(R8), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(R8), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(R8), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(R8), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(R8), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(R8), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSD 64(DI), Z16
+	VBROADCASTSD 64(R8), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSD 72(DI), Z18
+	VBROADCASTSD 72(R8), Z18
 	VMOVUPS      Z18, Z19
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
-	VMOVUPD 1152(SI), Z18
-	VMOVUPD 1216(SI), Z19
+	MOVQ    c+40(FP), R8
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
+	VMOVUPD 256(R8), Z4
+	VMOVUPD 320(R8), Z5
+	VMOVUPD 384(R8), Z6
+	VMOVUPD 448(R8), Z7
+	VMOVUPD 512(R8), Z8
+	VMOVUPD 576(R8), Z9
+	VMOVUPD 640(R8), Z10
+	VMOVUPD 704(R8), Z11
+	VMOVUPD 768(R8), Z12
+	VMOVUPD 832(R8), Z13
+	VMOVUPD 896(R8), Z14
+	VMOVUPD 960(R8), Z15
+	VMOVUPD 1024(R8), Z16
+	VMOVUPD 1088(R8), Z17
+	VMOVUPD 1152(R8), Z18
+	VMOVUPD 1216(R8), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z20
-	VMOVUPD      64(BX), Z21
-	VBROADCASTSD (CX), Z22
+	VMOVUPD      (DI), Z20
+	VMOVUPD      64(DI), Z21
+	VBROADCASTSD (AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD (CX)(DX*1), Z22
+	VBROADCASTSD (AX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD (CX)(DX*2), Z22
+	VBROADCASTSD (AX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD (R9), Z22
+	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD (R9)(DX*1), Z22
+	VBROADCASTSD (BX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD (R9)(DX*2), Z22
+	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD (R10), Z22
+	VBROADCASTSD (SI), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD (R10)(DX*1), Z22
+	VBROADCASTSD (SI)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD (R10)(DX*2), Z22
+	VBROADCASTSD (SI)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD (R8), Z22
+	VBROADCASTSD (DX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	VMOVUPD      128(BX), Z20
-	VMOVUPD      192(BX), Z21
-	VBROADCASTSD 8(CX), Z22
+	VMOVUPD      128(DI), Z20
+	VMOVUPD      192(DI), Z21
+	VBROADCASTSD 8(AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z22
+	VBROADCASTSD 8(AX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z22
+	VBROADCASTSD 8(AX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 8(R9), Z22
+	VBROADCASTSD 8(BX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 8(R9)(DX*1), Z22
+	VBROADCASTSD 8(BX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 8(R9)(DX*2), Z22
+	VBROADCASTSD 8(BX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 8(R10), Z22
+	VBROADCASTSD 8(SI), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 8(R10)(DX*1), Z22
+	VBROADCASTSD 8(SI)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 8(R10)(DX*2), Z22
+	VBROADCASTSD 8(SI)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 8(R8), Z22
+	VBROADCASTSD 8(DX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	VMOVUPD      256(BX), Z20
-	VMOVUPD      320(BX), Z21
-	VBROADCASTSD 16(CX), Z22
+	VMOVUPD      256(DI), Z20
+	VMOVUPD      320(DI), Z21
+	VBROADCASTSD 16(AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z22
+	VBROADCASTSD 16(AX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z22
+	VBROADCASTSD 16(AX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 16(R9), Z22
+	VBROADCASTSD 16(BX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 16(R9)(DX*1), Z22
+	VBROADCASTSD 16(BX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 16(R9)(DX*2), Z22
+	VBROADCASTSD 16(BX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 16(R10), Z22
+	VBROADCASTSD 16(SI), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 16(R10)(DX*1), Z22
+	VBROADCASTSD 16(SI)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 16(R10)(DX*2), Z22
+	VBROADCASTSD 16(SI)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 16(R8), Z22
+	VBROADCASTSD 16(DX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	VMOVUPD      384(BX), Z20
-	VMOVUPD      448(BX), Z21
-	VBROADCASTSD 24(CX), Z22
+	VMOVUPD      384(DI), Z20
+	VMOVUPD      448(DI), Z21
+	VBROADCASTSD 24(AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z22
+	VBROADCASTSD 24(AX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z22
+	VBROADCASTSD 24(AX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 24(R9), Z22
+	VBROADCASTSD 24(BX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 24(R9)(DX*1), Z22
+	VBROADCASTSD 24(BX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 24(R9)(DX*2), Z22
+	VBROADCASTSD 24(BX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 24(R10), Z22
+	VBROADCASTSD 24(SI), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 24(R10)(DX*1), Z22
+	VBROADCASTSD 24(SI)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 24(R10)(DX*2), Z22
+	VBROADCASTSD 24(SI)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 24(R8), Z22
+	VBROADCASTSD 24(DX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R9
-	ADDQ         $0x20, R10
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
-	VMOVUPD      (BX), Z20
-	VMOVUPD      64(BX), Z21
-	VBROADCASTSD (CX), Z22
+	VMOVUPD      (DI), Z20
+	VMOVUPD      64(DI), Z21
+	VBROADCASTSD (AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD (CX)(DX*1), Z22
+	VBROADCASTSD (AX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD (CX)(DX*2), Z22
+	VBROADCASTSD (AX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD (R9), Z22
+	VBROADCASTSD (BX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD (R9)(DX*1), Z22
+	VBROADCASTSD (BX)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD (R9)(DX*2), Z22
+	VBROADCASTSD (BX)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD (R10), Z22
+	VBROADCASTSD (SI), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD (R10)(DX*1), Z22
+	VBROADCASTSD (SI)(CX*1), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD (R10)(DX*2), Z22
+	VBROADCASTSD (SI)(CX*2), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD (R8), Z22
+	VBROADCASTSD (DX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R9
-	ADDQ         $0x08, R10
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, DX
+	DECQ         R8
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z20
-	VBROADCASTSD 8(AX), Z21
+	VBROADCASTSD (CX), Z20
+	VBROADCASTSD 8(CX), Z21
 	VMAXPD       Z0, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VMAXPD       Z10, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 640(SI)
+	VMOVUPD      Z0, 640(AX)
 	VMAXPD       Z11, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VMAXPD       Z12, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 768(SI)
+	VMOVUPD      Z0, 768(AX)
 	VMAXPD       Z13, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 832(SI)
+	VMOVUPD      Z0, 832(AX)
 	VMAXPD       Z14, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 896(SI)
+	VMOVUPD      Z0, 896(AX)
 	VMAXPD       Z15, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 960(SI)
+	VMOVUPD      Z0, 960(AX)
 	VMAXPD       Z16, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 1024(SI)
+	VMOVUPD      Z0, 1024(AX)
 	VMAXPD       Z17, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 1088(SI)
+	VMOVUPD      Z0, 1088(AX)
 	VMAXPD       Z18, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 1152(SI)
+	VMOVUPD      Z0, 1152(AX)
 	VMAXPD       Z19, Z20, Z0
 	VMINPD       Z0, Z21, Z0
-	VMOVUPD      Z0, 1216(SI)
+	VMOVUPD      Z0, 1216(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
-	VMOVUPD Z18, 1152(SI)
-	VMOVUPD Z19, 1216(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
+	VMOVUPD Z18, 1152(AX)
+	VMOVUPD Z19, 1216(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x10(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x10(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x10(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -19272,385 +19307,388 @@ TEXT ·tn64x10(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSD 64(DI), Z16
+	VBROADCASTSD 64(BX), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSD 72(DI), Z18
+	VBROADCASTSD 72(BX), Z18
 	VMOVUPS      Z18, Z19
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
-	VMOVUPD 1152(SI), Z18
-	VMOVUPD 1216(SI), Z19
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
+	VMOVUPD 640(BX), Z10
+	VMOVUPD 704(BX), Z11
+	VMOVUPD 768(BX), Z12
+	VMOVUPD 832(BX), Z13
+	VMOVUPD 896(BX), Z14
+	VMOVUPD 960(BX), Z15
+	VMOVUPD 1024(BX), Z16
+	VMOVUPD 1088(BX), Z17
+	VMOVUPD 1152(BX), Z18
+	VMOVUPD 1216(BX), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z20
-	VMOVUPD      64(BX), Z21
-	VBROADCASTSD (CX), Z22
+	VMOVUPD      (DX), Z20
+	VMOVUPD      64(DX), Z21
+	VBROADCASTSD (AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 8(CX), Z22
+	VBROADCASTSD 8(AX), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 16(CX), Z22
+	VBROADCASTSD 16(AX), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 24(CX), Z22
+	VBROADCASTSD 24(AX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 32(CX), Z22
+	VBROADCASTSD 32(AX), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 40(CX), Z22
+	VBROADCASTSD 40(AX), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 48(CX), Z22
+	VBROADCASTSD 48(AX), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 56(CX), Z22
+	VBROADCASTSD 56(AX), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 64(CX), Z22
+	VBROADCASTSD 64(AX), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 72(CX), Z22
+	VBROADCASTSD 72(AX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z20
-	VMOVUPD      192(BX), Z21
-	VBROADCASTSD (CX), Z22
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z20
+	VMOVUPD      192(DX), Z21
+	VBROADCASTSD (AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 8(CX), Z22
+	VBROADCASTSD 8(AX), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 16(CX), Z22
+	VBROADCASTSD 16(AX), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 24(CX), Z22
+	VBROADCASTSD 24(AX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 32(CX), Z22
+	VBROADCASTSD 32(AX), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 40(CX), Z22
+	VBROADCASTSD 40(AX), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 48(CX), Z22
+	VBROADCASTSD 48(AX), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 56(CX), Z22
+	VBROADCASTSD 56(AX), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 64(CX), Z22
+	VBROADCASTSD 64(AX), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 72(CX), Z22
+	VBROADCASTSD 72(AX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z20
-	VMOVUPD      320(BX), Z21
-	VBROADCASTSD (CX), Z22
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z20
+	VMOVUPD      320(DX), Z21
+	VBROADCASTSD (AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 8(CX), Z22
+	VBROADCASTSD 8(AX), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 16(CX), Z22
+	VBROADCASTSD 16(AX), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 24(CX), Z22
+	VBROADCASTSD 24(AX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 32(CX), Z22
+	VBROADCASTSD 32(AX), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 40(CX), Z22
+	VBROADCASTSD 40(AX), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 48(CX), Z22
+	VBROADCASTSD 48(AX), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 56(CX), Z22
+	VBROADCASTSD 56(AX), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 64(CX), Z22
+	VBROADCASTSD 64(AX), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 72(CX), Z22
+	VBROADCASTSD 72(AX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z20
-	VMOVUPD      448(BX), Z21
-	VBROADCASTSD (CX), Z22
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z20
+	VMOVUPD      448(DX), Z21
+	VBROADCASTSD (AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 8(CX), Z22
+	VBROADCASTSD 8(AX), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 16(CX), Z22
+	VBROADCASTSD 16(AX), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 24(CX), Z22
+	VBROADCASTSD 24(AX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 32(CX), Z22
+	VBROADCASTSD 32(AX), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 40(CX), Z22
+	VBROADCASTSD 40(AX), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 48(CX), Z22
+	VBROADCASTSD 48(AX), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 56(CX), Z22
+	VBROADCASTSD 56(AX), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 64(CX), Z22
+	VBROADCASTSD 64(AX), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 72(CX), Z22
+	VBROADCASTSD 72(AX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z20
-	VMOVUPD      64(BX), Z21
-	VBROADCASTSD (CX), Z22
+	VMOVUPD      (DX), Z20
+	VMOVUPD      64(DX), Z21
+	VBROADCASTSD (AX), Z22
 	VFMADD231PD  Z22, Z20, Z0
 	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 8(CX), Z22
+	VBROADCASTSD 8(AX), Z22
 	VFMADD231PD  Z22, Z20, Z2
 	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 16(CX), Z22
+	VBROADCASTSD 16(AX), Z22
 	VFMADD231PD  Z22, Z20, Z4
 	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 24(CX), Z22
+	VBROADCASTSD 24(AX), Z22
 	VFMADD231PD  Z22, Z20, Z6
 	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 32(CX), Z22
+	VBROADCASTSD 32(AX), Z22
 	VFMADD231PD  Z22, Z20, Z8
 	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 40(CX), Z22
+	VBROADCASTSD 40(AX), Z22
 	VFMADD231PD  Z22, Z20, Z10
 	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 48(CX), Z22
+	VBROADCASTSD 48(AX), Z22
 	VFMADD231PD  Z22, Z20, Z12
 	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 56(CX), Z22
+	VBROADCASTSD 56(AX), Z22
 	VFMADD231PD  Z22, Z20, Z14
 	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 64(CX), Z22
+	VBROADCASTSD 64(AX), Z22
 	VFMADD231PD  Z22, Z20, Z16
 	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 72(CX), Z22
+	VBROADCASTSD 72(AX), Z22
 	VFMADD231PD  Z22, Z20, Z18
 	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z20
-	VBROADCASTSD 8(AX), Z21
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z22
+	VBROADCASTSD (CX), Z20
+	VBROADCASTSD 8(CX), Z21
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z22
 	VCMPPD       $0x0e, Z20, Z22, K1
 	VCMPPD       $0x01, Z21, Z22, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
-	VMOVUPD      640(AX), Z0
+	VMOVUPD      Z0, 576(AX)
+	VMOVUPD      640(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z10, K1, Z0
-	VMOVUPD      Z0, 640(SI)
-	VMOVUPD      704(AX), Z0
+	VMOVUPD      Z0, 640(AX)
+	VMOVUPD      704(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z11, K1, Z0
-	VMOVUPD      Z0, 704(SI)
-	VMOVUPD      768(AX), Z0
+	VMOVUPD      Z0, 704(AX)
+	VMOVUPD      768(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z12, K1, Z0
-	VMOVUPD      Z0, 768(SI)
-	VMOVUPD      832(AX), Z0
+	VMOVUPD      Z0, 768(AX)
+	VMOVUPD      832(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z13, K1, Z0
-	VMOVUPD      Z0, 832(SI)
-	VMOVUPD      896(AX), Z0
+	VMOVUPD      Z0, 832(AX)
+	VMOVUPD      896(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z14, K1, Z0
-	VMOVUPD      Z0, 896(SI)
-	VMOVUPD      960(AX), Z0
+	VMOVUPD      Z0, 896(AX)
+	VMOVUPD      960(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z15, K1, Z0
-	VMOVUPD      Z0, 960(SI)
-	VMOVUPD      1024(AX), Z0
+	VMOVUPD      Z0, 960(AX)
+	VMOVUPD      1024(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z16, K1, Z0
-	VMOVUPD      Z0, 1024(SI)
-	VMOVUPD      1088(AX), Z0
+	VMOVUPD      Z0, 1024(AX)
+	VMOVUPD      1088(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z17, K1, Z0
-	VMOVUPD      Z0, 1088(SI)
-	VMOVUPD      1152(AX), Z0
+	VMOVUPD      Z0, 1088(AX)
+	VMOVUPD      1152(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z18, K1, Z0
-	VMOVUPD      Z0, 1152(SI)
-	VMOVUPD      1216(AX), Z0
+	VMOVUPD      Z0, 1152(AX)
+	VMOVUPD      1216(CX), Z0
 	VCMPPD       $0x0e, Z20, Z0, K1
 	VCMPPD       $0x01, Z21, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z19, K1, Z0
-	VMOVUPD      Z0, 1216(SI)
+	VMOVUPD      Z0, 1216(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
-	VMOVUPD Z18, 1152(SI)
-	VMOVUPD Z19, 1216(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
+	VMOVUPD Z18, 1152(AX)
+	VMOVUPD Z19, 1216(AX)
 	VZEROUPPER
 	RET
 
@@ -19906,21 +19944,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x11(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x11(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R10
-	LEAQ   (R10)(R8*1), R8
-	CMPQ   DI, $0x01
+TEXT ·nn64x11(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), SI
+	LEAQ   (SI)(DX*1), DX
+	MOVQ   b+24(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -19948,368 +19984,369 @@ TEXT ·nn64x11(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSD (R8), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(R8), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(R8), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(R8), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(R8), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(R8), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(R8), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(R8), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSD 64(DI), Z16
+	VBROADCASTSD 64(R8), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSD 72(DI), Z18
+	VBROADCASTSD 72(R8), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSD 80(DI), Z20
+	VBROADCASTSD 80(R8), Z20
 	VMOVUPS      Z20, Z21
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
-	VMOVUPD 1152(SI), Z18
-	VMOVUPD 1216(SI), Z19
-	VMOVUPD 1280(SI), Z20
-	VMOVUPD 1344(SI), Z21
+	MOVQ    c+40(FP), R8
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
+	VMOVUPD 256(R8), Z4
+	VMOVUPD 320(R8), Z5
+	VMOVUPD 384(R8), Z6
+	VMOVUPD 448(R8), Z7
+	VMOVUPD 512(R8), Z8
+	VMOVUPD 576(R8), Z9
+	VMOVUPD 640(R8), Z10
+	VMOVUPD 704(R8), Z11
+	VMOVUPD 768(R8), Z12
+	VMOVUPD 832(R8), Z13
+	VMOVUPD 896(R8), Z14
+	VMOVUPD 960(R8), Z15
+	VMOVUPD 1024(R8), Z16
+	VMOVUPD 1088(R8), Z17
+	VMOVUPD 1152(R8), Z18
+	VMOVUPD 1216(R8), Z19
+	VMOVUPD 1280(R8), Z20
+	VMOVUPD 1344(R8), Z21
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z22
-	VMOVUPD      64(BX), Z23
-	VBROADCASTSD (CX), Z24
+	VMOVUPD      (DI), Z22
+	VMOVUPD      64(DI), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD (CX)(DX*1), Z24
+	VBROADCASTSD (AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD (CX)(DX*2), Z24
+	VBROADCASTSD (AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD (R9), Z24
+	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD (R9)(DX*1), Z24
+	VBROADCASTSD (BX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD (R9)(DX*2), Z24
+	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD (R10), Z24
+	VBROADCASTSD (SI), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD (R10)(DX*1), Z24
+	VBROADCASTSD (SI)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD (R10)(DX*2), Z24
+	VBROADCASTSD (SI)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD (R8), Z24
+	VBROADCASTSD (DX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD (R8)(DX*1), Z24
+	VBROADCASTSD (DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	VMOVUPD      128(BX), Z22
-	VMOVUPD      192(BX), Z23
-	VBROADCASTSD 8(CX), Z24
+	VMOVUPD      128(DI), Z22
+	VMOVUPD      192(DI), Z23
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z24
+	VBROADCASTSD 8(AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z24
+	VBROADCASTSD 8(AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 8(R9), Z24
+	VBROADCASTSD 8(BX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 8(R9)(DX*1), Z24
+	VBROADCASTSD 8(BX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 8(R9)(DX*2), Z24
+	VBROADCASTSD 8(BX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 8(R10), Z24
+	VBROADCASTSD 8(SI), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 8(R10)(DX*1), Z24
+	VBROADCASTSD 8(SI)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 8(R10)(DX*2), Z24
+	VBROADCASTSD 8(SI)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 8(R8), Z24
+	VBROADCASTSD 8(DX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 8(R8)(DX*1), Z24
+	VBROADCASTSD 8(DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	VMOVUPD      256(BX), Z22
-	VMOVUPD      320(BX), Z23
-	VBROADCASTSD 16(CX), Z24
+	VMOVUPD      256(DI), Z22
+	VMOVUPD      320(DI), Z23
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z24
+	VBROADCASTSD 16(AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z24
+	VBROADCASTSD 16(AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 16(R9), Z24
+	VBROADCASTSD 16(BX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 16(R9)(DX*1), Z24
+	VBROADCASTSD 16(BX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 16(R9)(DX*2), Z24
+	VBROADCASTSD 16(BX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 16(R10), Z24
+	VBROADCASTSD 16(SI), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 16(R10)(DX*1), Z24
+	VBROADCASTSD 16(SI)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 16(R10)(DX*2), Z24
+	VBROADCASTSD 16(SI)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 16(R8), Z24
+	VBROADCASTSD 16(DX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 16(R8)(DX*1), Z24
+	VBROADCASTSD 16(DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	VMOVUPD      384(BX), Z22
-	VMOVUPD      448(BX), Z23
-	VBROADCASTSD 24(CX), Z24
+	VMOVUPD      384(DI), Z22
+	VMOVUPD      448(DI), Z23
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z24
+	VBROADCASTSD 24(AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z24
+	VBROADCASTSD 24(AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 24(R9), Z24
+	VBROADCASTSD 24(BX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 24(R9)(DX*1), Z24
+	VBROADCASTSD 24(BX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 24(R9)(DX*2), Z24
+	VBROADCASTSD 24(BX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 24(R10), Z24
+	VBROADCASTSD 24(SI), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 24(R10)(DX*1), Z24
+	VBROADCASTSD 24(SI)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 24(R10)(DX*2), Z24
+	VBROADCASTSD 24(SI)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 24(R8), Z24
+	VBROADCASTSD 24(DX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 24(R8)(DX*1), Z24
+	VBROADCASTSD 24(DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R9
-	ADDQ         $0x20, R10
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
-	VMOVUPD      (BX), Z22
-	VMOVUPD      64(BX), Z23
-	VBROADCASTSD (CX), Z24
+	VMOVUPD      (DI), Z22
+	VMOVUPD      64(DI), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD (CX)(DX*1), Z24
+	VBROADCASTSD (AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD (CX)(DX*2), Z24
+	VBROADCASTSD (AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD (R9), Z24
+	VBROADCASTSD (BX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD (R9)(DX*1), Z24
+	VBROADCASTSD (BX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD (R9)(DX*2), Z24
+	VBROADCASTSD (BX)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD (R10), Z24
+	VBROADCASTSD (SI), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD (R10)(DX*1), Z24
+	VBROADCASTSD (SI)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD (R10)(DX*2), Z24
+	VBROADCASTSD (SI)(CX*2), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD (R8), Z24
+	VBROADCASTSD (DX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD (R8)(DX*1), Z24
+	VBROADCASTSD (DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R9
-	ADDQ         $0x08, R10
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, DX
+	DECQ         R8
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z22
-	VBROADCASTSD 8(AX), Z23
+	VBROADCASTSD (CX), Z22
+	VBROADCASTSD 8(CX), Z23
 	VMAXPD       Z0, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VMAXPD       Z10, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 640(SI)
+	VMOVUPD      Z0, 640(AX)
 	VMAXPD       Z11, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VMAXPD       Z12, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 768(SI)
+	VMOVUPD      Z0, 768(AX)
 	VMAXPD       Z13, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 832(SI)
+	VMOVUPD      Z0, 832(AX)
 	VMAXPD       Z14, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 896(SI)
+	VMOVUPD      Z0, 896(AX)
 	VMAXPD       Z15, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 960(SI)
+	VMOVUPD      Z0, 960(AX)
 	VMAXPD       Z16, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 1024(SI)
+	VMOVUPD      Z0, 1024(AX)
 	VMAXPD       Z17, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 1088(SI)
+	VMOVUPD      Z0, 1088(AX)
 	VMAXPD       Z18, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 1152(SI)
+	VMOVUPD      Z0, 1152(AX)
 	VMAXPD       Z19, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 1216(SI)
+	VMOVUPD      Z0, 1216(AX)
 	VMAXPD       Z20, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 1280(SI)
+	VMOVUPD      Z0, 1280(AX)
 	VMAXPD       Z21, Z22, Z0
 	VMINPD       Z0, Z23, Z0
-	VMOVUPD      Z0, 1344(SI)
+	VMOVUPD      Z0, 1344(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
-	VMOVUPD Z18, 1152(SI)
-	VMOVUPD Z19, 1216(SI)
-	VMOVUPD Z20, 1280(SI)
-	VMOVUPD Z21, 1344(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
+	VMOVUPD Z18, 1152(AX)
+	VMOVUPD Z19, 1216(AX)
+	VMOVUPD Z20, 1280(AX)
+	VMOVUPD Z21, 1344(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x11(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x11(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x11(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -20337,418 +20374,421 @@ TEXT ·tn64x11(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSD 64(DI), Z16
+	VBROADCASTSD 64(BX), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSD 72(DI), Z18
+	VBROADCASTSD 72(BX), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSD 80(DI), Z20
+	VBROADCASTSD 80(BX), Z20
 	VMOVUPS      Z20, Z21
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
-	VMOVUPD 1152(SI), Z18
-	VMOVUPD 1216(SI), Z19
-	VMOVUPD 1280(SI), Z20
-	VMOVUPD 1344(SI), Z21
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
+	VMOVUPD 640(BX), Z10
+	VMOVUPD 704(BX), Z11
+	VMOVUPD 768(BX), Z12
+	VMOVUPD 832(BX), Z13
+	VMOVUPD 896(BX), Z14
+	VMOVUPD 960(BX), Z15
+	VMOVUPD 1024(BX), Z16
+	VMOVUPD 1088(BX), Z17
+	VMOVUPD 1152(BX), Z18
+	VMOVUPD 1216(BX), Z19
+	VMOVUPD 1280(BX), Z20
+	VMOVUPD 1344(BX), Z21
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z22
-	VMOVUPD      64(BX), Z23
-	VBROADCASTSD (CX), Z24
+	VMOVUPD      (DX), Z22
+	VMOVUPD      64(DX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 40(CX), Z24
+	VBROADCASTSD 40(AX), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 48(CX), Z24
+	VBROADCASTSD 48(AX), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 56(CX), Z24
+	VBROADCASTSD 56(AX), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 64(CX), Z24
+	VBROADCASTSD 64(AX), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 72(CX), Z24
+	VBROADCASTSD 72(AX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 80(CX), Z24
+	VBROADCASTSD 80(AX), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z22
-	VMOVUPD      192(BX), Z23
-	VBROADCASTSD (CX), Z24
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z22
+	VMOVUPD      192(DX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 40(CX), Z24
+	VBROADCASTSD 40(AX), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 48(CX), Z24
+	VBROADCASTSD 48(AX), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 56(CX), Z24
+	VBROADCASTSD 56(AX), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 64(CX), Z24
+	VBROADCASTSD 64(AX), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 72(CX), Z24
+	VBROADCASTSD 72(AX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 80(CX), Z24
+	VBROADCASTSD 80(AX), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z22
-	VMOVUPD      320(BX), Z23
-	VBROADCASTSD (CX), Z24
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z22
+	VMOVUPD      320(DX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 40(CX), Z24
+	VBROADCASTSD 40(AX), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 48(CX), Z24
+	VBROADCASTSD 48(AX), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 56(CX), Z24
+	VBROADCASTSD 56(AX), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 64(CX), Z24
+	VBROADCASTSD 64(AX), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 72(CX), Z24
+	VBROADCASTSD 72(AX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 80(CX), Z24
+	VBROADCASTSD 80(AX), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z22
-	VMOVUPD      448(BX), Z23
-	VBROADCASTSD (CX), Z24
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z22
+	VMOVUPD      448(DX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 40(CX), Z24
+	VBROADCASTSD 40(AX), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 48(CX), Z24
+	VBROADCASTSD 48(AX), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 56(CX), Z24
+	VBROADCASTSD 56(AX), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 64(CX), Z24
+	VBROADCASTSD 64(AX), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 72(CX), Z24
+	VBROADCASTSD 72(AX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 80(CX), Z24
+	VBROADCASTSD 80(AX), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z22
-	VMOVUPD      64(BX), Z23
-	VBROADCASTSD (CX), Z24
+	VMOVUPD      (DX), Z22
+	VMOVUPD      64(DX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z22, Z0
 	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z22, Z4
 	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z22, Z8
 	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 40(CX), Z24
+	VBROADCASTSD 40(AX), Z24
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 48(CX), Z24
+	VBROADCASTSD 48(AX), Z24
 	VFMADD231PD  Z24, Z22, Z12
 	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 56(CX), Z24
+	VBROADCASTSD 56(AX), Z24
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 64(CX), Z24
+	VBROADCASTSD 64(AX), Z24
 	VFMADD231PD  Z24, Z22, Z16
 	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 72(CX), Z24
+	VBROADCASTSD 72(AX), Z24
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 80(CX), Z24
+	VBROADCASTSD 80(AX), Z24
 	VFMADD231PD  Z24, Z22, Z20
 	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z22
-	VBROADCASTSD 8(AX), Z23
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z24
+	VBROADCASTSD (CX), Z22
+	VBROADCASTSD 8(CX), Z23
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z24
 	VCMPPD       $0x0e, Z22, Z24, K1
 	VCMPPD       $0x01, Z23, Z24, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
-	VMOVUPD      640(AX), Z0
+	VMOVUPD      Z0, 576(AX)
+	VMOVUPD      640(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z10, K1, Z0
-	VMOVUPD      Z0, 640(SI)
-	VMOVUPD      704(AX), Z0
+	VMOVUPD      Z0, 640(AX)
+	VMOVUPD      704(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z11, K1, Z0
-	VMOVUPD      Z0, 704(SI)
-	VMOVUPD      768(AX), Z0
+	VMOVUPD      Z0, 704(AX)
+	VMOVUPD      768(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z12, K1, Z0
-	VMOVUPD      Z0, 768(SI)
-	VMOVUPD      832(AX), Z0
+	VMOVUPD      Z0, 768(AX)
+	VMOVUPD      832(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z13, K1, Z0
-	VMOVUPD      Z0, 832(SI)
-	VMOVUPD      896(AX), Z0
+	VMOVUPD      Z0, 832(AX)
+	VMOVUPD      896(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z14, K1, Z0
-	VMOVUPD      Z0, 896(SI)
-	VMOVUPD      960(AX), Z0
+	VMOVUPD      Z0, 896(AX)
+	VMOVUPD      960(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z15, K1, Z0
-	VMOVUPD      Z0, 960(SI)
-	VMOVUPD      1024(AX), Z0
+	VMOVUPD      Z0, 960(AX)
+	VMOVUPD      1024(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z16, K1, Z0
-	VMOVUPD      Z0, 1024(SI)
-	VMOVUPD      1088(AX), Z0
+	VMOVUPD      Z0, 1024(AX)
+	VMOVUPD      1088(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z17, K1, Z0
-	VMOVUPD      Z0, 1088(SI)
-	VMOVUPD      1152(AX), Z0
+	VMOVUPD      Z0, 1088(AX)
+	VMOVUPD      1152(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z18, K1, Z0
-	VMOVUPD      Z0, 1152(SI)
-	VMOVUPD      1216(AX), Z0
+	VMOVUPD      Z0, 1152(AX)
+	VMOVUPD      1216(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z19, K1, Z0
-	VMOVUPD      Z0, 1216(SI)
-	VMOVUPD      1280(AX), Z0
+	VMOVUPD      Z0, 1216(AX)
+	VMOVUPD      1280(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z20, K1, Z0
-	VMOVUPD      Z0, 1280(SI)
-	VMOVUPD      1344(AX), Z0
+	VMOVUPD      Z0, 1280(AX)
+	VMOVUPD      1344(CX), Z0
 	VCMPPD       $0x0e, Z22, Z0, K1
 	VCMPPD       $0x01, Z23, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z21, K1, Z0
-	VMOVUPD      Z0, 1344(SI)
+	VMOVUPD      Z0, 1344(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
-	VMOVUPD Z18, 1152(SI)
-	VMOVUPD Z19, 1216(SI)
-	VMOVUPD Z20, 1280(SI)
-	VMOVUPD Z21, 1344(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
+	VMOVUPD Z18, 1152(AX)
+	VMOVUPD Z19, 1216(AX)
+	VMOVUPD Z20, 1280(AX)
+	VMOVUPD Z21, 1344(AX)
 	VZEROUPPER
 	RET
 
@@ -21024,21 +21064,19 @@ store:
 	VZEROUPPER
 	RET
 
-// func nn64x12(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func nn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·nn64x12(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (DX)(DX*2), R8
-	LEAQ   (CX)(R8*1), R9
-	LEAQ   (R9)(R8*1), R10
-	LEAQ   (R10)(R8*1), R8
-	CMPQ   DI, $0x01
+TEXT ·nn64x12(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), BX
+	LEAQ   (BX)(DX*1), SI
+	LEAQ   (SI)(DX*1), DX
+	MOVQ   b+24(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -21068,395 +21106,396 @@ TEXT ·nn64x12(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSD (R8), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(R8), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(R8), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(R8), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(R8), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(R8), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(R8), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(R8), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSD 64(DI), Z16
+	VBROADCASTSD 64(R8), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSD 72(DI), Z18
+	VBROADCASTSD 72(R8), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSD 80(DI), Z20
+	VBROADCASTSD 80(R8), Z20
 	VMOVUPS      Z20, Z21
-	VBROADCASTSD 88(DI), Z22
+	VBROADCASTSD 88(R8), Z22
 	VMOVUPS      Z22, Z23
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
-	VMOVUPD 1152(SI), Z18
-	VMOVUPD 1216(SI), Z19
-	VMOVUPD 1280(SI), Z20
-	VMOVUPD 1344(SI), Z21
-	VMOVUPD 1408(SI), Z22
-	VMOVUPD 1472(SI), Z23
+	MOVQ    c+40(FP), R8
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
+	VMOVUPD 256(R8), Z4
+	VMOVUPD 320(R8), Z5
+	VMOVUPD 384(R8), Z6
+	VMOVUPD 448(R8), Z7
+	VMOVUPD 512(R8), Z8
+	VMOVUPD 576(R8), Z9
+	VMOVUPD 640(R8), Z10
+	VMOVUPD 704(R8), Z11
+	VMOVUPD 768(R8), Z12
+	VMOVUPD 832(R8), Z13
+	VMOVUPD 896(R8), Z14
+	VMOVUPD 960(R8), Z15
+	VMOVUPD 1024(R8), Z16
+	VMOVUPD 1088(R8), Z17
+	VMOVUPD 1152(R8), Z18
+	VMOVUPD 1216(R8), Z19
+	VMOVUPD 1280(R8), Z20
+	VMOVUPD 1344(R8), Z21
+	VMOVUPD 1408(R8), Z22
+	VMOVUPD 1472(R8), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z24
-	VMOVUPD      64(BX), Z25
-	VBROADCASTSD (CX), Z26
+	VMOVUPD      (DI), Z24
+	VMOVUPD      64(DI), Z25
+	VBROADCASTSD (AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD (CX)(DX*1), Z26
+	VBROADCASTSD (AX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD (CX)(DX*2), Z26
+	VBROADCASTSD (AX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD (R9), Z26
+	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD (R9)(DX*1), Z26
+	VBROADCASTSD (BX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD (R9)(DX*2), Z26
+	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD (R10), Z26
+	VBROADCASTSD (SI), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD (R10)(DX*1), Z26
+	VBROADCASTSD (SI)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD (R10)(DX*2), Z26
+	VBROADCASTSD (SI)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (DX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD (R8)(DX*1), Z26
+	VBROADCASTSD (DX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD (R8)(DX*2), Z26
+	VBROADCASTSD (DX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	VMOVUPD      128(BX), Z24
-	VMOVUPD      192(BX), Z25
-	VBROADCASTSD 8(CX), Z26
+	VMOVUPD      128(DI), Z24
+	VMOVUPD      192(DI), Z25
+	VBROADCASTSD 8(AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 8(CX)(DX*1), Z26
+	VBROADCASTSD 8(AX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 8(CX)(DX*2), Z26
+	VBROADCASTSD 8(AX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 8(R9), Z26
+	VBROADCASTSD 8(BX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 8(R9)(DX*1), Z26
+	VBROADCASTSD 8(BX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 8(R9)(DX*2), Z26
+	VBROADCASTSD 8(BX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 8(R10), Z26
+	VBROADCASTSD 8(SI), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 8(R10)(DX*1), Z26
+	VBROADCASTSD 8(SI)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 8(R10)(DX*2), Z26
+	VBROADCASTSD 8(SI)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 8(R8), Z26
+	VBROADCASTSD 8(DX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 8(R8)(DX*1), Z26
+	VBROADCASTSD 8(DX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 8(R8)(DX*2), Z26
+	VBROADCASTSD 8(DX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	VMOVUPD      256(BX), Z24
-	VMOVUPD      320(BX), Z25
-	VBROADCASTSD 16(CX), Z26
+	VMOVUPD      256(DI), Z24
+	VMOVUPD      320(DI), Z25
+	VBROADCASTSD 16(AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 16(CX)(DX*1), Z26
+	VBROADCASTSD 16(AX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 16(CX)(DX*2), Z26
+	VBROADCASTSD 16(AX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 16(R9), Z26
+	VBROADCASTSD 16(BX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 16(R9)(DX*1), Z26
+	VBROADCASTSD 16(BX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 16(R9)(DX*2), Z26
+	VBROADCASTSD 16(BX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 16(R10), Z26
+	VBROADCASTSD 16(SI), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 16(R10)(DX*1), Z26
+	VBROADCASTSD 16(SI)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 16(R10)(DX*2), Z26
+	VBROADCASTSD 16(SI)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 16(R8), Z26
+	VBROADCASTSD 16(DX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 16(R8)(DX*1), Z26
+	VBROADCASTSD 16(DX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 16(R8)(DX*2), Z26
+	VBROADCASTSD 16(DX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	VMOVUPD      384(BX), Z24
-	VMOVUPD      448(BX), Z25
-	VBROADCASTSD 24(CX), Z26
+	VMOVUPD      384(DI), Z24
+	VMOVUPD      448(DI), Z25
+	VBROADCASTSD 24(AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 24(CX)(DX*1), Z26
+	VBROADCASTSD 24(AX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 24(CX)(DX*2), Z26
+	VBROADCASTSD 24(AX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 24(R9), Z26
+	VBROADCASTSD 24(BX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 24(R9)(DX*1), Z26
+	VBROADCASTSD 24(BX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 24(R9)(DX*2), Z26
+	VBROADCASTSD 24(BX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 24(R10), Z26
+	VBROADCASTSD 24(SI), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 24(R10)(DX*1), Z26
+	VBROADCASTSD 24(SI)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 24(R10)(DX*2), Z26
+	VBROADCASTSD 24(SI)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 24(R8), Z26
+	VBROADCASTSD 24(DX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 24(R8)(DX*1), Z26
+	VBROADCASTSD 24(DX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 24(R8)(DX*2), Z26
+	VBROADCASTSD 24(DX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         $0x00000200, BX
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R9
-	ADDQ         $0x20, R10
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x00000200, DI
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
-	VMOVUPD      (BX), Z24
-	VMOVUPD      64(BX), Z25
-	VBROADCASTSD (CX), Z26
+	VMOVUPD      (DI), Z24
+	VMOVUPD      64(DI), Z25
+	VBROADCASTSD (AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD (CX)(DX*1), Z26
+	VBROADCASTSD (AX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD (CX)(DX*2), Z26
+	VBROADCASTSD (AX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD (R9), Z26
+	VBROADCASTSD (BX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD (R9)(DX*1), Z26
+	VBROADCASTSD (BX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD (R9)(DX*2), Z26
+	VBROADCASTSD (BX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD (R10), Z26
+	VBROADCASTSD (SI), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD (R10)(DX*1), Z26
+	VBROADCASTSD (SI)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD (R10)(DX*2), Z26
+	VBROADCASTSD (SI)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD (R8), Z26
+	VBROADCASTSD (DX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD (R8)(DX*1), Z26
+	VBROADCASTSD (DX)(CX*1), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD (R8)(DX*2), Z26
+	VBROADCASTSD (DX)(CX*2), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         $0x00000080, BX
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R9
-	ADDQ         $0x08, R10
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x00000080, DI
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, BX
+	ADDQ         $0x08, SI
+	ADDQ         $0x08, DX
+	DECQ         R8
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z24
-	VBROADCASTSD 8(AX), Z25
+	VBROADCASTSD (CX), Z24
+	VBROADCASTSD 8(CX), Z25
 	VMAXPD       Z0, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, (SI)
+	VMOVUPD      Z0, (AX)
 	VMAXPD       Z1, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 64(SI)
+	VMOVUPD      Z0, 64(AX)
 	VMAXPD       Z2, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 128(SI)
+	VMOVUPD      Z0, 128(AX)
 	VMAXPD       Z3, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 192(SI)
+	VMOVUPD      Z0, 192(AX)
 	VMAXPD       Z4, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 256(SI)
+	VMOVUPD      Z0, 256(AX)
 	VMAXPD       Z5, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 320(SI)
+	VMOVUPD      Z0, 320(AX)
 	VMAXPD       Z6, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 384(SI)
+	VMOVUPD      Z0, 384(AX)
 	VMAXPD       Z7, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 448(SI)
+	VMOVUPD      Z0, 448(AX)
 	VMAXPD       Z8, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 512(SI)
+	VMOVUPD      Z0, 512(AX)
 	VMAXPD       Z9, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 576(SI)
+	VMOVUPD      Z0, 576(AX)
 	VMAXPD       Z10, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 640(SI)
+	VMOVUPD      Z0, 640(AX)
 	VMAXPD       Z11, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 704(SI)
+	VMOVUPD      Z0, 704(AX)
 	VMAXPD       Z12, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 768(SI)
+	VMOVUPD      Z0, 768(AX)
 	VMAXPD       Z13, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 832(SI)
+	VMOVUPD      Z0, 832(AX)
 	VMAXPD       Z14, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 896(SI)
+	VMOVUPD      Z0, 896(AX)
 	VMAXPD       Z15, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 960(SI)
+	VMOVUPD      Z0, 960(AX)
 	VMAXPD       Z16, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1024(SI)
+	VMOVUPD      Z0, 1024(AX)
 	VMAXPD       Z17, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1088(SI)
+	VMOVUPD      Z0, 1088(AX)
 	VMAXPD       Z18, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1152(SI)
+	VMOVUPD      Z0, 1152(AX)
 	VMAXPD       Z19, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1216(SI)
+	VMOVUPD      Z0, 1216(AX)
 	VMAXPD       Z20, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1280(SI)
+	VMOVUPD      Z0, 1280(AX)
 	VMAXPD       Z21, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1344(SI)
+	VMOVUPD      Z0, 1344(AX)
 	VMAXPD       Z22, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1408(SI)
+	VMOVUPD      Z0, 1408(AX)
 	VMAXPD       Z23, Z24, Z0
 	VMINPD       Z0, Z25, Z0
-	VMOVUPD      Z0, 1472(SI)
+	VMOVUPD      Z0, 1472(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
-	VMOVUPD Z18, 1152(SI)
-	VMOVUPD Z19, 1216(SI)
-	VMOVUPD Z20, 1280(SI)
-	VMOVUPD Z21, 1344(SI)
-	VMOVUPD Z22, 1408(SI)
-	VMOVUPD Z23, 1472(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
+	VMOVUPD Z18, 1152(AX)
+	VMOVUPD Z19, 1216(AX)
+	VMOVUPD Z20, 1280(AX)
+	VMOVUPD Z21, 1344(AX)
+	VMOVUPD Z22, 1408(AX)
+	VMOVUPD Z23, 1472(AX)
 	VZEROUPPER
 	RET
 
-// func tn64x12(k int, a *float64, lda int, b *float64, c *float64, bias *float64, mode int, limits *float64, of *float64)
+// func tn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F
-TEXT ·tn64x12(SB), NOSPLIT, $0-72
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   c+32(FP), SI
-	MOVQ   mode+48(FP), DI
-	SHLQ   $0x03, DX
-	CMPQ   DI, $0x01
+TEXT ·tn64x12(SB), NOSPLIT, $0-104
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   mode+64(FP), BX
+	CMPQ   BX, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -21486,451 +21525,454 @@ TEXT ·tn64x12(SB), NOSPLIT, $0-72
 	JMP    begin
 
 bias:
-	MOVQ         bias+40(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), BX
+	VBROADCASTSD (BX), Z0
 	VMOVUPS      Z0, Z1
-	VBROADCASTSD 8(DI), Z2
+	VBROADCASTSD 8(BX), Z2
 	VMOVUPS      Z2, Z3
-	VBROADCASTSD 16(DI), Z4
+	VBROADCASTSD 16(BX), Z4
 	VMOVUPS      Z4, Z5
-	VBROADCASTSD 24(DI), Z6
+	VBROADCASTSD 24(BX), Z6
 	VMOVUPS      Z6, Z7
-	VBROADCASTSD 32(DI), Z8
+	VBROADCASTSD 32(BX), Z8
 	VMOVUPS      Z8, Z9
-	VBROADCASTSD 40(DI), Z10
+	VBROADCASTSD 40(BX), Z10
 	VMOVUPS      Z10, Z11
-	VBROADCASTSD 48(DI), Z12
+	VBROADCASTSD 48(BX), Z12
 	VMOVUPS      Z12, Z13
-	VBROADCASTSD 56(DI), Z14
+	VBROADCASTSD 56(BX), Z14
 	VMOVUPS      Z14, Z15
-	VBROADCASTSD 64(DI), Z16
+	VBROADCASTSD 64(BX), Z16
 	VMOVUPS      Z16, Z17
-	VBROADCASTSD 72(DI), Z18
+	VBROADCASTSD 72(BX), Z18
 	VMOVUPS      Z18, Z19
-	VBROADCASTSD 80(DI), Z20
+	VBROADCASTSD 80(BX), Z20
 	VMOVUPS      Z20, Z21
-	VBROADCASTSD 88(DI), Z22
+	VBROADCASTSD 88(BX), Z22
 	VMOVUPS      Z22, Z23
 	JMP          begin
 
 resume:
-	VMOVUPD (SI), Z0
-	VMOVUPD 64(SI), Z1
-	VMOVUPD 128(SI), Z2
-	VMOVUPD 192(SI), Z3
-	VMOVUPD 256(SI), Z4
-	VMOVUPD 320(SI), Z5
-	VMOVUPD 384(SI), Z6
-	VMOVUPD 448(SI), Z7
-	VMOVUPD 512(SI), Z8
-	VMOVUPD 576(SI), Z9
-	VMOVUPD 640(SI), Z10
-	VMOVUPD 704(SI), Z11
-	VMOVUPD 768(SI), Z12
-	VMOVUPD 832(SI), Z13
-	VMOVUPD 896(SI), Z14
-	VMOVUPD 960(SI), Z15
-	VMOVUPD 1024(SI), Z16
-	VMOVUPD 1088(SI), Z17
-	VMOVUPD 1152(SI), Z18
-	VMOVUPD 1216(SI), Z19
-	VMOVUPD 1280(SI), Z20
-	VMOVUPD 1344(SI), Z21
-	VMOVUPD 1408(SI), Z22
-	VMOVUPD 1472(SI), Z23
+	MOVQ    c+40(FP), BX
+	VMOVUPD (BX), Z0
+	VMOVUPD 64(BX), Z1
+	VMOVUPD 128(BX), Z2
+	VMOVUPD 192(BX), Z3
+	VMOVUPD 256(BX), Z4
+	VMOVUPD 320(BX), Z5
+	VMOVUPD 384(BX), Z6
+	VMOVUPD 448(BX), Z7
+	VMOVUPD 512(BX), Z8
+	VMOVUPD 576(BX), Z9
+	VMOVUPD 640(BX), Z10
+	VMOVUPD 704(BX), Z11
+	VMOVUPD 768(BX), Z12
+	VMOVUPD 832(BX), Z13
+	VMOVUPD 896(BX), Z14
+	VMOVUPD 960(BX), Z15
+	VMOVUPD 1024(BX), Z16
+	VMOVUPD 1088(BX), Z17
+	VMOVUPD 1152(BX), Z18
+	VMOVUPD 1216(BX), Z19
+	VMOVUPD 1280(BX), Z20
+	VMOVUPD 1344(BX), Z21
+	VMOVUPD 1408(BX), Z22
+	VMOVUPD 1472(BX), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), BX
+	CMPQ BX, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z24
-	VMOVUPD      64(BX), Z25
-	VBROADCASTSD (CX), Z26
+	VMOVUPD      (DX), Z24
+	VMOVUPD      64(DX), Z25
+	VBROADCASTSD (AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 8(CX), Z26
+	VBROADCASTSD 8(AX), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 16(CX), Z26
+	VBROADCASTSD 16(AX), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 24(CX), Z26
+	VBROADCASTSD 24(AX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 32(CX), Z26
+	VBROADCASTSD 32(AX), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 40(CX), Z26
+	VBROADCASTSD 40(AX), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 48(CX), Z26
+	VBROADCASTSD 48(AX), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 56(CX), Z26
+	VBROADCASTSD 56(AX), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 64(CX), Z26
+	VBROADCASTSD 64(AX), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 72(CX), Z26
+	VBROADCASTSD 72(AX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 80(CX), Z26
+	VBROADCASTSD 80(AX), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 88(CX), Z26
+	VBROADCASTSD 88(AX), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z24
-	VMOVUPD      192(BX), Z25
-	VBROADCASTSD (CX), Z26
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z24
+	VMOVUPD      192(DX), Z25
+	VBROADCASTSD (AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 8(CX), Z26
+	VBROADCASTSD 8(AX), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 16(CX), Z26
+	VBROADCASTSD 16(AX), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 24(CX), Z26
+	VBROADCASTSD 24(AX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 32(CX), Z26
+	VBROADCASTSD 32(AX), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 40(CX), Z26
+	VBROADCASTSD 40(AX), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 48(CX), Z26
+	VBROADCASTSD 48(AX), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 56(CX), Z26
+	VBROADCASTSD 56(AX), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 64(CX), Z26
+	VBROADCASTSD 64(AX), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 72(CX), Z26
+	VBROADCASTSD 72(AX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 80(CX), Z26
+	VBROADCASTSD 80(AX), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 88(CX), Z26
+	VBROADCASTSD 88(AX), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z24
-	VMOVUPD      320(BX), Z25
-	VBROADCASTSD (CX), Z26
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z24
+	VMOVUPD      320(DX), Z25
+	VBROADCASTSD (AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 8(CX), Z26
+	VBROADCASTSD 8(AX), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 16(CX), Z26
+	VBROADCASTSD 16(AX), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 24(CX), Z26
+	VBROADCASTSD 24(AX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 32(CX), Z26
+	VBROADCASTSD 32(AX), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 40(CX), Z26
+	VBROADCASTSD 40(AX), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 48(CX), Z26
+	VBROADCASTSD 48(AX), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 56(CX), Z26
+	VBROADCASTSD 56(AX), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 64(CX), Z26
+	VBROADCASTSD 64(AX), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 72(CX), Z26
+	VBROADCASTSD 72(AX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 80(CX), Z26
+	VBROADCASTSD 80(AX), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 88(CX), Z26
+	VBROADCASTSD 88(AX), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z24
-	VMOVUPD      448(BX), Z25
-	VBROADCASTSD (CX), Z26
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z24
+	VMOVUPD      448(DX), Z25
+	VBROADCASTSD (AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 8(CX), Z26
+	VBROADCASTSD 8(AX), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 16(CX), Z26
+	VBROADCASTSD 16(AX), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 24(CX), Z26
+	VBROADCASTSD 24(AX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 32(CX), Z26
+	VBROADCASTSD 32(AX), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 40(CX), Z26
+	VBROADCASTSD 40(AX), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 48(CX), Z26
+	VBROADCASTSD 48(AX), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 56(CX), Z26
+	VBROADCASTSD 56(AX), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 64(CX), Z26
+	VBROADCASTSD 64(AX), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 72(CX), Z26
+	VBROADCASTSD 72(AX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 80(CX), Z26
+	VBROADCASTSD 80(AX), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 88(CX), Z26
+	VBROADCASTSD 88(AX), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         DX, CX
-	ADDQ         $0x00000200, BX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
+	SUBQ         $0x04, BX
+	CMPQ         BX, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        BX, BX
 	JZ           store
-	VMOVUPD      (BX), Z24
-	VMOVUPD      64(BX), Z25
-	VBROADCASTSD (CX), Z26
+	VMOVUPD      (DX), Z24
+	VMOVUPD      64(DX), Z25
+	VBROADCASTSD (AX), Z26
 	VFMADD231PD  Z26, Z24, Z0
 	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 8(CX), Z26
+	VBROADCASTSD 8(AX), Z26
 	VFMADD231PD  Z26, Z24, Z2
 	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 16(CX), Z26
+	VBROADCASTSD 16(AX), Z26
 	VFMADD231PD  Z26, Z24, Z4
 	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 24(CX), Z26
+	VBROADCASTSD 24(AX), Z26
 	VFMADD231PD  Z26, Z24, Z6
 	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 32(CX), Z26
+	VBROADCASTSD 32(AX), Z26
 	VFMADD231PD  Z26, Z24, Z8
 	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 40(CX), Z26
+	VBROADCASTSD 40(AX), Z26
 	VFMADD231PD  Z26, Z24, Z10
 	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 48(CX), Z26
+	VBROADCASTSD 48(AX), Z26
 	VFMADD231PD  Z26, Z24, Z12
 	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 56(CX), Z26
+	VBROADCASTSD 56(AX), Z26
 	VFMADD231PD  Z26, Z24, Z14
 	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 64(CX), Z26
+	VBROADCASTSD 64(AX), Z26
 	VFMADD231PD  Z26, Z24, Z16
 	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 72(CX), Z26
+	VBROADCASTSD 72(AX), Z26
 	VFMADD231PD  Z26, Z24, Z18
 	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 80(CX), Z26
+	VBROADCASTSD 80(AX), Z26
 	VFMADD231PD  Z26, Z24, Z20
 	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 88(CX), Z26
+	VBROADCASTSD 88(AX), Z26
 	VFMADD231PD  Z26, Z24, Z22
 	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         DX, CX
-	ADDQ         $0x00000080, BX
-	DECQ         AX
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
+	DECQ         BX
 	JMP          tail
 
 store:
-	MOVQ         limits+56(FP), AX
-	TESTQ        AX, AX
+	MOVQ         c+40(FP), AX
+	MOVQ         limits+72(FP), CX
+	TESTQ        CX, CX
 	JZ           plain
-	VBROADCASTSD (AX), Z24
-	VBROADCASTSD 8(AX), Z25
-	MOVQ         of+64(FP), AX
-	VMOVUPD      (AX), Z26
+	VBROADCASTSD (CX), Z24
+	VBROADCASTSD 8(CX), Z25
+	MOVQ         of+80(FP), CX
+	VMOVUPD      (CX), Z26
 	VCMPPD       $0x0e, Z24, Z26, K1
 	VCMPPD       $0x01, Z25, Z26, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z0, K1, Z0
-	VMOVUPD      Z0, (SI)
-	VMOVUPD      64(AX), Z0
+	VMOVUPD      Z0, (AX)
+	VMOVUPD      64(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z1, K1, Z0
-	VMOVUPD      Z0, 64(SI)
-	VMOVUPD      128(AX), Z0
+	VMOVUPD      Z0, 64(AX)
+	VMOVUPD      128(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z2, K1, Z0
-	VMOVUPD      Z0, 128(SI)
-	VMOVUPD      192(AX), Z0
+	VMOVUPD      Z0, 128(AX)
+	VMOVUPD      192(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z3, K1, Z0
-	VMOVUPD      Z0, 192(SI)
-	VMOVUPD      256(AX), Z0
+	VMOVUPD      Z0, 192(AX)
+	VMOVUPD      256(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z4, K1, Z0
-	VMOVUPD      Z0, 256(SI)
-	VMOVUPD      320(AX), Z0
+	VMOVUPD      Z0, 256(AX)
+	VMOVUPD      320(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z5, K1, Z0
-	VMOVUPD      Z0, 320(SI)
-	VMOVUPD      384(AX), Z0
+	VMOVUPD      Z0, 320(AX)
+	VMOVUPD      384(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z6, K1, Z0
-	VMOVUPD      Z0, 384(SI)
-	VMOVUPD      448(AX), Z0
+	VMOVUPD      Z0, 384(AX)
+	VMOVUPD      448(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z7, K1, Z0
-	VMOVUPD      Z0, 448(SI)
-	VMOVUPD      512(AX), Z0
+	VMOVUPD      Z0, 448(AX)
+	VMOVUPD      512(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z8, K1, Z0
-	VMOVUPD      Z0, 512(SI)
-	VMOVUPD      576(AX), Z0
+	VMOVUPD      Z0, 512(AX)
+	VMOVUPD      576(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z9, K1, Z0
-	VMOVUPD      Z0, 576(SI)
-	VMOVUPD      640(AX), Z0
+	VMOVUPD      Z0, 576(AX)
+	VMOVUPD      640(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z10, K1, Z0
-	VMOVUPD      Z0, 640(SI)
-	VMOVUPD      704(AX), Z0
+	VMOVUPD      Z0, 640(AX)
+	VMOVUPD      704(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z11, K1, Z0
-	VMOVUPD      Z0, 704(SI)
-	VMOVUPD      768(AX), Z0
+	VMOVUPD      Z0, 704(AX)
+	VMOVUPD      768(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z12, K1, Z0
-	VMOVUPD      Z0, 768(SI)
-	VMOVUPD      832(AX), Z0
+	VMOVUPD      Z0, 768(AX)
+	VMOVUPD      832(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z13, K1, Z0
-	VMOVUPD      Z0, 832(SI)
-	VMOVUPD      896(AX), Z0
+	VMOVUPD      Z0, 832(AX)
+	VMOVUPD      896(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z14, K1, Z0
-	VMOVUPD      Z0, 896(SI)
-	VMOVUPD      960(AX), Z0
+	VMOVUPD      Z0, 896(AX)
+	VMOVUPD      960(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z15, K1, Z0
-	VMOVUPD      Z0, 960(SI)
-	VMOVUPD      1024(AX), Z0
+	VMOVUPD      Z0, 960(AX)
+	VMOVUPD      1024(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z16, K1, Z0
-	VMOVUPD      Z0, 1024(SI)
-	VMOVUPD      1088(AX), Z0
+	VMOVUPD      Z0, 1024(AX)
+	VMOVUPD      1088(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z17, K1, Z0
-	VMOVUPD      Z0, 1088(SI)
-	VMOVUPD      1152(AX), Z0
+	VMOVUPD      Z0, 1088(AX)
+	VMOVUPD      1152(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z18, K1, Z0
-	VMOVUPD      Z0, 1152(SI)
-	VMOVUPD      1216(AX), Z0
+	VMOVUPD      Z0, 1152(AX)
+	VMOVUPD      1216(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z19, K1, Z0
-	VMOVUPD      Z0, 1216(SI)
-	VMOVUPD      1280(AX), Z0
+	VMOVUPD      Z0, 1216(AX)
+	VMOVUPD      1280(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z20, K1, Z0
-	VMOVUPD      Z0, 1280(SI)
-	VMOVUPD      1344(AX), Z0
+	VMOVUPD      Z0, 1280(AX)
+	VMOVUPD      1344(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z21, K1, Z0
-	VMOVUPD      Z0, 1344(SI)
-	VMOVUPD      1408(AX), Z0
+	VMOVUPD      Z0, 1344(AX)
+	VMOVUPD      1408(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z22, K1, Z0
-	VMOVUPD      Z0, 1408(SI)
-	VMOVUPD      1472(AX), Z0
+	VMOVUPD      Z0, 1408(AX)
+	VMOVUPD      1472(CX), Z0
 	VCMPPD       $0x0e, Z24, Z0, K1
 	VCMPPD       $0x01, Z25, Z0, K2
 	KANDW        K2, K1, K1
 	VMOVAPD.Z    Z23, K1, Z0
-	VMOVUPD      Z0, 1472(SI)
+	VMOVUPD      Z0, 1472(AX)
 	VZEROUPPER
 	RET
 
 plain:
-	VMOVUPD Z0, (SI)
-	VMOVUPD Z1, 64(SI)
-	VMOVUPD Z2, 128(SI)
-	VMOVUPD Z3, 192(SI)
-	VMOVUPD Z4, 256(SI)
-	VMOVUPD Z5, 320(SI)
-	VMOVUPD Z6, 384(SI)
-	VMOVUPD Z7, 448(SI)
-	VMOVUPD Z8, 512(SI)
-	VMOVUPD Z9, 576(SI)
-	VMOVUPD Z10, 640(SI)
-	VMOVUPD Z11, 704(SI)
-	VMOVUPD Z12, 768(SI)
-	VMOVUPD Z13, 832(SI)
-	VMOVUPD Z14, 896(SI)
-	VMOVUPD Z15, 960(SI)
-	VMOVUPD Z16, 1024(SI)
-	VMOVUPD Z17, 1088(SI)
-	VMOVUPD Z18, 1152(SI)
-	VMOVUPD Z19, 1216(SI)
-	VMOVUPD Z20, 1280(SI)
-	VMOVUPD Z21, 1344(SI)
-	VMOVUPD Z22, 1408(SI)
-	VMOVUPD Z23, 1472(SI)
+	VMOVUPD Z0, (AX)
+	VMOVUPD Z1, 64(AX)
+	VMOVUPD Z2, 128(AX)
+	VMOVUPD Z3, 192(AX)
+	VMOVUPD Z4, 256(AX)
+	VMOVUPD Z5, 320(AX)
+	VMOVUPD Z6, 384(AX)
+	VMOVUPD Z7, 448(AX)
+	VMOVUPD Z8, 512(AX)
+	VMOVUPD Z9, 576(AX)
+	VMOVUPD Z10, 640(AX)
+	VMOVUPD Z11, 704(AX)
+	VMOVUPD Z12, 768(AX)
+	VMOVUPD Z13, 832(AX)
+	VMOVUPD Z14, 896(AX)
+	VMOVUPD Z15, 960(AX)
+	VMOVUPD Z16, 1024(AX)
+	VMOVUPD Z17, 1088(AX)
+	VMOVUPD Z18, 1152(AX)
+	VMOVUPD Z19, 1216(AX)
+	VMOVUPD Z20, 1280(AX)
+	VMOVUPD Z21, 1344(AX)
+	VMOVUPD Z22, 1408(AX)
+	VMOVUPD Z23, 1472(AX)
 	VZEROUPPER
 	RET
 
@@ -22229,15 +22271,14 @@ store:
 // func nnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp64x1(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   ahead+96(FP), SI
 	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -22257,82 +22298,83 @@ bias:
 
 resume:
 	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R9
-	LEAQ    (DI)(R9*8), R9
+	MOVQ    cstep+48(FP), R8
+	LEAQ    (DI)(R8*8), R8
 	VMOVUPD (DI), Z0
 	VMOVUPD 64(DI), Z1
-	VMOVUPD (R9), Z2
-	VMOVUPD 64(R9), Z3
+	VMOVUPD (R8), Z2
+	VMOVUPD 64(R8), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R8)(DX*1)
-	PREFETCHT1   (R8)(DX*2)
-	ADDQ         $0x20, R8
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VMOVUPD      (SI), Z6
-	VMOVUPD      64(SI), Z7
-	VBROADCASTSD (CX), Z8
+	PREFETCHT1   (SI)
+	PREFETCHT1   (SI)(CX*1)
+	PREFETCHT1   (SI)(CX*2)
+	ADDQ         $0x20, SI
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VMOVUPD      (BX), Z6
+	VMOVUPD      64(BX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VMOVUPD      128(BX), Z4
-	VMOVUPD      192(BX), Z5
-	VMOVUPD      128(SI), Z6
-	VMOVUPD      192(SI), Z7
-	VBROADCASTSD 8(CX), Z8
+	VMOVUPD      128(DX), Z4
+	VMOVUPD      192(DX), Z5
+	VMOVUPD      128(BX), Z6
+	VMOVUPD      192(BX), Z7
+	VBROADCASTSD 8(AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VMOVUPD      256(BX), Z4
-	VMOVUPD      320(BX), Z5
-	VMOVUPD      256(SI), Z6
-	VMOVUPD      320(SI), Z7
-	VBROADCASTSD 16(CX), Z8
+	VMOVUPD      256(DX), Z4
+	VMOVUPD      320(DX), Z5
+	VMOVUPD      256(BX), Z6
+	VMOVUPD      320(BX), Z7
+	VBROADCASTSD 16(AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	VMOVUPD      384(BX), Z4
-	VMOVUPD      448(BX), Z5
-	VMOVUPD      384(SI), Z6
-	VMOVUPD      448(SI), Z7
-	VBROADCASTSD 24(CX), Z8
+	VMOVUPD      384(DX), Z4
+	VMOVUPD      448(DX), Z5
+	VMOVUPD      384(BX), Z6
+	VMOVUPD      448(BX), Z7
+	VBROADCASTSD 24(AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	ADDQ         $0x20, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VMOVUPD      (SI), Z6
-	VMOVUPD      64(SI), Z7
-	VBROADCASTSD (CX), Z8
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VMOVUPD      (BX), Z6
+	VMOVUPD      64(BX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	ADDQ         $0x08, CX
-	DECQ         AX
+	ADDQ         $0x08, AX
+	DECQ         DI
 	JMP          tail
 
 store:
@@ -22370,16 +22412,14 @@ plain:
 // func tnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp64x1(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -22389,95 +22429,96 @@ TEXT ·tnp64x1(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*8), R8
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R8), Z2
-	VMOVUPD 64(R8), Z3
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*8), DI
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD (DI), Z2
+	VMOVUPD 64(DI), Z3
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VMOVUPD      (SI), Z6
-	VMOVUPD      64(SI), Z7
-	VBROADCASTSD (CX), Z8
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VMOVUPD      (BX), Z6
+	VMOVUPD      64(BX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z4
-	VMOVUPD      192(BX), Z5
-	VMOVUPD      128(SI), Z6
-	VMOVUPD      192(SI), Z7
-	VBROADCASTSD (CX), Z8
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z4
+	VMOVUPD      192(DX), Z5
+	VMOVUPD      128(BX), Z6
+	VMOVUPD      192(BX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z4
-	VMOVUPD      320(BX), Z5
-	VMOVUPD      256(SI), Z6
-	VMOVUPD      320(SI), Z7
-	VBROADCASTSD (CX), Z8
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z4
+	VMOVUPD      320(DX), Z5
+	VMOVUPD      256(BX), Z6
+	VMOVUPD      320(BX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z4
-	VMOVUPD      448(BX), Z5
-	VMOVUPD      384(SI), Z6
-	VMOVUPD      448(SI), Z7
-	VBROADCASTSD (CX), Z8
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z4
+	VMOVUPD      448(DX), Z5
+	VMOVUPD      384(BX), Z6
+	VMOVUPD      448(BX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VMOVUPD      (SI), Z6
-	VMOVUPD      64(SI), Z7
-	VBROADCASTSD (CX), Z8
+	VMOVUPD      (DX), Z4
+	VMOVUPD      64(DX), Z5
+	VMOVUPD      (BX), Z6
+	VMOVUPD      64(BX), Z7
+	VBROADCASTSD (AX), Z8
 	VFMADD231PD  Z8, Z4, Z0
 	VFMADD231PD  Z8, Z5, Z1
 	VFMADD231PD  Z8, Z6, Z2
 	VFMADD231PD  Z8, Z7, Z3
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -22620,15 +22661,14 @@ store:
 // func nnp64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp64x2(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   ahead+96(FP), SI
 	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -22656,111 +22696,112 @@ bias:
 
 resume:
 	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R9
-	LEAQ    (DI)(R9*8), R9
+	MOVQ    cstep+48(FP), R8
+	LEAQ    (DI)(R8*8), R8
 	VMOVUPD (DI), Z0
 	VMOVUPD 64(DI), Z1
-	VMOVUPD (R9), Z2
-	VMOVUPD 64(R9), Z3
+	VMOVUPD (R8), Z2
+	VMOVUPD 64(R8), Z3
 	VMOVUPD 128(DI), Z4
 	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R9), Z6
-	VMOVUPD 192(R9), Z7
+	VMOVUPD 128(R8), Z6
+	VMOVUPD 192(R8), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R8)(DX*1)
-	PREFETCHT1   (R8)(DX*2)
-	ADDQ         $0x20, R8
-	VMOVUPD      (BX), Z8
-	VMOVUPD      64(BX), Z9
-	VMOVUPD      (SI), Z10
-	VMOVUPD      64(SI), Z11
-	VBROADCASTSD (CX), Z12
+	PREFETCHT1   (SI)
+	PREFETCHT1   (SI)(CX*1)
+	PREFETCHT1   (SI)(CX*2)
+	ADDQ         $0x20, SI
+	VMOVUPD      (DX), Z8
+	VMOVUPD      64(DX), Z9
+	VMOVUPD      (BX), Z10
+	VMOVUPD      64(BX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD (CX)(DX*1), Z12
+	VBROADCASTSD (AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VMOVUPD      128(BX), Z8
-	VMOVUPD      192(BX), Z9
-	VMOVUPD      128(SI), Z10
-	VMOVUPD      192(SI), Z11
-	VBROADCASTSD 8(CX), Z12
+	VMOVUPD      128(DX), Z8
+	VMOVUPD      192(DX), Z9
+	VMOVUPD      128(BX), Z10
+	VMOVUPD      192(BX), Z11
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 8(CX)(DX*1), Z12
+	VBROADCASTSD 8(AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VMOVUPD      256(BX), Z8
-	VMOVUPD      320(BX), Z9
-	VMOVUPD      256(SI), Z10
-	VMOVUPD      320(SI), Z11
-	VBROADCASTSD 16(CX), Z12
+	VMOVUPD      256(DX), Z8
+	VMOVUPD      320(DX), Z9
+	VMOVUPD      256(BX), Z10
+	VMOVUPD      320(BX), Z11
+	VBROADCASTSD 16(AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 16(CX)(DX*1), Z12
+	VBROADCASTSD 16(AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	VMOVUPD      384(BX), Z8
-	VMOVUPD      448(BX), Z9
-	VMOVUPD      384(SI), Z10
-	VMOVUPD      448(SI), Z11
-	VBROADCASTSD 24(CX), Z12
+	VMOVUPD      384(DX), Z8
+	VMOVUPD      448(DX), Z9
+	VMOVUPD      384(BX), Z10
+	VMOVUPD      448(BX), Z11
+	VBROADCASTSD 24(AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 24(CX)(DX*1), Z12
+	VBROADCASTSD 24(AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	ADDQ         $0x20, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPD      (BX), Z8
-	VMOVUPD      64(BX), Z9
-	VMOVUPD      (SI), Z10
-	VMOVUPD      64(SI), Z11
-	VBROADCASTSD (CX), Z12
+	VMOVUPD      (DX), Z8
+	VMOVUPD      64(DX), Z9
+	VMOVUPD      (BX), Z10
+	VMOVUPD      64(BX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD (CX)(DX*1), Z12
+	VBROADCASTSD (AX)(CX*1), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	ADDQ         $0x08, CX
-	DECQ         AX
+	ADDQ         $0x08, AX
+	DECQ         DI
 	JMP          tail
 
 store:
@@ -22814,16 +22855,14 @@ plain:
 // func tnp64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp64x2(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -22837,128 +22876,129 @@ TEXT ·tnp64x2(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*8), R8
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R8), Z2
-	VMOVUPD 64(R8), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R8), Z6
-	VMOVUPD 192(R8), Z7
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*8), DI
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD (DI), Z2
+	VMOVUPD 64(DI), Z3
+	VMOVUPD 128(SI), Z4
+	VMOVUPD 192(SI), Z5
+	VMOVUPD 128(DI), Z6
+	VMOVUPD 192(DI), Z7
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z8
-	VMOVUPD      64(BX), Z9
-	VMOVUPD      (SI), Z10
-	VMOVUPD      64(SI), Z11
-	VBROADCASTSD (CX), Z12
+	VMOVUPD      (DX), Z8
+	VMOVUPD      64(DX), Z9
+	VMOVUPD      (BX), Z10
+	VMOVUPD      64(BX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z8
-	VMOVUPD      192(BX), Z9
-	VMOVUPD      128(SI), Z10
-	VMOVUPD      192(SI), Z11
-	VBROADCASTSD (CX), Z12
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z8
+	VMOVUPD      192(DX), Z9
+	VMOVUPD      128(BX), Z10
+	VMOVUPD      192(BX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z8
-	VMOVUPD      320(BX), Z9
-	VMOVUPD      256(SI), Z10
-	VMOVUPD      320(SI), Z11
-	VBROADCASTSD (CX), Z12
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z8
+	VMOVUPD      320(DX), Z9
+	VMOVUPD      256(BX), Z10
+	VMOVUPD      320(BX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z8
-	VMOVUPD      448(BX), Z9
-	VMOVUPD      384(SI), Z10
-	VMOVUPD      448(SI), Z11
-	VBROADCASTSD (CX), Z12
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z8
+	VMOVUPD      448(DX), Z9
+	VMOVUPD      384(BX), Z10
+	VMOVUPD      448(BX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPD      (BX), Z8
-	VMOVUPD      64(BX), Z9
-	VMOVUPD      (SI), Z10
-	VMOVUPD      64(SI), Z11
-	VBROADCASTSD (CX), Z12
+	VMOVUPD      (DX), Z8
+	VMOVUPD      64(DX), Z9
+	VMOVUPD      (BX), Z10
+	VMOVUPD      64(BX), Z11
+	VBROADCASTSD (AX), Z12
 	VFMADD231PD  Z12, Z8, Z0
 	VFMADD231PD  Z12, Z9, Z1
 	VFMADD231PD  Z12, Z10, Z2
 	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 8(CX), Z12
+	VBROADCASTSD 8(AX), Z12
 	VFMADD231PD  Z12, Z8, Z4
 	VFMADD231PD  Z12, Z9, Z5
 	VFMADD231PD  Z12, Z10, Z6
 	VFMADD231PD  Z12, Z11, Z7
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -23163,15 +23203,14 @@ store:
 // func nnp64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp64x3(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   ahead+96(FP), SI
 	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
 	CMPQ   DI, $0x01
 	JEQ    bias
 	JGT    resume
@@ -23207,140 +23246,141 @@ bias:
 
 resume:
 	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R9
-	LEAQ    (DI)(R9*8), R9
+	MOVQ    cstep+48(FP), R8
+	LEAQ    (DI)(R8*8), R8
 	VMOVUPD (DI), Z0
 	VMOVUPD 64(DI), Z1
-	VMOVUPD (R9), Z2
-	VMOVUPD 64(R9), Z3
+	VMOVUPD (R8), Z2
+	VMOVUPD 64(R8), Z3
 	VMOVUPD 128(DI), Z4
 	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R9), Z6
-	VMOVUPD 192(R9), Z7
+	VMOVUPD 128(R8), Z6
+	VMOVUPD 192(R8), Z7
 	VMOVUPD 256(DI), Z8
 	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R9), Z10
-	VMOVUPD 320(R9), Z11
+	VMOVUPD 256(R8), Z10
+	VMOVUPD 320(R8), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), DI
+	CMPQ DI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R8)
-	PREFETCHT1   (R8)(DX*1)
-	PREFETCHT1   (R8)(DX*2)
-	ADDQ         $0x20, R8
-	VMOVUPD      (BX), Z12
-	VMOVUPD      64(BX), Z13
-	VMOVUPD      (SI), Z14
-	VMOVUPD      64(SI), Z15
-	VBROADCASTSD (CX), Z16
+	PREFETCHT1   (SI)
+	PREFETCHT1   (SI)(CX*1)
+	PREFETCHT1   (SI)(CX*2)
+	ADDQ         $0x20, SI
+	VMOVUPD      (DX), Z12
+	VMOVUPD      64(DX), Z13
+	VMOVUPD      (BX), Z14
+	VMOVUPD      64(BX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD (CX)(DX*1), Z16
+	VBROADCASTSD (AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD (CX)(DX*2), Z16
+	VBROADCASTSD (AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VMOVUPD      128(BX), Z12
-	VMOVUPD      192(BX), Z13
-	VMOVUPD      128(SI), Z14
-	VMOVUPD      192(SI), Z15
-	VBROADCASTSD 8(CX), Z16
+	VMOVUPD      128(DX), Z12
+	VMOVUPD      192(DX), Z13
+	VMOVUPD      128(BX), Z14
+	VMOVUPD      192(BX), Z15
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 8(CX)(DX*1), Z16
+	VBROADCASTSD 8(AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 8(CX)(DX*2), Z16
+	VBROADCASTSD 8(AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VMOVUPD      256(BX), Z12
-	VMOVUPD      320(BX), Z13
-	VMOVUPD      256(SI), Z14
-	VMOVUPD      320(SI), Z15
-	VBROADCASTSD 16(CX), Z16
+	VMOVUPD      256(DX), Z12
+	VMOVUPD      320(DX), Z13
+	VMOVUPD      256(BX), Z14
+	VMOVUPD      320(BX), Z15
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 16(CX)(DX*1), Z16
+	VBROADCASTSD 16(AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 16(CX)(DX*2), Z16
+	VBROADCASTSD 16(AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	VMOVUPD      384(BX), Z12
-	VMOVUPD      448(BX), Z13
-	VMOVUPD      384(SI), Z14
-	VMOVUPD      448(SI), Z15
-	VBROADCASTSD 24(CX), Z16
+	VMOVUPD      384(DX), Z12
+	VMOVUPD      448(DX), Z13
+	VMOVUPD      384(BX), Z14
+	VMOVUPD      448(BX), Z15
+	VBROADCASTSD 24(AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 24(CX)(DX*1), Z16
+	VBROADCASTSD 24(AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 24(CX)(DX*2), Z16
+	VBROADCASTSD 24(AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	ADDQ         $0x20, CX
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	SUBQ         $0x04, DI
+	CMPQ         DI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        DI, DI
 	JZ           store
-	VMOVUPD      (BX), Z12
-	VMOVUPD      64(BX), Z13
-	VMOVUPD      (SI), Z14
-	VMOVUPD      64(SI), Z15
-	VBROADCASTSD (CX), Z16
+	VMOVUPD      (DX), Z12
+	VMOVUPD      64(DX), Z13
+	VMOVUPD      (BX), Z14
+	VMOVUPD      64(BX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD (CX)(DX*1), Z16
+	VBROADCASTSD (AX)(CX*1), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD (CX)(DX*2), Z16
+	VBROADCASTSD (AX)(CX*2), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	ADDQ         $0x08, CX
-	DECQ         AX
+	ADDQ         $0x08, AX
+	DECQ         DI
 	JMP          tail
 
 store:
@@ -23410,16 +23450,14 @@ plain:
 // func tnp64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp64x3(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -23437,161 +23475,162 @@ TEXT ·tnp64x3(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSD 16(DI), Z8
+	VBROADCASTSD 16(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*8), R8
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R8), Z2
-	VMOVUPD 64(R8), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R8), Z6
-	VMOVUPD 192(R8), Z7
-	VMOVUPD 256(DI), Z8
-	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R8), Z10
-	VMOVUPD 320(R8), Z11
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*8), DI
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD (DI), Z2
+	VMOVUPD 64(DI), Z3
+	VMOVUPD 128(SI), Z4
+	VMOVUPD 192(SI), Z5
+	VMOVUPD 128(DI), Z6
+	VMOVUPD 192(DI), Z7
+	VMOVUPD 256(SI), Z8
+	VMOVUPD 320(SI), Z9
+	VMOVUPD 256(DI), Z10
+	VMOVUPD 320(DI), Z11
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z12
-	VMOVUPD      64(BX), Z13
-	VMOVUPD      (SI), Z14
-	VMOVUPD      64(SI), Z15
-	VBROADCASTSD (CX), Z16
+	VMOVUPD      (DX), Z12
+	VMOVUPD      64(DX), Z13
+	VMOVUPD      (BX), Z14
+	VMOVUPD      64(BX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z12
-	VMOVUPD      192(BX), Z13
-	VMOVUPD      128(SI), Z14
-	VMOVUPD      192(SI), Z15
-	VBROADCASTSD (CX), Z16
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z12
+	VMOVUPD      192(DX), Z13
+	VMOVUPD      128(BX), Z14
+	VMOVUPD      192(BX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z12
-	VMOVUPD      320(BX), Z13
-	VMOVUPD      256(SI), Z14
-	VMOVUPD      320(SI), Z15
-	VBROADCASTSD (CX), Z16
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z12
+	VMOVUPD      320(DX), Z13
+	VMOVUPD      256(BX), Z14
+	VMOVUPD      320(BX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z12
-	VMOVUPD      448(BX), Z13
-	VMOVUPD      384(SI), Z14
-	VMOVUPD      448(SI), Z15
-	VBROADCASTSD (CX), Z16
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z12
+	VMOVUPD      448(DX), Z13
+	VMOVUPD      384(BX), Z14
+	VMOVUPD      448(BX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPD      (BX), Z12
-	VMOVUPD      64(BX), Z13
-	VMOVUPD      (SI), Z14
-	VMOVUPD      64(SI), Z15
-	VBROADCASTSD (CX), Z16
+	VMOVUPD      (DX), Z12
+	VMOVUPD      64(DX), Z13
+	VMOVUPD      (BX), Z14
+	VMOVUPD      64(BX), Z15
+	VBROADCASTSD (AX), Z16
 	VFMADD231PD  Z16, Z12, Z0
 	VFMADD231PD  Z16, Z13, Z1
 	VFMADD231PD  Z16, Z14, Z2
 	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 8(CX), Z16
+	VBROADCASTSD 8(AX), Z16
 	VFMADD231PD  Z16, Z12, Z4
 	VFMADD231PD  Z16, Z13, Z5
 	VFMADD231PD  Z16, Z14, Z6
 	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 16(CX), Z16
+	VBROADCASTSD 16(AX), Z16
 	VFMADD231PD  Z16, Z12, Z8
 	VFMADD231PD  Z16, Z13, Z9
 	VFMADD231PD  Z16, Z14, Z10
 	VFMADD231PD  Z16, Z15, Z11
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -23858,18 +23897,17 @@ store:
 // func nnp64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp64x4(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
 	LEAQ   (BX)(SI*8), SI
-	LEAQ   (DX)(DX*2), R8
-	ADDQ   CX, R8
-	MOVQ   ahead+96(FP), R9
-	CMPQ   DI, $0x01
+	MOVQ   ahead+96(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -23891,76 +23929,77 @@ TEXT ·nnp64x4(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSD (R8), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(R8), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSD 16(DI), Z8
+	VBROADCASTSD 16(R8), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSD 24(DI), Z12
+	VBROADCASTSD 24(R8), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R10
-	LEAQ    (DI)(R10*8), R10
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R10), Z2
-	VMOVUPD 64(R10), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R10), Z6
-	VMOVUPD 192(R10), Z7
-	VMOVUPD 256(DI), Z8
-	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R10), Z10
-	VMOVUPD 320(R10), Z11
-	VMOVUPD 384(DI), Z12
-	VMOVUPD 448(DI), Z13
-	VMOVUPD 384(R10), Z14
-	VMOVUPD 448(R10), Z15
+	MOVQ    c+40(FP), R8
+	MOVQ    cstep+48(FP), R9
+	LEAQ    (R8)(R9*8), R9
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD (R9), Z2
+	VMOVUPD 64(R9), Z3
+	VMOVUPD 128(R8), Z4
+	VMOVUPD 192(R8), Z5
+	VMOVUPD 128(R9), Z6
+	VMOVUPD 192(R9), Z7
+	VMOVUPD 256(R8), Z8
+	VMOVUPD 320(R8), Z9
+	VMOVUPD 256(R9), Z10
+	VMOVUPD 320(R9), Z11
+	VMOVUPD 384(R8), Z12
+	VMOVUPD 448(R8), Z13
+	VMOVUPD 384(R9), Z14
+	VMOVUPD 448(R9), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R9)
-	PREFETCHT1   (R9)(DX*1)
-	PREFETCHT1   (R9)(DX*2)
-	ADDQ         $0x20, R9
+	PREFETCHT1   (DI)
+	PREFETCHT1   (DI)(CX*1)
+	PREFETCHT1   (DI)(CX*2)
+	ADDQ         $0x20, DI
 	VMOVUPD      (BX), Z16
 	VMOVUPD      64(BX), Z17
 	VMOVUPD      (SI), Z18
 	VMOVUPD      64(SI), Z19
-	VBROADCASTSD (CX), Z20
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD (CX)(DX*1), Z20
+	VBROADCASTSD (AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD (CX)(DX*2), Z20
+	VBROADCASTSD (AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD (R8), Z20
+	VBROADCASTSD (DX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
@@ -23969,22 +24008,22 @@ loop:
 	VMOVUPD      192(BX), Z17
 	VMOVUPD      128(SI), Z18
 	VMOVUPD      192(SI), Z19
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 8(CX)(DX*1), Z20
+	VBROADCASTSD 8(AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 8(CX)(DX*2), Z20
+	VBROADCASTSD 8(AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 8(R8), Z20
+	VBROADCASTSD 8(DX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
@@ -23993,22 +24032,22 @@ loop:
 	VMOVUPD      320(BX), Z17
 	VMOVUPD      256(SI), Z18
 	VMOVUPD      320(SI), Z19
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 16(CX)(DX*1), Z20
+	VBROADCASTSD 16(AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 16(CX)(DX*2), Z20
+	VBROADCASTSD 16(AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 16(R8), Z20
+	VBROADCASTSD 16(DX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
@@ -24017,66 +24056,66 @@ loop:
 	VMOVUPD      448(BX), Z17
 	VMOVUPD      384(SI), Z18
 	VMOVUPD      448(SI), Z19
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 24(CX)(DX*1), Z20
+	VBROADCASTSD 24(AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 24(CX)(DX*2), Z20
+	VBROADCASTSD 24(AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 24(R8), Z20
+	VBROADCASTSD 24(DX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
 	ADDQ         $0x00000200, BX
 	ADDQ         $0x00000200, SI
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
 	VMOVUPD      (BX), Z16
 	VMOVUPD      64(BX), Z17
 	VMOVUPD      (SI), Z18
 	VMOVUPD      64(SI), Z19
-	VBROADCASTSD (CX), Z20
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD (CX)(DX*1), Z20
+	VBROADCASTSD (AX)(CX*1), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD (CX)(DX*2), Z20
+	VBROADCASTSD (AX)(CX*2), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD (R8), Z20
+	VBROADCASTSD (DX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
 	ADDQ         $0x00000080, BX
 	ADDQ         $0x00000080, SI
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, DX
+	DECQ         R8
 	JMP          tail
 
 store:
@@ -24162,16 +24201,14 @@ plain:
 // func tnp64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp64x4(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -24193,194 +24230,195 @@ TEXT ·tnp64x4(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSD 16(DI), Z8
+	VBROADCASTSD 16(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSD 24(DI), Z12
+	VBROADCASTSD 24(SI), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*8), R8
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R8), Z2
-	VMOVUPD 64(R8), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R8), Z6
-	VMOVUPD 192(R8), Z7
-	VMOVUPD 256(DI), Z8
-	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R8), Z10
-	VMOVUPD 320(R8), Z11
-	VMOVUPD 384(DI), Z12
-	VMOVUPD 448(DI), Z13
-	VMOVUPD 384(R8), Z14
-	VMOVUPD 448(R8), Z15
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*8), DI
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD (DI), Z2
+	VMOVUPD 64(DI), Z3
+	VMOVUPD 128(SI), Z4
+	VMOVUPD 192(SI), Z5
+	VMOVUPD 128(DI), Z6
+	VMOVUPD 192(DI), Z7
+	VMOVUPD 256(SI), Z8
+	VMOVUPD 320(SI), Z9
+	VMOVUPD 256(DI), Z10
+	VMOVUPD 320(DI), Z11
+	VMOVUPD 384(SI), Z12
+	VMOVUPD 448(SI), Z13
+	VMOVUPD 384(DI), Z14
+	VMOVUPD 448(DI), Z15
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z16
-	VMOVUPD      64(BX), Z17
-	VMOVUPD      (SI), Z18
-	VMOVUPD      64(SI), Z19
-	VBROADCASTSD (CX), Z20
+	VMOVUPD      (DX), Z16
+	VMOVUPD      64(DX), Z17
+	VMOVUPD      (BX), Z18
+	VMOVUPD      64(BX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z16
-	VMOVUPD      192(BX), Z17
-	VMOVUPD      128(SI), Z18
-	VMOVUPD      192(SI), Z19
-	VBROADCASTSD (CX), Z20
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z16
+	VMOVUPD      192(DX), Z17
+	VMOVUPD      128(BX), Z18
+	VMOVUPD      192(BX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z16
-	VMOVUPD      320(BX), Z17
-	VMOVUPD      256(SI), Z18
-	VMOVUPD      320(SI), Z19
-	VBROADCASTSD (CX), Z20
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z16
+	VMOVUPD      320(DX), Z17
+	VMOVUPD      256(BX), Z18
+	VMOVUPD      320(BX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z16
-	VMOVUPD      448(BX), Z17
-	VMOVUPD      384(SI), Z18
-	VMOVUPD      448(SI), Z19
-	VBROADCASTSD (CX), Z20
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z16
+	VMOVUPD      448(DX), Z17
+	VMOVUPD      384(BX), Z18
+	VMOVUPD      448(BX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPD      (BX), Z16
-	VMOVUPD      64(BX), Z17
-	VMOVUPD      (SI), Z18
-	VMOVUPD      64(SI), Z19
-	VBROADCASTSD (CX), Z20
+	VMOVUPD      (DX), Z16
+	VMOVUPD      64(DX), Z17
+	VMOVUPD      (BX), Z18
+	VMOVUPD      64(BX), Z19
+	VBROADCASTSD (AX), Z20
 	VFMADD231PD  Z20, Z16, Z0
 	VFMADD231PD  Z20, Z17, Z1
 	VFMADD231PD  Z20, Z18, Z2
 	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 8(CX), Z20
+	VBROADCASTSD 8(AX), Z20
 	VFMADD231PD  Z20, Z16, Z4
 	VFMADD231PD  Z20, Z17, Z5
 	VFMADD231PD  Z20, Z18, Z6
 	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 16(CX), Z20
+	VBROADCASTSD 16(AX), Z20
 	VFMADD231PD  Z20, Z16, Z8
 	VFMADD231PD  Z20, Z17, Z9
 	VFMADD231PD  Z20, Z18, Z10
 	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 24(CX), Z20
+	VBROADCASTSD 24(AX), Z20
 	VFMADD231PD  Z20, Z16, Z12
 	VFMADD231PD  Z20, Z17, Z13
 	VFMADD231PD  Z20, Z18, Z14
 	VFMADD231PD  Z20, Z19, Z15
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -24709,18 +24747,17 @@ store:
 // func nnp64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp64x5(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
 	LEAQ   (BX)(SI*8), SI
-	LEAQ   (DX)(DX*2), R8
-	ADDQ   CX, R8
-	MOVQ   ahead+96(FP), R9
-	CMPQ   DI, $0x01
+	MOVQ   ahead+96(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -24746,89 +24783,90 @@ TEXT ·nnp64x5(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSD (R8), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(R8), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSD 16(DI), Z8
+	VBROADCASTSD 16(R8), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSD 24(DI), Z12
+	VBROADCASTSD 24(R8), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSD 32(DI), Z16
+	VBROADCASTSD 32(R8), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R10
-	LEAQ    (DI)(R10*8), R10
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R10), Z2
-	VMOVUPD 64(R10), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R10), Z6
-	VMOVUPD 192(R10), Z7
-	VMOVUPD 256(DI), Z8
-	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R10), Z10
-	VMOVUPD 320(R10), Z11
-	VMOVUPD 384(DI), Z12
-	VMOVUPD 448(DI), Z13
-	VMOVUPD 384(R10), Z14
-	VMOVUPD 448(R10), Z15
-	VMOVUPD 512(DI), Z16
-	VMOVUPD 576(DI), Z17
-	VMOVUPD 512(R10), Z18
-	VMOVUPD 576(R10), Z19
+	MOVQ    c+40(FP), R8
+	MOVQ    cstep+48(FP), R9
+	LEAQ    (R8)(R9*8), R9
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD (R9), Z2
+	VMOVUPD 64(R9), Z3
+	VMOVUPD 128(R8), Z4
+	VMOVUPD 192(R8), Z5
+	VMOVUPD 128(R9), Z6
+	VMOVUPD 192(R9), Z7
+	VMOVUPD 256(R8), Z8
+	VMOVUPD 320(R8), Z9
+	VMOVUPD 256(R9), Z10
+	VMOVUPD 320(R9), Z11
+	VMOVUPD 384(R8), Z12
+	VMOVUPD 448(R8), Z13
+	VMOVUPD 384(R9), Z14
+	VMOVUPD 448(R9), Z15
+	VMOVUPD 512(R8), Z16
+	VMOVUPD 576(R8), Z17
+	VMOVUPD 512(R9), Z18
+	VMOVUPD 576(R9), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R9)
-	PREFETCHT1   (R9)(DX*1)
-	PREFETCHT1   (R9)(DX*2)
-	ADDQ         $0x20, R9
+	PREFETCHT1   (DI)
+	PREFETCHT1   (DI)(CX*1)
+	PREFETCHT1   (DI)(CX*2)
+	ADDQ         $0x20, DI
 	VMOVUPD      (BX), Z20
 	VMOVUPD      64(BX), Z21
 	VMOVUPD      (SI), Z22
 	VMOVUPD      64(SI), Z23
-	VBROADCASTSD (CX), Z24
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD (CX)(DX*1), Z24
+	VBROADCASTSD (AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD (CX)(DX*2), Z24
+	VBROADCASTSD (AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD (R8), Z24
+	VBROADCASTSD (DX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD (R8)(DX*1), Z24
+	VBROADCASTSD (DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
@@ -24837,27 +24875,27 @@ loop:
 	VMOVUPD      192(BX), Z21
 	VMOVUPD      128(SI), Z22
 	VMOVUPD      192(SI), Z23
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 8(CX)(DX*1), Z24
+	VBROADCASTSD 8(AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 8(CX)(DX*2), Z24
+	VBROADCASTSD 8(AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 8(R8), Z24
+	VBROADCASTSD 8(DX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 8(R8)(DX*1), Z24
+	VBROADCASTSD 8(DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
@@ -24866,27 +24904,27 @@ loop:
 	VMOVUPD      320(BX), Z21
 	VMOVUPD      256(SI), Z22
 	VMOVUPD      320(SI), Z23
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 16(CX)(DX*1), Z24
+	VBROADCASTSD 16(AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 16(CX)(DX*2), Z24
+	VBROADCASTSD 16(AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 16(R8), Z24
+	VBROADCASTSD 16(DX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 16(R8)(DX*1), Z24
+	VBROADCASTSD 16(DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
@@ -24895,76 +24933,76 @@ loop:
 	VMOVUPD      448(BX), Z21
 	VMOVUPD      384(SI), Z22
 	VMOVUPD      448(SI), Z23
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 24(CX)(DX*1), Z24
+	VBROADCASTSD 24(AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 24(CX)(DX*2), Z24
+	VBROADCASTSD 24(AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 24(R8), Z24
+	VBROADCASTSD 24(DX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 24(R8)(DX*1), Z24
+	VBROADCASTSD 24(DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
 	ADDQ         $0x00000200, BX
 	ADDQ         $0x00000200, SI
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
 	VMOVUPD      (BX), Z20
 	VMOVUPD      64(BX), Z21
 	VMOVUPD      (SI), Z22
 	VMOVUPD      64(SI), Z23
-	VBROADCASTSD (CX), Z24
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD (CX)(DX*1), Z24
+	VBROADCASTSD (AX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD (CX)(DX*2), Z24
+	VBROADCASTSD (AX)(CX*2), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD (R8), Z24
+	VBROADCASTSD (DX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD (R8)(DX*1), Z24
+	VBROADCASTSD (DX)(CX*1), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
 	ADDQ         $0x00000080, BX
 	ADDQ         $0x00000080, SI
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, DX
+	DECQ         R8
 	JMP          tail
 
 store:
@@ -25066,16 +25104,14 @@ plain:
 // func tnp64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp64x5(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -25101,227 +25137,228 @@ TEXT ·tnp64x5(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSD 16(DI), Z8
+	VBROADCASTSD 16(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSD 24(DI), Z12
+	VBROADCASTSD 24(SI), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSD 32(DI), Z16
+	VBROADCASTSD 32(SI), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*8), R8
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R8), Z2
-	VMOVUPD 64(R8), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R8), Z6
-	VMOVUPD 192(R8), Z7
-	VMOVUPD 256(DI), Z8
-	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R8), Z10
-	VMOVUPD 320(R8), Z11
-	VMOVUPD 384(DI), Z12
-	VMOVUPD 448(DI), Z13
-	VMOVUPD 384(R8), Z14
-	VMOVUPD 448(R8), Z15
-	VMOVUPD 512(DI), Z16
-	VMOVUPD 576(DI), Z17
-	VMOVUPD 512(R8), Z18
-	VMOVUPD 576(R8), Z19
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*8), DI
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD (DI), Z2
+	VMOVUPD 64(DI), Z3
+	VMOVUPD 128(SI), Z4
+	VMOVUPD 192(SI), Z5
+	VMOVUPD 128(DI), Z6
+	VMOVUPD 192(DI), Z7
+	VMOVUPD 256(SI), Z8
+	VMOVUPD 320(SI), Z9
+	VMOVUPD 256(DI), Z10
+	VMOVUPD 320(DI), Z11
+	VMOVUPD 384(SI), Z12
+	VMOVUPD 448(SI), Z13
+	VMOVUPD 384(DI), Z14
+	VMOVUPD 448(DI), Z15
+	VMOVUPD 512(SI), Z16
+	VMOVUPD 576(SI), Z17
+	VMOVUPD 512(DI), Z18
+	VMOVUPD 576(DI), Z19
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z20
-	VMOVUPD      64(BX), Z21
-	VMOVUPD      (SI), Z22
-	VMOVUPD      64(SI), Z23
-	VBROADCASTSD (CX), Z24
+	VMOVUPD      (DX), Z20
+	VMOVUPD      64(DX), Z21
+	VMOVUPD      (BX), Z22
+	VMOVUPD      64(BX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z20
-	VMOVUPD      192(BX), Z21
-	VMOVUPD      128(SI), Z22
-	VMOVUPD      192(SI), Z23
-	VBROADCASTSD (CX), Z24
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z20
+	VMOVUPD      192(DX), Z21
+	VMOVUPD      128(BX), Z22
+	VMOVUPD      192(BX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z20
-	VMOVUPD      320(BX), Z21
-	VMOVUPD      256(SI), Z22
-	VMOVUPD      320(SI), Z23
-	VBROADCASTSD (CX), Z24
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z20
+	VMOVUPD      320(DX), Z21
+	VMOVUPD      256(BX), Z22
+	VMOVUPD      320(BX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z20
-	VMOVUPD      448(BX), Z21
-	VMOVUPD      384(SI), Z22
-	VMOVUPD      448(SI), Z23
-	VBROADCASTSD (CX), Z24
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z20
+	VMOVUPD      448(DX), Z21
+	VMOVUPD      384(BX), Z22
+	VMOVUPD      448(BX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPD      (BX), Z20
-	VMOVUPD      64(BX), Z21
-	VMOVUPD      (SI), Z22
-	VMOVUPD      64(SI), Z23
-	VBROADCASTSD (CX), Z24
+	VMOVUPD      (DX), Z20
+	VMOVUPD      64(DX), Z21
+	VMOVUPD      (BX), Z22
+	VMOVUPD      64(BX), Z23
+	VBROADCASTSD (AX), Z24
 	VFMADD231PD  Z24, Z20, Z0
 	VFMADD231PD  Z24, Z21, Z1
 	VFMADD231PD  Z24, Z22, Z2
 	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 8(CX), Z24
+	VBROADCASTSD 8(AX), Z24
 	VFMADD231PD  Z24, Z20, Z4
 	VFMADD231PD  Z24, Z21, Z5
 	VFMADD231PD  Z24, Z22, Z6
 	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 16(CX), Z24
+	VBROADCASTSD 16(AX), Z24
 	VFMADD231PD  Z24, Z20, Z8
 	VFMADD231PD  Z24, Z21, Z9
 	VFMADD231PD  Z24, Z22, Z10
 	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 24(CX), Z24
+	VBROADCASTSD 24(AX), Z24
 	VFMADD231PD  Z24, Z20, Z12
 	VFMADD231PD  Z24, Z21, Z13
 	VFMADD231PD  Z24, Z22, Z14
 	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 32(CX), Z24
+	VBROADCASTSD 32(AX), Z24
 	VFMADD231PD  Z24, Z20, Z16
 	VFMADD231PD  Z24, Z21, Z17
 	VFMADD231PD  Z24, Z22, Z18
 	VFMADD231PD  Z24, Z23, Z19
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:
@@ -25717,18 +25754,17 @@ store:
 // func nnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·nnp64x6(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), DX
+	LEAQ   (AX)(DX*1), DX
 	MOVQ   b+24(FP), BX
 	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
 	LEAQ   (BX)(SI*8), SI
-	LEAQ   (DX)(DX*2), R8
-	ADDQ   CX, R8
-	MOVQ   ahead+96(FP), R9
-	CMPQ   DI, $0x01
+	MOVQ   ahead+96(FP), DI
+	MOVQ   mode+64(FP), R8
+	CMPQ   R8, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -25758,102 +25794,103 @@ TEXT ·nnp64x6(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), R8
+	VBROADCASTSD (R8), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(R8), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSD 16(DI), Z8
+	VBROADCASTSD 16(R8), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSD 24(DI), Z12
+	VBROADCASTSD 24(R8), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSD 32(DI), Z16
+	VBROADCASTSD 32(R8), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
-	VBROADCASTSD 40(DI), Z20
+	VBROADCASTSD 40(R8), Z20
 	VMOVUPS      Z20, Z21
 	VMOVUPS      Z20, Z22
 	VMOVUPS      Z20, Z23
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R10
-	LEAQ    (DI)(R10*8), R10
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R10), Z2
-	VMOVUPD 64(R10), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R10), Z6
-	VMOVUPD 192(R10), Z7
-	VMOVUPD 256(DI), Z8
-	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R10), Z10
-	VMOVUPD 320(R10), Z11
-	VMOVUPD 384(DI), Z12
-	VMOVUPD 448(DI), Z13
-	VMOVUPD 384(R10), Z14
-	VMOVUPD 448(R10), Z15
-	VMOVUPD 512(DI), Z16
-	VMOVUPD 576(DI), Z17
-	VMOVUPD 512(R10), Z18
-	VMOVUPD 576(R10), Z19
-	VMOVUPD 640(DI), Z20
-	VMOVUPD 704(DI), Z21
-	VMOVUPD 640(R10), Z22
-	VMOVUPD 704(R10), Z23
+	MOVQ    c+40(FP), R8
+	MOVQ    cstep+48(FP), R9
+	LEAQ    (R8)(R9*8), R9
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD (R9), Z2
+	VMOVUPD 64(R9), Z3
+	VMOVUPD 128(R8), Z4
+	VMOVUPD 192(R8), Z5
+	VMOVUPD 128(R9), Z6
+	VMOVUPD 192(R9), Z7
+	VMOVUPD 256(R8), Z8
+	VMOVUPD 320(R8), Z9
+	VMOVUPD 256(R9), Z10
+	VMOVUPD 320(R9), Z11
+	VMOVUPD 384(R8), Z12
+	VMOVUPD 448(R8), Z13
+	VMOVUPD 384(R9), Z14
+	VMOVUPD 448(R9), Z15
+	VMOVUPD 512(R8), Z16
+	VMOVUPD 576(R8), Z17
+	VMOVUPD 512(R9), Z18
+	VMOVUPD 576(R9), Z19
+	VMOVUPD 640(R8), Z20
+	VMOVUPD 704(R8), Z21
+	VMOVUPD 640(R9), Z22
+	VMOVUPD 704(R9), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), R8
+	CMPQ R8, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	PREFETCHT1   (R9)
-	PREFETCHT1   (R9)(DX*1)
-	PREFETCHT1   (R9)(DX*2)
-	ADDQ         $0x20, R9
+	PREFETCHT1   (DI)
+	PREFETCHT1   (DI)(CX*1)
+	PREFETCHT1   (DI)(CX*2)
+	ADDQ         $0x20, DI
 	VMOVUPD      (BX), Z24
 	VMOVUPD      64(BX), Z25
 	VMOVUPD      (SI), Z26
 	VMOVUPD      64(SI), Z27
-	VBROADCASTSD (CX), Z28
+	VBROADCASTSD (AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD (CX)(DX*1), Z28
+	VBROADCASTSD (AX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD (CX)(DX*2), Z28
+	VBROADCASTSD (AX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (DX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD (R8)(DX*1), Z28
+	VBROADCASTSD (DX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD (R8)(DX*2), Z28
+	VBROADCASTSD (DX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
@@ -25862,32 +25899,32 @@ loop:
 	VMOVUPD      192(BX), Z25
 	VMOVUPD      128(SI), Z26
 	VMOVUPD      192(SI), Z27
-	VBROADCASTSD 8(CX), Z28
+	VBROADCASTSD 8(AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 8(CX)(DX*1), Z28
+	VBROADCASTSD 8(AX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 8(CX)(DX*2), Z28
+	VBROADCASTSD 8(AX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 8(R8), Z28
+	VBROADCASTSD 8(DX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 8(R8)(DX*1), Z28
+	VBROADCASTSD 8(DX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 8(R8)(DX*2), Z28
+	VBROADCASTSD 8(DX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
@@ -25896,32 +25933,32 @@ loop:
 	VMOVUPD      320(BX), Z25
 	VMOVUPD      256(SI), Z26
 	VMOVUPD      320(SI), Z27
-	VBROADCASTSD 16(CX), Z28
+	VBROADCASTSD 16(AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 16(CX)(DX*1), Z28
+	VBROADCASTSD 16(AX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 16(CX)(DX*2), Z28
+	VBROADCASTSD 16(AX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 16(R8), Z28
+	VBROADCASTSD 16(DX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 16(R8)(DX*1), Z28
+	VBROADCASTSD 16(DX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 16(R8)(DX*2), Z28
+	VBROADCASTSD 16(DX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
@@ -25930,86 +25967,86 @@ loop:
 	VMOVUPD      448(BX), Z25
 	VMOVUPD      384(SI), Z26
 	VMOVUPD      448(SI), Z27
-	VBROADCASTSD 24(CX), Z28
+	VBROADCASTSD 24(AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 24(CX)(DX*1), Z28
+	VBROADCASTSD 24(AX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 24(CX)(DX*2), Z28
+	VBROADCASTSD 24(AX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 24(R8), Z28
+	VBROADCASTSD 24(DX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 24(R8)(DX*1), Z28
+	VBROADCASTSD 24(DX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 24(R8)(DX*2), Z28
+	VBROADCASTSD 24(DX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
 	VFMADD231PD  Z28, Z27, Z23
 	ADDQ         $0x00000200, BX
 	ADDQ         $0x00000200, SI
-	ADDQ         $0x20, CX
-	ADDQ         $0x20, R8
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	ADDQ         $0x20, AX
+	ADDQ         $0x20, DX
+	SUBQ         $0x04, R8
+	CMPQ         R8, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        R8, R8
 	JZ           store
 	VMOVUPD      (BX), Z24
 	VMOVUPD      64(BX), Z25
 	VMOVUPD      (SI), Z26
 	VMOVUPD      64(SI), Z27
-	VBROADCASTSD (CX), Z28
+	VBROADCASTSD (AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD (CX)(DX*1), Z28
+	VBROADCASTSD (AX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD (CX)(DX*2), Z28
+	VBROADCASTSD (AX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD (R8), Z28
+	VBROADCASTSD (DX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD (R8)(DX*1), Z28
+	VBROADCASTSD (DX)(CX*1), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD (R8)(DX*2), Z28
+	VBROADCASTSD (DX)(CX*2), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
 	VFMADD231PD  Z28, Z27, Z23
 	ADDQ         $0x00000080, BX
 	ADDQ         $0x00000080, SI
-	ADDQ         $0x08, CX
-	ADDQ         $0x08, R8
-	DECQ         AX
+	ADDQ         $0x08, AX
+	ADDQ         $0x08, DX
+	DECQ         R8
 	JMP          tail
 
 store:
@@ -26127,16 +26164,14 @@ plain:
 // func tnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
 TEXT ·tnp64x6(SB), NOSPLIT, $0-104
-	MOVQ   k+0(FP), AX
-	MOVQ   a+8(FP), CX
-	MOVQ   lda+16(FP), DX
-	MOVQ   b+24(FP), BX
-	MOVQ   bstep+32(FP), SI
-	MOVQ   mode+64(FP), DI
-	SHLQ   $0x03, DX
-	LEAQ   (BX)(SI*8), SI
-	MOVQ   ahead+96(FP), R8
-	CMPQ   DI, $0x01
+	MOVQ   a+8(FP), AX
+	MOVQ   lda+16(FP), CX
+	SHLQ   $0x03, CX
+	MOVQ   b+24(FP), DX
+	MOVQ   bstep+32(FP), BX
+	LEAQ   (DX)(BX*8), BX
+	MOVQ   mode+64(FP), SI
+	CMPQ   SI, $0x01
 	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -26166,260 +26201,261 @@ TEXT ·tnp64x6(SB), NOSPLIT, $0-104
 	JMP    begin
 
 bias:
-	MOVQ         bias+56(FP), DI
-	VBROADCASTSD (DI), Z0
+	MOVQ         bias+56(FP), SI
+	VBROADCASTSD (SI), Z0
 	VMOVUPS      Z0, Z1
 	VMOVUPS      Z0, Z2
 	VMOVUPS      Z0, Z3
-	VBROADCASTSD 8(DI), Z4
+	VBROADCASTSD 8(SI), Z4
 	VMOVUPS      Z4, Z5
 	VMOVUPS      Z4, Z6
 	VMOVUPS      Z4, Z7
-	VBROADCASTSD 16(DI), Z8
+	VBROADCASTSD 16(SI), Z8
 	VMOVUPS      Z8, Z9
 	VMOVUPS      Z8, Z10
 	VMOVUPS      Z8, Z11
-	VBROADCASTSD 24(DI), Z12
+	VBROADCASTSD 24(SI), Z12
 	VMOVUPS      Z12, Z13
 	VMOVUPS      Z12, Z14
 	VMOVUPS      Z12, Z15
-	VBROADCASTSD 32(DI), Z16
+	VBROADCASTSD 32(SI), Z16
 	VMOVUPS      Z16, Z17
 	VMOVUPS      Z16, Z18
 	VMOVUPS      Z16, Z19
-	VBROADCASTSD 40(DI), Z20
+	VBROADCASTSD 40(SI), Z20
 	VMOVUPS      Z20, Z21
 	VMOVUPS      Z20, Z22
 	VMOVUPS      Z20, Z23
 	JMP          begin
 
 resume:
-	MOVQ    c+40(FP), DI
-	MOVQ    cstep+48(FP), R8
-	LEAQ    (DI)(R8*8), R8
-	VMOVUPD (DI), Z0
-	VMOVUPD 64(DI), Z1
-	VMOVUPD (R8), Z2
-	VMOVUPD 64(R8), Z3
-	VMOVUPD 128(DI), Z4
-	VMOVUPD 192(DI), Z5
-	VMOVUPD 128(R8), Z6
-	VMOVUPD 192(R8), Z7
-	VMOVUPD 256(DI), Z8
-	VMOVUPD 320(DI), Z9
-	VMOVUPD 256(R8), Z10
-	VMOVUPD 320(R8), Z11
-	VMOVUPD 384(DI), Z12
-	VMOVUPD 448(DI), Z13
-	VMOVUPD 384(R8), Z14
-	VMOVUPD 448(R8), Z15
-	VMOVUPD 512(DI), Z16
-	VMOVUPD 576(DI), Z17
-	VMOVUPD 512(R8), Z18
-	VMOVUPD 576(R8), Z19
-	VMOVUPD 640(DI), Z20
-	VMOVUPD 704(DI), Z21
-	VMOVUPD 640(R8), Z22
-	VMOVUPD 704(R8), Z23
+	MOVQ    c+40(FP), SI
+	MOVQ    cstep+48(FP), DI
+	LEAQ    (SI)(DI*8), DI
+	VMOVUPD (SI), Z0
+	VMOVUPD 64(SI), Z1
+	VMOVUPD (DI), Z2
+	VMOVUPD 64(DI), Z3
+	VMOVUPD 128(SI), Z4
+	VMOVUPD 192(SI), Z5
+	VMOVUPD 128(DI), Z6
+	VMOVUPD 192(DI), Z7
+	VMOVUPD 256(SI), Z8
+	VMOVUPD 320(SI), Z9
+	VMOVUPD 256(DI), Z10
+	VMOVUPD 320(DI), Z11
+	VMOVUPD 384(SI), Z12
+	VMOVUPD 448(SI), Z13
+	VMOVUPD 384(DI), Z14
+	VMOVUPD 448(DI), Z15
+	VMOVUPD 512(SI), Z16
+	VMOVUPD 576(SI), Z17
+	VMOVUPD 512(DI), Z18
+	VMOVUPD 576(DI), Z19
+	VMOVUPD 640(SI), Z20
+	VMOVUPD 704(SI), Z21
+	VMOVUPD 640(DI), Z22
+	VMOVUPD 704(DI), Z23
 
 begin:
-	CMPQ AX, $0x04
+	MOVQ k+0(FP), SI
+	CMPQ SI, $0x04
 	JLT  tail
 
 	PCALIGN $64
 loop:
-	VMOVUPD      (BX), Z24
-	VMOVUPD      64(BX), Z25
-	VMOVUPD      (SI), Z26
-	VMOVUPD      64(SI), Z27
-	VBROADCASTSD (CX), Z28
+	VMOVUPD      (DX), Z24
+	VMOVUPD      64(DX), Z25
+	VMOVUPD      (BX), Z26
+	VMOVUPD      64(BX), Z27
+	VBROADCASTSD (AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 8(CX), Z28
+	VBROADCASTSD 8(AX), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 16(CX), Z28
+	VBROADCASTSD 16(AX), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 24(CX), Z28
+	VBROADCASTSD 24(AX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 32(CX), Z28
+	VBROADCASTSD 32(AX), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 40(CX), Z28
+	VBROADCASTSD 40(AX), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
 	VFMADD231PD  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      128(BX), Z24
-	VMOVUPD      192(BX), Z25
-	VMOVUPD      128(SI), Z26
-	VMOVUPD      192(SI), Z27
-	VBROADCASTSD (CX), Z28
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      128(DX), Z24
+	VMOVUPD      192(DX), Z25
+	VMOVUPD      128(BX), Z26
+	VMOVUPD      192(BX), Z27
+	VBROADCASTSD (AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 8(CX), Z28
+	VBROADCASTSD 8(AX), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 16(CX), Z28
+	VBROADCASTSD 16(AX), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 24(CX), Z28
+	VBROADCASTSD 24(AX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 32(CX), Z28
+	VBROADCASTSD 32(AX), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 40(CX), Z28
+	VBROADCASTSD 40(AX), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
 	VFMADD231PD  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      256(BX), Z24
-	VMOVUPD      320(BX), Z25
-	VMOVUPD      256(SI), Z26
-	VMOVUPD      320(SI), Z27
-	VBROADCASTSD (CX), Z28
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      256(DX), Z24
+	VMOVUPD      320(DX), Z25
+	VMOVUPD      256(BX), Z26
+	VMOVUPD      320(BX), Z27
+	VBROADCASTSD (AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 8(CX), Z28
+	VBROADCASTSD 8(AX), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 16(CX), Z28
+	VBROADCASTSD 16(AX), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 24(CX), Z28
+	VBROADCASTSD 24(AX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 32(CX), Z28
+	VBROADCASTSD 32(AX), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 40(CX), Z28
+	VBROADCASTSD 40(AX), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
 	VFMADD231PD  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
-	VMOVUPD      384(BX), Z24
-	VMOVUPD      448(BX), Z25
-	VMOVUPD      384(SI), Z26
-	VMOVUPD      448(SI), Z27
-	VBROADCASTSD (CX), Z28
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	VMOVUPD      384(DX), Z24
+	VMOVUPD      448(DX), Z25
+	VMOVUPD      384(BX), Z26
+	VMOVUPD      448(BX), Z27
+	VBROADCASTSD (AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 8(CX), Z28
+	VBROADCASTSD 8(AX), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 16(CX), Z28
+	VBROADCASTSD 16(AX), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 24(CX), Z28
+	VBROADCASTSD 24(AX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 32(CX), Z28
+	VBROADCASTSD 32(AX), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 40(CX), Z28
+	VBROADCASTSD 40(AX), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
 	VFMADD231PD  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000200, DX
 	ADDQ         $0x00000200, BX
-	ADDQ         $0x00000200, SI
-	SUBQ         $0x04, AX
-	CMPQ         AX, $0x04
+	SUBQ         $0x04, SI
+	CMPQ         SI, $0x04
 	JGE          loop
 
 tail:
-	TESTQ        AX, AX
+	TESTQ        SI, SI
 	JZ           store
-	VMOVUPD      (BX), Z24
-	VMOVUPD      64(BX), Z25
-	VMOVUPD      (SI), Z26
-	VMOVUPD      64(SI), Z27
-	VBROADCASTSD (CX), Z28
+	VMOVUPD      (DX), Z24
+	VMOVUPD      64(DX), Z25
+	VMOVUPD      (BX), Z26
+	VMOVUPD      64(BX), Z27
+	VBROADCASTSD (AX), Z28
 	VFMADD231PD  Z28, Z24, Z0
 	VFMADD231PD  Z28, Z25, Z1
 	VFMADD231PD  Z28, Z26, Z2
 	VFMADD231PD  Z28, Z27, Z3
-	VBROADCASTSD 8(CX), Z28
+	VBROADCASTSD 8(AX), Z28
 	VFMADD231PD  Z28, Z24, Z4
 	VFMADD231PD  Z28, Z25, Z5
 	VFMADD231PD  Z28, Z26, Z6
 	VFMADD231PD  Z28, Z27, Z7
-	VBROADCASTSD 16(CX), Z28
+	VBROADCASTSD 16(AX), Z28
 	VFMADD231PD  Z28, Z24, Z8
 	VFMADD231PD  Z28, Z25, Z9
 	VFMADD231PD  Z28, Z26, Z10
 	VFMADD231PD  Z28, Z27, Z11
-	VBROADCASTSD 24(CX), Z28
+	VBROADCASTSD 24(AX), Z28
 	VFMADD231PD  Z28, Z24, Z12
 	VFMADD231PD  Z28, Z25, Z13
 	VFMADD231PD  Z28, Z26, Z14
 	VFMADD231PD  Z28, Z27, Z15
-	VBROADCASTSD 32(CX), Z28
+	VBROADCASTSD 32(AX), Z28
 	VFMADD231PD  Z28, Z24, Z16
 	VFMADD231PD  Z28, Z25, Z17
 	VFMADD231PD  Z28, Z26, Z18
 	VFMADD231PD  Z28, Z27, Z19
-	VBROADCASTSD 40(CX), Z28
+	VBROADCASTSD 40(AX), Z28
 	VFMADD231PD  Z28, Z24, Z20
 	VFMADD231PD  Z28, Z25, Z21
 	VFMADD231PD  Z28, Z26, Z22
 	VFMADD231PD  Z28, Z27, Z23
-	PREFETCHT0   64(CX)
-	ADDQ         DX, CX
+	PREFETCHT0   64(AX)
+	ADDQ         CX, AX
+	ADDQ         $0x00000080, DX
 	ADDQ         $0x00000080, BX
-	ADDQ         $0x00000080, SI
-	DECQ         AX
+	DECQ         SI
 	JMP          tail
 
 store:

@@ -21,181 +21,122 @@ func first[T Float](limits *[2]T) *T {
 	return &limits[0]
 }
 
-// tiledLinear goes over the panels in pairs where there are kernels for that; the
-// last of an odd number is taken alone. Sums run in the same order either way.
-func tiledLinear[T Float](ks *set[T], y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
-	if pairs := panels / 2; ks.nnPair[1] != nil && pairs > 0 {
-		pairedLinear(ks, y, x, pairs, w, m, k, reach, b, limits)
-		if panels%2 == 0 {
-			return
-		}
-		y, x, panels = y.from(panels-1), x.from(panels-1), 1
-	}
-	n := PanelRows[T]()
-	start, bias := 0, (*T)(nil)
-	for j := 0; j < m; j += ks.tile {
-		mr := min(ks.tile, m-j)
-		common := limit(reach, j, k)
-		bounds := first(limits)
-		if limits != nil && (!ks.fused || limit(reach, j+mr-1, k) > common) {
-			bounds = nil // applied when the whole block is there
-		}
-		if b != nil {
-			start, bias = 1, &b[j]
-		}
-		for p := range panels {
-			out := y.Data[p*y.Stride+j*n:][:mr*n]
-			xp := x.Data[p*x.Stride:]
-			ks.nn[mr](common, at(w.Data, j*w.Stride), w.Stride, at(xp, 0), &out[0], bias, start, bounds, nil)
-			for i, done := 1, common; i < mr; i++ {
-				end := limit(reach, j+i, k)
-				if end > done {
-					ks.nn[mr-i](end-done, &w.Data[(j+i)*w.Stride+done], w.Stride, &xp[done*n], &out[i*n], nil, 2, nil, nil)
-					done = end
-				}
-			}
-			if limits != nil && bounds == nil {
-				Apply(Clamp, out, out, limits[0], limits[1])
-			}
-		}
-	}
-}
-
-// pairedLinear computes up to six features of two panels at a time. Under a
-// staircase, the inputs that all of them see come first, then what fewer and
-// fewer of them see, as far as the next step of the staircase at a time: in order
-// of the inputs, as without tiles.
-func pairedLinear[T Float](ks *set[T], y, x Tile[T], pairs int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
-	n := PanelRows[T]()
-	start, bias := 0, (*T)(nil)
-	for j := 0; j < m; j += pairTile {
-		mr := min(pairTile, m-j)
-		common := limit(reach, j, k)
-		last := limit(reach, j+mr-1, k)
-		bounds := first(limits)
-		if last > common {
-			bounds = nil // applied when the whole block is there
-		}
-		if b != nil {
-			start, bias = 1, &b[j]
-		}
-		for p := range pairs {
-			out := y.Data[2*p*y.Stride+j*n:]
-			xp := x.Data[2*p*x.Stride:]
-			ahead := at(w.Data, min(j+pairTile+3*(p%2), m-1)*w.Stride)
-			ks.nnPair[mr](common, at(w.Data, j*w.Stride), w.Stride, at(xp, 0), x.Stride, &out[0], y.Stride, bias, start, bounds, nil, 0, ahead)
-			for i, done := 1, common; i < mr && done < last; i++ {
-				end := limit(reach, j+i, k)
-				if end > done {
-					from := &w.Data[(j+i)*w.Stride+done]
-					ks.nnPair[mr-i](end-done, from, w.Stride, &xp[done*n], x.Stride, &out[i*n], y.Stride, nil, 2, nil, nil, 0, from)
-					done = end
-				}
-			}
-			if limits != nil && bounds == nil {
-				Apply(Clamp, out[:mr*n], out[:mr*n], limits[0], limits[1])
-				second := out[y.Stride:][:mr*n]
-				Apply(Clamp, second, second, limits[0], limits[1])
-			}
-		}
-	}
-}
-
 // from is the tile without its first panels.
 func (t Tile[T]) from(panel int) Tile[T] { return Tile[T]{t.Data[panel*t.Stride:], t.Stride} }
 
-// tiledLinearT goes over the panels in pairs where there are kernels for that.
-func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
-	if pairs := panels / 2; ks.tnPair[1] != nil && pairs > 0 {
-		pairedLinearT(ks, y, g, pairs, w, m, k, reach, of, limits)
-		if panels%2 == 0 {
-			return
-		}
-		y, g = y.from(panels-1), g.from(panels-1)
-		if limits != nil {
-			of = of.from(panels - 1)
-		}
-		panels = 1
+// tiledLinear goes over the panels in pairs where there are kernels for that, then
+// over what is left one by one. Sums run in the same order either way.
+func tiledLinear[T Float](ks *set[T], y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
+	pairs := 0
+	if ks.nnPair[1] != nil {
+		pairs = panels / 2 * 2
+		linearTiles(ks, ks.nnPair[:], 2, y, x, pairs, w, m, k, reach, b, limits)
 	}
-	n := PanelRows[T]()
-	seen := window{reach: reach, m: m}
-	for i := 0; i < k; i += ks.tile {
-		mr := min(ks.tile, k-i)
-		begin, from := seen.next(i, mr)
-		for p := range panels {
-			out := y.Data[p*y.Stride+i*n:][:mr*n]
-			gp := g.Data[p*g.Stride:]
-			mode, bounds := 0, first(limits)
-			if !ks.fused {
-				bounds = nil
-			}
-			var within *T
-			if limits != nil && ks.fused {
-				within = &of.Data[p*of.Stride+i*n]
-			}
-			if from > begin {
-				mode = 2
-				clear(out)
-				for u := begin; u < from; {
-					next := seen.step(u, from)
-					ks.tn[int(reach[u])-i](next-u, at(w.Data, u*w.Stride+i), w.Stride, at(gp, u*n), &out[0], nil, 2, nil, nil)
-					u = next
+	if pairs < panels {
+		linearTiles(ks, ks.nn[:ks.tile+1], 1, y.from(pairs), x.from(pairs), panels-pairs, w, m, k, reach, b, limits)
+	}
+}
+
+// linearTiles computes as many features of width panels at a time as there are
+// kernels. Under a staircase, the inputs that all of them see come first, then what
+// fewer and fewer of them see, as far as the next step of the staircase at a time: in
+// order of the inputs, as without tiles.
+func linearTiles[T Float](ks *set[T], kernels []productFunc[T], width int, y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
+	n, tile := PanelRows[T](), len(kernels)-1
+	start, bias := 0, (*T)(nil)
+	for j := 0; j < m; j += tile {
+		mr := min(tile, m-j)
+		common, last := limit(reach, j, k), limit(reach, j+mr-1, k)
+		bounds := first(limits)
+		if !ks.fused || last > common {
+			bounds = nil // applied when the whole block is there
+		}
+		if b != nil {
+			start, bias = 1, &b[j]
+		}
+		for p := 0; p < panels; p += width {
+			out := y.Data[p*y.Stride+j*n:]
+			xp := x.Data[p*x.Stride:]
+			ahead := at(w.Data, min(j+tile+3*(p/2%2), m-1)*w.Stride)
+			kernels[mr](common, at(w.Data, j*w.Stride), w.Stride, at(xp, 0), x.Stride, &out[0], y.Stride, bias, start, bounds, nil, 0, ahead)
+			for i, done := 1, common; i < mr && done < last; i++ {
+				if end := limit(reach, j+i, k); end > done {
+					from := &w.Data[(j+i)*w.Stride+done]
+					kernels[mr-i](end-done, from, w.Stride, &xp[done*n], x.Stride, &out[i*n], y.Stride, nil, 2, nil, nil, 0, from)
+					done = end
 				}
 			}
-			ks.tn[mr](m-from, at(w.Data, from*w.Stride+i), w.Stride, at(gp, from*n), &out[0], nil, mode, bounds, within)
-			if limits != nil && !ks.fused {
-				gate(out, of.Data[p*of.Stride+i*n:], limits)
+			if limits == nil || bounds != nil {
+				continue
+			}
+			for q := range width {
+				part := out[q*y.Stride:][:mr*n]
+				Apply(Clamp, part, part, limits[0], limits[1])
 			}
 		}
 	}
 }
 
-// unitBlock is how many units pairedLinearT takes at a time, so that their rows of
+// tiledLinearT goes over the panels as tiledLinear does.
+func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
+	pairs := 0
+	if ks.tnPair[1] != nil {
+		pairs = panels / 2 * 2
+		linearTTiles(ks, ks.tnPair[:], 2, y, g, pairs, w, m, k, reach, of, limits)
+	}
+	if pairs == panels {
+		return
+	}
+	if limits != nil {
+		of = of.from(pairs)
+	}
+	linearTTiles(ks, ks.tn[:ks.tile+1], 1, y.from(pairs), g.from(pairs), panels-pairs, w, m, k, reach, of, limits)
+}
+
+// unitBlock is how many units linearTTiles takes at a time, so that their rows of
 // the weights stay in the second-level cache from one tile of inputs to the next.
 const unitBlock = 256
 
-// pairedLinearT computes the gradient of up to six inputs in two panels at a time.
-// Under a staircase, each input's own first units come first, then those that see
-// all.
-func pairedLinearT[T Float](ks *set[T], y, g Tile[T], pairs int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
-	n := PanelRows[T]()
+// linearTTiles computes the gradient of as many inputs in width panels at a time as
+// there are kernels. Under a staircase, each input's own first units come first, then
+// those that see all.
+func linearTTiles[T Float](ks *set[T], kernels []productFunc[T], width int, y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
+	n, tile := PanelRows[T](), len(kernels)-1
 	for block := 0; block == 0 || block < m; block += unitBlock {
 		end := min(block+unitBlock, m)
 		seen := window{reach: reach, m: end, at: block}
-		for i := 0; i < k; i += pairTile {
-			mr := min(pairTile, k-i)
+		gated := limits != nil && end == m
+		for i := 0; i < k; i += tile {
+			mr := min(tile, k-i)
 			begin, from := seen.next(i, mr)
 			if begin == end && block > 0 && end < m {
 				continue // no unit of the block sees these inputs
 			}
-			bounds := first(limits)
-			if end < m {
-				bounds = nil
-			}
-			for p := range pairs {
-				out := y.Data[2*p*y.Stride+i*n:]
-				gp := g.Data[2*p*g.Stride:]
-				mode := 0
+			for p := 0; p < panels; p += width {
+				out := y.Data[p*y.Stride+i*n:]
+				gp := g.Data[p*g.Stride:]
+				mode, bounds, within := 0, (*T)(nil), (*T)(nil)
 				if block > 0 {
 					mode = 2
 				}
-				var within *T
-				if bounds != nil {
-					within = &of.Data[2*p*of.Stride+i*n]
+				if gated && ks.fused {
+					bounds, within = first(limits), &of.Data[p*of.Stride+i*n]
 				}
-				if from > begin {
-					if mode == 0 {
-						clear(out[:mr*n])
-						clear(out[y.Stride:][:mr*n])
-						mode = 2
-					}
-					for u := begin; u < from; {
-						next := seen.step(u, from)
-						ks.tnPair[int(reach[u])-i](next-u, at(w.Data, u*w.Stride+i), w.Stride, at(gp, u*n), g.Stride, &out[0], y.Stride, nil, 2, nil, nil, 0, nil)
-						u = next
+				if from > begin && mode == 0 {
+					mode = 2
+					for q := range width {
+						clear(out[q*y.Stride:][:mr*n])
 					}
 				}
-				ks.tnPair[mr](end-from, at(w.Data, from*w.Stride+i), w.Stride, at(gp, from*n), g.Stride, &out[0], y.Stride, nil, mode, bounds, within, of.Stride, nil)
+				for u := begin; u < from; {
+					next := seen.step(u, from)
+					kernels[int(reach[u])-i](next-u, at(w.Data, u*w.Stride+i), w.Stride, at(gp, u*n), g.Stride, &out[0], y.Stride, nil, 2, nil, nil, 0, nil)
+					u = next
+				}
+				kernels[mr](end-from, at(w.Data, from*w.Stride+i), w.Stride, at(gp, from*n), g.Stride, &out[0], y.Stride, nil, mode, bounds, within, of.Stride, nil)
+				for q := 0; q < width && gated && !ks.fused; q++ {
+					gate(out[q*y.Stride:][:mr*n], of.Data[(p+q)*of.Stride+i*n:], limits)
+				}
 			}
 		}
 	}

@@ -25,8 +25,7 @@ func product2(e element, mr int, trans bool) {
 	if trans {
 		name = "tn"
 	}
-	TEXT(fmt.Sprintf("%s%sy%d", name, e.name, mr), NOSPLIT,
-		fmt.Sprintf("func(k int, a *%[1]s, lda int, b *%[1]s, c *%[1]s, bias *%[1]s, mode int, limits, of *%[1]s)", e.goType))
+	TEXT(fmt.Sprintf("%s%sy%d", name, e.name, mr), NOSPLIT, fmt.Sprintf(productSignature, e.goType))
 	Pragma("noescape")
 	lda := Load(Param("lda"), GP64())
 	SHLQ(Imm(e.shift()), lda)

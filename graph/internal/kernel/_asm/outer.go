@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// transposedBytes is the distance between rows of transposed inputs: four vectors.
+const transposedBytes = 2 * panelBytes
+
+// outer adds mr rows by nv vectors of columns of a weight gradient, c[i] = Σ_r g[i][r]
+// xt[r] or, with add, += over the rows r of np panels. Panels of g are astep elements
+// apart; xt has four vectors for each row, of which nv are taken. The tile stays in
+// registers throughout; the tile at ahead, which is the next, is fetched by then.
+func outer(e element, mr, nv int) {
+	name := "outer"
+	if nv == 4 {
+		name = "outerw"
+	}
+	TEXT(fmt.Sprintf("%s%sx%d", name, e.name, mr), NOSPLIT, fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int, ahead *%[1]s)", e.goType))
+	Pragma("noescape")
+	np := Load(Param("np"), GP64())
+	g := Load(Param("a"), GP64())
+	gstep := Load(Param("astep"), GP64())
+	xt := Load(Param("xt"), GP64())
+	c := Load(Param("c"), GP64())
+	ldc := Load(Param("ldc"), GP64())
+	ahead := Load(Param("ahead"), GP64())
+	SHLQ(Imm(e.shift()), gstep)
+	SHLQ(Imm(e.shift()), ldc)
+	SUBQ(U32(panelBytes), gstep)
+	acc := make([][]VecVirtual, mr)
+	for i := range acc {
+		for range nv {
+			z := ZMM()
+			VPXORQ(z, z, z)
+			acc[i] = append(acc[i], z)
+		}
+	}
+	rows := GP64()
+	Label("panel")
+	for range (mr + 3) / 4 { // of the four panels of a shard each fetches its part
+		for v := range nv {
+			PREFETCHT0(Mem{Base: ahead, Disp: 64 * v})
+		}
+		ADDQ(ldc, ahead)
+	}
+	MOVQ(U32(uint32(panelBytes/e.size/4)), rows)
+	Label("row")
+	for u := range 4 {
+		x := make([]VecVirtual, nv)
+		for v := range x {
+			x[v] = ZMM()
+			e.load(Mem{Base: xt, Disp: u*transposedBytes + 64*v}, x[v])
+		}
+		for i := range mr {
+			w := ZMM()
+			e.broadcast(Mem{Base: g, Disp: i*panelBytes + u*e.size}, w)
+			for v := range x {
+				e.fma(w, x[v], acc[i][v])
+			}
+		}
+	}
+	ADDQ(U32(4*transposedBytes), xt)
+	ADDQ(Imm(uint64(4*e.size)), g)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	ADDQ(gstep, g)
+	DECQ(np)
+	JNZ(LabelRef("panel"))
+	add := Load(Param("add"), GP64())
+	TESTQ(add, add)
+	JZ(LabelRef("store"))
+	held := GP64()
+	MOVQ(c, held)
+	for i := range mr {
+		for v, z := range acc[i] {
+			e.add(Mem{Base: held, Disp: 64 * v}, z, z)
+		}
+		ADDQ(ldc, held)
+	}
+	Label("store")
+	for i := range mr {
+		for v, z := range acc[i] {
+			e.load(z, Mem{Base: c, Disp: 64 * v})
+		}
+		ADDQ(ldc, c)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// dots is outer for k inputs, few: one unit at a time, rows across the lanes.
+func dots(e element, k int) {
+	TEXT(fmt.Sprintf("dots%sx%d", e.name, k), NOSPLIT,
+		fmt.Sprintf("func(np int, a *%[1]s, astep int, x *%[1]s, xstep int, c *%[1]s)", e.goType))
+	Pragma("noescape")
+	np, a, x := Load(Param("np"), GP64()), Load(Param("a"), GP64()), Load(Param("x"), GP64())
+	astep, xstep := Load(Param("astep"), GP64()), Load(Param("xstep"), GP64())
+	shift := uint64(2)
+	if e.size == 8 {
+		shift = 3
+	}
+	SHLQ(Imm(shift), astep)
+	SHLQ(Imm(shift), xstep)
+	acc := make([]vec, k)
+	for i := range acc {
+		acc[i] = e.zero()
+	}
+	Label("panel")
+	for half := 0; half < panelBytes; half += e.width() {
+		u := e.loadVec(Mem{Base: a, Disp: half})
+		for i := range acc {
+			e.fma(Mem{Base: x, Disp: i*panelBytes + half}, u.r, acc[i].r)
+		}
+	}
+	ADDQ(astep, a)
+	ADDQ(xstep, x)
+	DECQ(np)
+	JNZ(LabelRef("panel"))
+	c := Load(Param("c"), GP64())
+	for i := range acc {
+		t := acc[i].total()
+		if e.size == 4 {
+			VMOVSS(t, Mem{Base: c, Disp: i * e.size})
+		} else {
+			VMOVSD(t, Mem{Base: c, Disp: i * e.size})
+		}
+	}
+	VZEROUPPER()
+	RET()
+}

@@ -1,0 +1,237 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// pairTile is the most features of a tile that is two panels wide: 24 sums, four
+// vectors of the panels, and the rest for elements of A.
+const pairTile = 6
+
+// productSignature is of all the products; those of one panel take no notice of the
+// steps and of ahead.
+const productSignature = "func(k int, a *%[1]s, lda int, b *%[1]s, bstep int, c *%[1]s, cstep int, bias *%[1]s, mode int, limits, of *%[1]s, ofstep int, ahead *%[1]s)"
+
+// tile is the sums of mr features of one panel or two that a product keeps in
+// registers.
+type tile struct {
+	e      element
+	mr     int
+	panels int
+	trans  bool
+	a, lda Register
+	base   []Register // rows of A in threes: base, base + lda, base + 2 lda
+	b      []Register // of each panel
+	ahead  Register
+	acc    [][]VecVirtual
+}
+
+// product computes mr features of a panel, c[i] = start[i] + Σ_p A[i][p] b[p],
+// with A row-major (nn) or its transpose (tn), each element of A broadcast.
+// Mode 0 starts at zero, 1 at the bias of each feature, 2 at what c holds. Each
+// sum runs in order of p in one register, so that it does not depend on mr. With
+// limits, results of nn are clamped to them, and those of tn are zero where the
+// element of the panel of does not lie between them.
+//
+// Of two panels (nnp, tnp) the second stands bstep elements behind the first, and c and
+// of likewise: half as many elements of A are loaded for each multiplication. What the
+// next call wants is fetched on the way: three rows of A from ahead on (nnp), or what is
+// behind this tile in its own rows (tnp).
+func product(e element, mr, panels int, trans bool) {
+	name := "nn"
+	if trans {
+		name = "tn"
+	}
+	if panels == 2 {
+		name += "p"
+	}
+	TEXT(fmt.Sprintf("%s%sx%d", name, e.name, mr), NOSPLIT, fmt.Sprintf(productSignature, e.goType))
+	Pragma("noescape")
+	t := &tile{e: e, mr: mr, panels: panels, trans: trans}
+	t.load()
+	t.start()
+	t.sum()
+	t.store()
+}
+
+// load finds the rows of A and the panels of b.
+func (t *tile) load() {
+	t.a, t.lda = Load(Param("a"), GP64()), Load(Param("lda"), GP64())
+	SHLQ(Imm(t.e.shift()), t.lda)
+	t.base = []Register{t.a}
+	if !t.trans && t.mr > 3 {
+		lda3 := GP64()
+		LEAQ(Mem{Base: t.lda, Index: t.lda, Scale: 2}, lda3)
+		for i := 3; i < t.mr; i += 3 {
+			q := GP64()
+			LEAQ(Mem{Base: t.base[len(t.base)-1], Index: lda3, Scale: 1}, q)
+			t.base = append(t.base, q)
+		}
+	}
+	t.b = t.panelsOf("b")
+	if t.panels == 2 && !t.trans {
+		t.ahead = Load(Param("ahead"), GP64())
+	}
+	t.acc = make([][]VecVirtual, t.mr)
+	for i := range t.acc {
+		for range 2 * t.panels {
+			t.acc[i] = append(t.acc[i], ZMM())
+		}
+	}
+}
+
+// panelsOf loads the places of a parameter's panels.
+func (t *tile) panelsOf(name string) []Register {
+	at := []Register{Load(Param(name), GP64())}
+	if t.panels == 2 {
+		second := Load(Param(name+"step"), GP64())
+		LEAQ(Mem{Base: at[0], Index: second, Scale: uint8(t.e.size)}, second)
+		at = append(at, second)
+	}
+	return at
+}
+
+// vector is vector v of a feature, two of them in each panel.
+func vector(panels []Register, feature, v int) Mem {
+	return Mem{Base: panels[v/2], Disp: feature*panelBytes + 64*(v%2)}
+}
+
+// each calls f for the sums of the tile and their places in the panels.
+func (t *tile) each(panels []Register, f func(z VecVirtual, m Mem)) {
+	for i := range t.acc {
+		for v, z := range t.acc[i] {
+			f(z, vector(panels, i, v))
+		}
+	}
+}
+
+// start is what the mode says.
+func (t *tile) start() {
+	mode := Load(Param("mode"), GP64())
+	CMPQ(mode, Imm(1))
+	JEQ(LabelRef("bias"))
+	JGT(LabelRef("resume"))
+	for i := range t.acc {
+		for _, z := range t.acc[i] {
+			VPXORQ(z, z, z)
+		}
+	}
+	JMP(LabelRef("begin"))
+	Label("bias")
+	bias := Load(Param("bias"), GP64())
+	for i := range t.acc {
+		t.e.broadcast(Mem{Base: bias, Disp: i * t.e.size}, t.acc[i][0])
+		for _, z := range t.acc[i][1:] {
+			VMOVUPS(t.acc[i][0], z)
+		}
+	}
+	JMP(LabelRef("begin"))
+	Label("resume")
+	t.each(t.panelsOf("c"), func(z VecVirtual, m Mem) { t.e.load(m, z) })
+	Label("begin")
+}
+
+// sum goes over the k terms, four at a time and then one by one.
+func (t *tile) sum() {
+	k := Load(Param("k"), GP64())
+	CMPQ(k, Imm(4))
+	JLT(LabelRef("tail"))
+	Label("loop")
+	if t.ahead != nil {
+		for r := range 3 {
+			m := Mem{Base: t.ahead}
+			if r > 0 {
+				m.Index, m.Scale = t.lda, uint8(r)
+			}
+			PREFETCHT1(m)
+		}
+		ADDQ(Imm(uint64(4*t.e.size)), t.ahead)
+	}
+	for u := range 4 {
+		t.term(u)
+	}
+	t.advance(4)
+	SUBQ(Imm(4), k)
+	CMPQ(k, Imm(4))
+	JGE(LabelRef("loop"))
+	Label("tail")
+	TESTQ(k, k)
+	JZ(LabelRef("store"))
+	t.term(0)
+	t.advance(1)
+	DECQ(k)
+	JMP(LabelRef("tail"))
+}
+
+// term adds the u-th of the next terms.
+func (t *tile) term(u int) {
+	x := make([]VecVirtual, 2*t.panels)
+	for v := range x {
+		x[v] = ZMM()
+		t.e.load(vector(t.b, u, v), x[v])
+	}
+	for i := range t.acc {
+		m := Mem{Base: t.base[0], Disp: i * t.e.size}
+		if !t.trans {
+			m = Mem{Base: t.base[i/3], Disp: u * t.e.size}
+			if r := i % 3; r > 0 {
+				m.Index, m.Scale = t.lda, uint8(r)
+			}
+		}
+		w := ZMM()
+		t.e.broadcast(m, w)
+		for v := range x {
+			t.e.fma(w, x[v], t.acc[i][v])
+		}
+	}
+	if t.trans {
+		if t.panels == 2 {
+			PREFETCHT0(Mem{Base: t.a, Disp: 64})
+		}
+		ADDQ(t.lda, t.a)
+	}
+}
+
+// advance passes n terms; of a transpose, term itself goes to the next row.
+func (t *tile) advance(n int) {
+	for _, b := range t.b {
+		ADDQ(U32(uint32(n*panelBytes)), b)
+	}
+	if !t.trans {
+		for _, q := range t.base {
+			ADDQ(Imm(uint64(n*t.e.size)), q)
+		}
+	}
+}
+
+// store writes the sums to c, within limits if there are any.
+func (t *tile) store() {
+	Label("store")
+	c := t.panelsOf("c")
+	limits := Load(Param("limits"), GP64())
+	TESTQ(limits, limits)
+	JZ(LabelRef("plain"))
+	lo, hi := t.e.spread(Mem{Base: limits}), t.e.spread(Mem{Base: limits, Disp: t.e.size})
+	if t.trans {
+		of := t.panelsOf("of")
+		for i := range t.acc {
+			for v, z := range t.acc[i] {
+				y := t.e.loadVec(vector(of, i, v))
+				above, within := y.compare(greater, lo), y.compare(less, hi)
+				vec{e: t.e, r: z}.only(above.and(within)).store(vector(c, i, v))
+			}
+		}
+	} else {
+		t.each(c, func(z VecVirtual, m Mem) { hi.min(lo.max(vec{e: t.e, r: z})).store(m) })
+	}
+	VZEROUPPER()
+	RET()
+	Label("plain")
+	t.each(c, func(z VecVirtual, m Mem) { t.e.load(z, m) })
+	VZEROUPPER()
+	RET()
+}
