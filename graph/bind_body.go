@@ -39,6 +39,8 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 		return func(w *worker[T]) {
 			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, kernel.Tile[T]{}, nil)
 		}
+	case dropout:
+		return pr.bindDropout(v, k)
 	case groupLinear:
 		return pr.bindGroups(v, k)
 	case solve:

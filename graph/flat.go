@@ -118,6 +118,9 @@ func evalFlat[T float](k rule, out mat[T], in []mat[T]) {
 		flatMatInverse(out, in[0])
 	case logDet:
 		flatLogDet(out, in[0])
+	case dropout:
+		flatDropout(k, out, in[0])
+		return
 	case expm:
 		flatExpm(out, in[0])
 	case triInverse:

@@ -36,14 +36,15 @@ type Graph struct {
 	g      *gorgonia.ExprGraph
 	err    error // the first mistake
 
-	nextID  uint32
-	scopes  []string
-	inputs  []*input
-	byNode  map[*gorgonia.Node]*input
-	cse     map[string]Expr
-	outputs []output
-	assigns []assign
-	grads   bool // gorgonia.Grad was called
+	nextID   uint32
+	dropouts uint64 // how many there are
+	scopes   []string
+	inputs   []*input
+	byNode   map[*gorgonia.Node]*input
+	cse      map[string]Expr
+	outputs  []output
+	assigns  []assign
+	grads    bool // gorgonia.Grad was called
 }
 
 type inputKind int

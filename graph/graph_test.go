@@ -96,6 +96,7 @@ var opCases = []opCase{
 	{"normal distribution", func(_ *Graph, x, y, v, w Expr) Expr {
 		return x.Scale(3).LogNormalCDF().Add(y.Scale(20).Hazard()).Add(x.Exp().Neg().NormalQuantile())
 	}, -2, true},
+	{"dropout", func(_ *Graph, x, y, v, w Expr) Expr { return x.Mul(v).Dropout(0.4).Add(y.Tanh()).Dropout(0.2) }, -2, true},
 	{"cumulative", func(_ *Graph, x, y, v, w Expr) Expr { return x.CumGroups(3).Square().Mul(y) }, -2, true},
 	{"groups", func(_ *Graph, x, y, v, w Expr) Expr {
 		return Concat(x, y, x).GroupLinear(3, w, v.Slice(0, 4)).Tanh().Mul(y.Columns([]int{0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5}))

@@ -138,7 +138,7 @@ func placeStage(p *plan, stage int, last map[*value]int) int {
 // is not used again.
 func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 	switch v.k.(type) {
-	case unary, binary, place:
+	case unary, binary, place, dropout:
 	default:
 		return 0, false
 	}

@@ -110,10 +110,14 @@ func (n *network) apply(x, c graph.Expr) graph.Expr {
 	return s.output(0, n.out)
 }
 
-func (n *network) drop(h graph.Expr) graph.Expr {
-	if n.Dropout == 0 || h.IsZero() || h.Graph().Mode() != graph.Train {
-		return h
+// activate is the activation with dropout. Whether a unit is dropped before ReLU or
+// after makes no difference to it; before, its derivative needs nothing but the result.
+func (n *network) activate(h graph.Expr) graph.Expr {
+	switch {
+	case n.Dropout == 0 || h.IsZero() || h.Graph().Mode() != graph.Train:
+		return n.Activation.apply(h)
+	case n.Activation == "" || n.Activation == ReLU:
+		return n.Activation.apply(h.Dropout(n.Dropout))
 	}
-	keep := h.Graph().Uniform(h.Cols()).Shift(-n.Dropout).Step()
-	return h.Mul(keep).Scale(1 / (1 - n.Dropout))
+	return n.Activation.apply(h).Dropout(n.Dropout)
 }

@@ -96,7 +96,7 @@ func (s *pass) advance(d int) {
 			if l == 0 && !s.ctx.IsZero() {
 				h = h.Add(s.ctx.Slice(lo, hi))
 			}
-			s.fill(l+1, lo, n.drop(n.Activation.apply(h)))
+			s.fill(l+1, lo, n.activate(h))
 		}
 		input = s.slots[l+1]
 	}
@@ -129,7 +129,7 @@ func (s *pass) advanceResidual(d int) {
 		l := 1 + 2*k
 		s.fill(l, lo, n.Activation.apply(h))
 		t := s.apply(l, s.slots[l], lo, hi)
-		s.fill(l+1, lo, n.drop(n.Activation.apply(t)))
+		s.fill(l+1, lo, n.activate(t))
 		t = s.apply(l+1, s.slots[l+1], lo, hi)
 		if len(s.gates) > 0 {
 			t = t.Mul(s.gates[k].Slice(lo, hi))
