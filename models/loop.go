@@ -17,7 +17,7 @@ func (f *fit) loop() error {
 			break
 		}
 		loss, norm, rate, n, err := f.step()
-		if f.ctx.Err() != nil {
+		if err != nil && f.ctx.Err() != nil { // a step that was taken counts
 			f.s.Done = "interrupted"
 			break
 		}
@@ -259,7 +259,8 @@ func (f *fit) validate() error {
 	return nil
 }
 
-// mean is the weighted mean NLL of a table, standardised.
+// mean is the weighted mean NLL of a table, standardised. It is not cancelled: a fit
+// that goes on later has no other chance to validate these weights.
 func (f *fit) mean(t *table) (float64, error) {
 	if f.evalOut == nil {
 		f.evalOut = make([]float64, t.rows)
@@ -270,10 +271,7 @@ func (f *fit) mean(t *table) (float64, error) {
 	if err := f.eval.Into("logprob", graph.Rows{Float64: f.evalOut}); err != nil {
 		return 0, err
 	}
-	if err := f.eval.Do(f.ctx, t.rows); err != nil {
-		if f.ctx.Err() != nil {
-			return math.Inf(1), nil
-		}
+	if err := f.eval.Do(background, t.rows); err != nil {
 		return 0, fmt.Errorf("models: fit: validation: %w", err)
 	}
 	sum := 0.0
@@ -327,7 +325,7 @@ func (f *fit) report() *Report {
 		Steps: f.s.Step, Epochs: f.s.Epoch, Train: f.s.Train + f.train.shift, Valid: math.NaN(), BestStep: f.s.BestStep, Rows: f.train.rows,
 		Seconds: f.s.Elapsed, Rewinds: f.s.Rewinds, Stopped: f.s.Done, RowsPerSecond: float64(f.s.Rows) / max(f.s.Elapsed, 1e-9),
 	}
-	if f.valid != nil {
+	if f.valid != nil && !math.IsNaN(f.s.Valid) {
 		r.Valid = f.s.Best + f.validShift()
 	}
 	return r

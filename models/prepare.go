@@ -275,10 +275,7 @@ func (f *fit) warmStart() error {
 	if err := run.Into("u", graph.Rows{Float64: noise.RawMatrix().Data}); err != nil {
 		return err
 	}
-	if err := run.Do(f.ctx, len(index)); err != nil {
-		if f.ctx.Err() != nil {
-			return nil
-		}
+	if err := run.Do(background, len(index)); err != nil {
 		return fmt.Errorf("models: fit: start: %w", err)
 	}
 	if starts {
