@@ -17,6 +17,10 @@ type engine struct {
 	idle chan *state
 }
 
+// maxEngines is how many engines a model keeps: there is one for each temperature of
+// samples, of which a caller may have any number.
+const maxEngines = 16
+
 // chunk is how many rows are standardised and run at a time.
 const chunk = 4096
 
@@ -56,7 +60,7 @@ func (m *Model) build(t task, g *graph.Graph, x, c graph.Expr) {
 	}
 }
 
-// engine returns the engine of a task, compiled at its first.
+// engine returns the engine of a task, compiled at its first or if it was not kept.
 func (m *Model) engine(t task) (*engine, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -75,6 +79,12 @@ func (m *Model) engine(t task) (*engine, error) {
 		return nil, fmt.Errorf("models: %s: %w", t.name, err)
 	}
 	e := &engine{prog: prog, idle: make(chan *state, runtime.GOMAXPROCS(0))}
+	for old := range m.engines { // any one, which those who have it may still use
+		if len(m.engines) < maxEngines {
+			break
+		}
+		delete(m.engines, old)
+	}
 	m.engines[t] = e
 	return e, nil
 }
