@@ -276,6 +276,8 @@ func TestBaseMistakes(t *testing.T) {
 	x := mat.NewDense(1, 2, nil)
 	_, err = m.LogProb(x, mat.NewDense(1, 1, []float64{3}))
 	require.ErrorContains(t, err, "3")
+	_, err = m.Posterior(x, &mat.Dense{}, nil)
+	require.ErrorContains(t, err, "no hypotheses")
 	_, err = m.Posterior(x, nil, nil)
 	require.ErrorIs(t, err, models.ErrContext)
 	two := mat.NewDense(2, 1, []float64{0, 1})

@@ -24,6 +24,9 @@ func (m *Model) Posterior(x, contexts mat.Matrix, prior []float64) (*mat.Dense, 
 	}
 	rows, _ := x.Dims()
 	k, _ := contexts.Dims()
+	if k == 0 {
+		return nil, fmt.Errorf("models: posterior: no hypotheses: want a row of context for each")
+	}
 	logPrior, err := logPriors(prior, k)
 	if err != nil {
 		return nil, err
