@@ -54,7 +54,11 @@ func (g logit) fromLine(v float64) float64 {
 func (g logit) slopes(x, _ float64) (log, slope, dlog float64) {
 	a, b := x-g.lo, g.hi-x
 	slope = (g.hi - g.lo) / a / b
-	return math.Log(slope), slope, 1/b - 1/a
+	log = math.Log(slope)
+	if math.IsInf(slope, 0) { // a hair from an end
+		log = math.Log(g.hi-g.lo) - math.Log(a) - math.Log(b)
+	}
+	return log, slope, 1/b - 1/a
 }
 
 // turn is the part of a turn that a periodic column has made from its origin.
