@@ -42,7 +42,7 @@ func Infer(d Data, known map[string]Kind) (Schema, error) {
 			v = column(v, part.x, j)
 			kind, ok := known[c.Name]
 			if used[c.Name] = true; ok {
-				c.Kind, ok = kind, true
+				c.Kind = kind
 				if err := c.knownKind(v); err != nil {
 					return s, fmt.Errorf("models: schema: %w", err)
 				}
@@ -76,6 +76,9 @@ func unknownNames(known map[string]Kind, used map[string]bool) error {
 // knownKind fills in levels that are not given and checks the values.
 func (c *Column) knownKind(v []float64) error {
 	if c.levelled() && len(c.Levels) == 0 {
+		if err := c.checkEach(new(Values), v); err != nil { // what is no number is no level
+			return err
+		}
 		s := firstValues(v, MaxLevels)
 		if s == nil {
 			return fmt.Errorf("column %q: %s with more than %d distinct values", c.Name, c.Of, MaxLevels)
@@ -89,6 +92,10 @@ func (c *Column) knownKind(v []float64) error {
 	if err != nil {
 		return fmt.Errorf("column %q: %w", c.Name, err)
 	}
+	return c.checkEach(values, v)
+}
+
+func (c *Column) checkEach(values *Values, v []float64) error {
 	for i, x := range v {
 		if err := values.Check(x); err != nil {
 			return fmt.Errorf("row %d, column %q: %w", i+1, c.Name, err)

@@ -235,6 +235,9 @@ func TestInfer(t *testing.T) {
 		_, err := models.Infer(models.Data{X: x, Names: cols}, known)
 		require.ErrorContains(t, err, want)
 	}
+	x.Set(6, 4, math.NaN())
+	_, err = models.Infer(models.Data{X: x, Names: cols}, map[string]models.Kind{"count": {Of: "categorical"}})
+	require.ErrorContains(t, err, `row 7, column "count": NaN is not a finite number`)
 }
 
 func TestDropMissing(t *testing.T) {
