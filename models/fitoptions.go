@@ -100,7 +100,8 @@ type Progress struct {
 type Report struct {
 	Steps, Epochs int
 	Train         float64 // NLL of the last epoch's batches, running mean
-	// Valid is the NLL of the weights that were kept, NaN without validation. Rows with
+	// Valid is the NLL of the weights that were kept, NaN before the first validation or
+	// without any. Rows with
 	// discrete columns are taken at one random place in their cells each, and a lower
 	// bound ([Model.Bound]) at one draw of noise.
 	Valid         float64
@@ -119,14 +120,16 @@ func (o FitOptions) complete(rows int) (FitOptions, error) {
 		return fmt.Errorf("models: fit: %s %v: want %s", what, v, want)
 	}
 	switch {
-	case o.Epochs < 0 || o.Steps < 0 || !(o.Minutes >= 0):
-		return o, bad("epochs, steps, minutes", fmt.Sprint(o.Epochs, ", ", o.Steps, ", ", o.Minutes), "none negative")
+	case o.Epochs < 0 || o.Steps < 0 || !(o.Minutes >= 0) || math.IsInf(o.Minutes, 0):
+		return o, bad("epochs, steps, minutes", fmt.Sprint(o.Epochs, ", ", o.Steps, ", ", o.Minutes), "none negative, all finite")
 	case o.Batch < 0:
 		return o, bad("batch", o.Batch, "a positive number of rows")
 	case !(o.LearnRate >= 0) || math.IsInf(o.LearnRate, 0):
 		return o, bad("learning rate", o.LearnRate, "a positive number")
-	case !(o.WeightDecay >= 0):
-		return o, bad("weight decay", o.WeightDecay, "0 or more")
+	case !(o.WeightDecay >= 0) || math.IsInf(o.WeightDecay, 0):
+		return o, bad("weight decay", o.WeightDecay, "a number, 0 or more")
+	case !finiteNumber(o.Clip):
+		return o, bad("clip", o.Clip, "a number, negative for never")
 	case !(o.EMA >= 0 && o.EMA < 1):
 		return o, bad("ema", o.EMA, "0 ≤ decay < 1")
 	case o.ValidFraction >= 1 || math.IsNaN(o.ValidFraction):

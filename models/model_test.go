@@ -289,6 +289,9 @@ func TestErrors(t *testing.T) {
 		{models.Data{X: x, Weights: []float64{1}}, models.FitOptions{}, "1 weights for 100"},
 		{models.Data{X: x, Context: x}, models.FitOptions{}, "context"},
 		{models.Data{X: x}, models.FitOptions{Schedule: "cosin"}, "schedule"},
+		{models.Data{X: x}, models.FitOptions{Minutes: math.Inf(1)}, "minutes"},
+		{models.Data{X: x}, models.FitOptions{WeightDecay: math.Inf(1)}, "weight decay"},
+		{models.Data{X: x}, models.FitOptions{Clip: math.NaN()}, "clip"},
 		{models.Data{X: x}, models.FitOptions{Resume: true, Checkpoint: "none"}, "none"},
 		{models.Data{X: x}, models.FitOptions{Valid: models.Data{X: mat.NewDense(3, 3, nil)}}, "validation data of 3 columns"},
 	} {
@@ -305,6 +308,8 @@ func TestErrors(t *testing.T) {
 	require.ErrorContains(t, err, "row 5")
 	_, err = m.Sample(-1, nil, models.SampleOptions{})
 	require.ErrorContains(t, err, "-1 rows")
+	_, err = m.Sample(1, nil, models.SampleOptions{Temperature: math.Inf(1)})
+	require.ErrorContains(t, err, "temperature +Inf")
 	// With leave to add noise a column of few values is fine, and two rows are.
 	_, err = m.Fit(context.Background(), models.Data{X: few}, models.FitOptions{Steps: 5, Dequantise: true})
 	require.NoError(t, err)

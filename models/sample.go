@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"math"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -58,8 +59,8 @@ func (m *Model) SampleTo(x *mat.Dense, logProb []float64, context mat.Matrix, op
 	if opts.Temperature == 0 {
 		opts.Temperature = 1
 	}
-	if !(opts.Temperature > 0) {
-		return fmt.Errorf("models: sample: temperature %v: must be positive", opts.Temperature)
+	if !(opts.Temperature > 0) || math.IsInf(opts.Temperature, 0) {
+		return fmt.Errorf("models: sample: temperature %v: must be a positive number", opts.Temperature)
 	}
 	if err := m.check("sample", nil, context, rows); err != nil {
 		return err

@@ -138,7 +138,7 @@ func (v *Values) Parse(text string) (float64, error) {
 	switch {
 	case v.named(), err != nil && v.byName != nil:
 		return 0, fmt.Errorf("%q is none of the levels %s%s", text, levelList(v.kind.Levels, 12), Nearest(text, v.kind.Levels))
-	case err != nil && !(x-x != 0): // out of range is an infinity
+	case err != nil && finiteNumber(x): // out of range is an infinity
 		return 0, fmt.Errorf("%q is not a number", text)
 	}
 	return x, v.Check(x)
