@@ -21,6 +21,7 @@ var (
 	resnet  = layers.Net{Hidden: []int{12}, Blocks: 2, Activation: layers.GELU, Saturate: 10}
 	dropped = layers.Net{Hidden: []int{12}, Activation: layers.Softplus, Dropout: 0.3, Saturate: 10}
 	rq      = layers.RationalQuadratic{Bins: 4, Bound: 3}
+	few     = layers.PerColumn{layers.Affine{}, layers.Affine{Data: true}, rq}
 	knots   = []float64{-3, 3, -2.999999, 3.000001}
 )
 
@@ -108,6 +109,13 @@ var table = []struct {
 	{"circular spline", flowtest.Case{Make: coupling(layers.Even, layers.CircularSpline{}, small, layers.CouplingOptions{}), Points: []float64{-math.Pi, math.Pi}}},
 	{"circular spline autoregressive", flowtest.Case{Context: 2, Make: autoregressive(layers.CircularSpline{Bins: 4}, small, 2)}},
 	{"circular and linear columns", flowtest.Case{Make: coupling(layers.Odd, layers.PerColumn{layers.CircularSpline{Bins: 4}, rq, layers.CircularSpline{Bins: 4}, layers.On{T: rq, Bound: 3, Lo: -1, Hi: 4}}, small, layers.CouplingOptions{})}},
+	{"columns of few parameters and of many", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewAcyclic(p, layers.Passes(layers.RandomOrder(dim, 1), 2), few, small, 0)
+	}}},
+	{"more transformers than columns", flowtest.Case{Make: autoregressive(few, small, 0)}},
+	{"more transformers than columns, elementwise", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewElementwise(p, dim, few, layers.ElementwiseOptions{})
+	}}},
 	{"circular and linear columns autoregressive", flowtest.Case{Make: autoregressive(layers.PerColumn{layers.CircularSpline{Bins: 4}, rq}, small, 0)}},
 	{"coupling given angles", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
 		n := layers.Net{Hidden: []int{12}, Activation: layers.Tanh, Saturate: 10, Angles: every(2, dim)}

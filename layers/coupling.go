@@ -76,7 +76,8 @@ func NewCoupling(p *graph.Params, dim int, split Split, t Transformer, net Net, 
 func (c *Coupling) params(a, like, context graph.Expr) graph.Expr {
 	switch {
 	case c.fixed != nil:
-		return like.Graph().Use(c.fixed).Expand(like.Zeros(len(c.b) * c.t.Params()))
+		h := use(like, c.fixed)
+		return h.Expand(like.Zeros(h.Cols()))
 	case len(c.a) == 0:
 		if context.IsZero() {
 			return like.Graph().Fail("coupling", "the layer has a context, none was given")

@@ -36,7 +36,8 @@ func NewElementwise(p *graph.Params, dim int, t Transformer, opts ElementwiseOpt
 }
 
 func (l *Elementwise) parameters(x, context graph.Expr) graph.Expr {
-	return l.given.of(x.Graph(), context)[0].Expand(x.Zeros(l.dim * l.t.Params()))
+	h := l.given.of(x.Graph(), context)[0]
+	return h.Expand(x.Zeros(h.Cols()))
 }
 
 // Forward emits x = τ(u; h).

@@ -14,4 +14,4 @@ func (f Flip) Forward(u, h graph.Expr) (x, logSlope graph.Expr) { return f.T.Inv
 // Inverse is t's Forward.
 func (f Flip) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) { return f.T.Forward(x, h) }
 
-func (f Flip) check() error { return checkTransformer(f.T) }
+func (f Flip) check() error { return checkInner(f.T) }

@@ -63,9 +63,9 @@ func householders(p *graph.Params, name string, count, dim int) *graph.Param {
 	})
 }
 
-// reflect multiplies the reflections in the rows of v, the first applied first:
+// reflected multiplies the reflections in the rows of v, the first applied first:
 // H_K … H_1, H = 1 - 2 v vᵀ/(vᵀv).
-func reflect(v graph.Expr, count, dim int) graph.Expr {
+func reflected(v graph.Expr, count, dim int) graph.Expr {
 	q := eye(v.Graph(), dim)
 	for k := range count {
 		r := v.TakeRows(k, k+1)
@@ -79,7 +79,7 @@ func reflect(v graph.Expr, count, dim int) graph.Expr {
 func reflectRows(v, x graph.Expr, count int, back bool) graph.Expr {
 	dim := x.Cols()
 	if !v.HasRows() {
-		if q := reflect(v, count, dim); back {
+		if q := reflected(v, count, dim); back {
 			return x.Times(q)
 		} else {
 			return x.Linear(q, graph.Expr{})

@@ -2,13 +2,15 @@ package layers
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/gorgeflow/gorge/graph"
 )
 
 // ColumnTransformer is a transformer that differs from column to column. Layers ask
-// it for the transformer of the columns they are about to map.
+// it for the transformer of the columns they are about to map, whose h has Params
+// numbers of each column all the same.
 type ColumnTransformer interface {
 	Transformer
 	// At is the transformer of the given columns of the data, in that order.
@@ -43,14 +45,22 @@ func (t PerColumn) check() error {
 		return fmt.Errorf("no transformers")
 	}
 	for i, c := range t {
-		if _, ok := c.(ColumnTransformer); ok {
-			return fmt.Errorf("column %d: a transformer by column inside another", i)
-		}
-		if err := checkTransformer(c); err != nil {
+		if err := checkInner(c); err != nil {
 			return fmt.Errorf("column %d: %w", i, err)
+		}
+		if !reflect.ValueOf(c).Comparable() {
+			return fmt.Errorf("column %d: a %T cannot be compared with others: give a pointer to it", i, c)
 		}
 	}
 	return nil
+}
+
+// checkInner checks a transformer inside another, which has to be one for all columns.
+func checkInner(t Transformer) error {
+	if _, ok := t.(ColumnTransformer); ok {
+		return fmt.Errorf("a transformer by column (%T) inside another", t)
+	}
+	return checkTransformer(t)
 }
 
 // At picks the columns' own.
@@ -74,7 +84,7 @@ func (t PerColumn) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 
 // apply maps the columns of each transformer together.
 func (t PerColumn) apply(x, h graph.Expr, f func(t Transformer, x, h graph.Expr) (y, l graph.Expr)) (y, logSlope graph.Expr) {
-	n := t.Params()
+	n := h.Cols() / max(x.Cols(), 1) // what the layer's columns want, these or others
 	own := func(i int) Transformer { return t[min(i, len(t)-1)] }
 	var kinds []Transformer
 	var order []int

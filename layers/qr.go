@@ -13,7 +13,7 @@ func NewQR(p *graph.Params, dim, count int) *Matrix {
 	count = reflections(p, "qr", count, n)
 	q, r, s := householders(p, "q", count, n), p.New("upper", n, n, nil), p.New("log_diagonal", 1, n, nil)
 	l.of = func(g *graph.Graph, inverse bool) (w, logDet graph.Expr) {
-		a, d := reflect(g.Use(q), count, n), limited(g.Use(s), 10)
+		a, d := reflected(g.Use(q), count, n), limited(g.Use(s), 10)
 		t := triangular(g.Use(r), d.Exp(), n, true)
 		if inverse {
 			return t.TriInverse(true).Times(a.Transpose()), d.SumCols()

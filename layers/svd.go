@@ -11,7 +11,7 @@ func NewSVD(p *graph.Params, dim, count int) *Matrix {
 	u, v := householders(p, "u", count, n), householders(p, "v", count, n)
 	s := p.New("singular_values", 1, n, graph.Fill(inverseSoftplus(1-1e-3)))
 	l.of = func(g *graph.Graph, inverse bool) (w, logDet graph.Expr) {
-		a, b, d := reflect(g.Use(u), count, n), reflect(g.Use(v), count, n), g.Use(s).Softplus().Shift(1e-3)
+		a, b, d := reflected(g.Use(u), count, n), reflected(g.Use(v), count, n), g.Use(s).Softplus().Shift(1e-3)
 		if inverse {
 			return b.Transpose().Mul(d.Recip()).Times(a.Transpose()), d.Log().SumCols()
 		}

@@ -91,7 +91,7 @@ func (l *Sylvester) parts(g *graph.Graph, context graph.Expr) sylvester {
 		return s
 	}
 	if l.kind == SylvesterHouseholder {
-		q = reflect(q, count, l.dim).TakeRows(0, l.m)
+		q = reflected(q, count, l.dim).TakeRows(0, l.m)
 	} else {
 		q = orthonormal(q, l.m, l.dim)
 	}
