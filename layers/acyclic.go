@@ -28,8 +28,9 @@ type Acyclic struct {
 }
 
 // NewAcyclic makes the layer; parents[i] are the columns that column i depends on.
-// Residual networks, degrees and angles in net are not for this layer. Where columns
-// have parents of their own, hidden layers want at least a unit for each.
+// Residual networks, degrees, angles, dropout and activated contexts in net are not for
+// this layer. Where columns have parents of their own, hidden layers want at least a unit
+// for each.
 func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, context int) *Acyclic {
 	levels, err := topology(parents)
 	if err == nil {
@@ -38,8 +39,11 @@ func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, contex
 	if err == nil {
 		err = net.check()
 	}
-	if err == nil && (net.Blocks > 0 || net.Degrees != nil || net.Angles != nil) {
-		err = fmt.Errorf("residual blocks, degrees and angles are for other layers")
+	if err == nil && (net.Blocks > 0 || net.Degrees != nil || net.Angles != nil || net.Dropout > 0 || net.ActivateContext) {
+		err = fmt.Errorf("residual blocks, degrees, angles, dropout and activated contexts are for other layers")
+	}
+	if err == nil && context < 0 {
+		err = fmt.Errorf("%d columns of context: must not be negative", context)
 	}
 	if err != nil {
 		p.Fail("layers: acyclic: %w", err)

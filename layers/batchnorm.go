@@ -1,10 +1,6 @@
 package layers
 
-import (
-	"math"
-
-	"github.com/gorgeflow/gorge/graph"
-)
+import "github.com/gorgeflow/gorge/graph"
 
 // BatchNorm is the batch normalisation of the MAF paper (Papamakarios et al.
 // 2017, arXiv:1705.07057, appendix B) as a layer between autoregressive ones:
@@ -41,12 +37,12 @@ type BatchNormOptions struct {
 // NewBatchNorm makes a BatchNorm layer of dim columns.
 func NewBatchNorm(p *graph.Params, dim int, opts BatchNormOptions) *BatchNorm {
 	opts.Epsilon, opts.Momentum = orDefault(opts.Epsilon, 1e-5), orDefault(opts.Momentum, 0.1)
-	if !(opts.Epsilon > 0) || !(opts.Momentum > 0) || opts.Momentum > 1 {
-		p.Fail("layers: batch norm: epsilon %v, momentum %v: want ε > 0 and 0 < momentum ≤ 1", opts.Epsilon, opts.Momentum)
+	if !(opts.Epsilon > 0 && opts.Epsilon < 1) || !(opts.Momentum > 0) || opts.Momentum > 1 {
+		p.Fail("layers: batch norm: epsilon %v, momentum %v: want 0 < ε < 1 and 0 < momentum ≤ 1", opts.Epsilon, opts.Momentum)
 	}
 	start := 0.0
 	if opts.SoftplusGamma {
-		start = math.Log(math.Expm1(1 - opts.Epsilon))
+		start = inverseSoftplus(1 - opts.Epsilon)
 	}
 	gamma, beta := p.New("gamma", 1, dim, graph.Fill(start)), p.New("beta", 1, dim, nil)
 	return &BatchNorm{amortise(p, "batch norm", opts.Context, opts.Net, gamma, beta),

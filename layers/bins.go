@@ -20,6 +20,14 @@ func checkBins(bins, least int, bound, min float64) error {
 	return nil
 }
 
+// checkSlope checks the least slope of a map whose slopes are one on average.
+func checkSlope(min float64) error {
+	if !(min < 1) {
+		return fmt.Errorf("least slope %v: must be less than 1", min)
+	}
+	return nil
+}
+
 func binsOr(k, d int) int {
 	if k == 0 {
 		return d

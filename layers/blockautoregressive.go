@@ -44,6 +44,9 @@ const diagonalLimit = 10
 // NewBlockAutoregressive makes the layer of dim columns.
 func NewBlockAutoregressive(p *graph.Params, dim int, opts BlockAutoregressiveOptions) *BlockAutoregressive {
 	dim = atLeastOne(p, "block autoregressive", dim)
+	if opts.Context < 0 {
+		p.Fail("layers: block autoregressive: %d columns of context: must not be negative", opts.Context)
+	}
 	hidden := opts.Hidden
 	if len(hidden) == 0 {
 		hidden = []int{8}

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -33,7 +34,7 @@ func (t CircularSpline) settings() (k int, half float64) {
 
 func (t CircularSpline) check() error {
 	k, b := t.settings()
-	return checkBins(k, 1, b, max(orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3)))
+	return cmp.Or(checkBins(k, 1, b, max(orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3))), checkSlope(t.MinSlope))
 }
 
 // Params is 3·Bins.

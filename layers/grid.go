@@ -21,16 +21,16 @@ type cells struct {
 }
 
 func (s Grid) cells(p *graph.Params, dim int, layer string) cells {
-	c := cells{atLeastOne(p, layer, dim), s.Columns, make([]float64, max(dim, 1)), make([]float64, max(dim, 1))}
+	c := cells{atLeastOne(p, layer, dim), nil, make([]float64, max(dim, 1)), make([]float64, max(dim, 1))}
 	if s.Columns == nil {
-		c.columns = identity(c.dim)
+		s.Columns = identity(c.dim)
 	}
-	fits := func(v []float64) bool { return v == nil || len(v) == len(c.columns) }
+	fits := func(v []float64) bool { return v == nil || len(v) == len(s.Columns) }
 	if !fits(s.Origin) || !fits(s.Width) {
-		p.Fail("layers: %s: %d origins and %d widths for %d columns", layer, len(s.Origin), len(s.Width), len(c.columns))
+		p.Fail("layers: %s: %d origins and %d widths for %d columns", layer, len(s.Origin), len(s.Width), len(s.Columns))
 		s.Origin, s.Width = nil, nil
 	}
-	for i, j := range c.columns {
+	for i, j := range s.Columns {
 		o, w := 0., 1.
 		if s.Origin != nil {
 			o = s.Origin[i]
@@ -42,7 +42,7 @@ func (s Grid) cells(p *graph.Params, dim int, layer string) cells {
 			p.Fail("layers: %s: grid of column %d from %v by %v: want columns 0 … %d, each once, finite numbers, a positive width", layer, j, o, w, c.dim-1)
 			continue
 		}
-		c.origin[j], c.width[j] = o, w
+		c.columns, c.origin[j], c.width[j] = append(c.columns, j), o, w
 	}
 	return c
 }

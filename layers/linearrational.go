@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/gorgeflow/gorge/graph"
+import (
+	"cmp"
+
+	"github.com/gorgeflow/gorge/graph"
+)
 
 // LinearRational is the linear-rational spline of Dolatabadi et al. (2020),
 // arXiv:2001.05168: two hyperbolas in each bin, joined smoothly, both directions
@@ -17,8 +21,8 @@ func (t LinearRational) settings() (k int, bound, minW, minH, minS float64) {
 }
 
 func (t LinearRational) check() error {
-	k, b, w, h, _ := t.settings()
-	return checkBins(k, 2, b, max(w, h))
+	k, b, w, h, s := t.settings()
+	return cmp.Or(checkBins(k, 2, b, max(w, h)), checkSlope(s))
 }
 
 // Params is 4·Bins - 1.

@@ -89,7 +89,7 @@ func NewLU(p *graph.Params, dim int, opts LUOptions) *LU {
 	start := 0.0
 	switch opts.Diagonal {
 	case DiagSoftplus:
-		start = math.Log(math.Expm1(1 - opts.MinDiag))
+		start = inverseSoftplus(1 - opts.MinDiag)
 	case DiagSigned:
 		start = math.Sqrt(1 - opts.MinDiag*opts.MinDiag)
 	}

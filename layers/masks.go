@@ -10,6 +10,11 @@ import (
 // them, depend on the inputs before i alone (MADE; Germain et al. 2015,
 // arXiv:1502.03509).
 func newMasked(p *graph.Params, dim, perElement, context int, s Net) *network {
+	dim = atLeastOne(p, "masked network", dim)
+	if perElement < 1 {
+		p.Fail("layers: masked network: %d outputs for each column: need at least one", perElement)
+		perElement = 1
+	}
 	if err := s.check(); err != nil { // before masks are made for such widths
 		p.Fail("layers: network %w", err)
 		s = Net{}

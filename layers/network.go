@@ -43,6 +43,9 @@ func buildNetwork(p *graph.Params, in, out, context int, s Net, degrees [][]int)
 		p.Fail("layers: network %w", err)
 		s = Net{}
 	}
+	if context < 0 {
+		p.Fail("layers: network: %d columns of context: must not be negative", context)
+	}
 	if err := checkAngles(s.Angles, in); err != nil {
 		p.Fail("layers: network %w", err)
 		s.Angles = nil

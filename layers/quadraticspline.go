@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/gorgeflow/gorge/graph"
+import (
+	"cmp"
+
+	"github.com/gorgeflow/gorge/graph"
+)
 
 // QuadraticSpline is the piecewise quadratic spline of Müller et al. (2019),
 // arXiv:1808.03856: on [-Bound, Bound], the identity outside, the slope of u is
@@ -23,7 +27,10 @@ func (t QuadraticSpline) settings() (k int, bound, minW, minH float64) {
 	return binsOr(t.Bins, 8), orDefault(t.Bound, 5), orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3)
 }
 
-func (t QuadraticSpline) check() error { k, b, m, _ := t.settings(); return checkBins(k, 2, b, m) }
+func (t QuadraticSpline) check() error {
+	k, b, w, h := t.settings() // heights are slopes
+	return cmp.Or(checkBins(k, 2, b, w), checkSlope(h))
+}
 
 // Params is 2·Bins - 1.
 func (t QuadraticSpline) Params() int { k, _, _, _ := t.settings(); return 2*k - 1 }

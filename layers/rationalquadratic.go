@@ -33,6 +33,11 @@ type RationalQuadratic struct {
 // Params is 3·Bins - 1.
 func (t RationalQuadratic) Params() int { return t.spline().Params() }
 
+func (t RationalQuadratic) check() error {
+	s := t.spline()
+	return checkBins(s.Bins, 1, s.Bound, max(s.MinWidth, s.MinHeight))
+}
+
 func (t RationalQuadratic) spline() graph.Spline {
 	s := graph.Spline{Bins: t.Bins, Bound: t.Bound, ExpSlope: t.ExpSlope,
 		MinWidth: orDefault(t.MinWidth, 1e-3), MinHeight: orDefault(t.MinHeight, 1e-3), MinSlope: orDefault(t.MinSlope, 1e-3)}

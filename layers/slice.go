@@ -28,7 +28,7 @@ func newSlice(p *graph.Params, name string, dim, keep int, q Density, context in
 		p.Fail("layers: %s: %d of %d columns kept: want at least one, not all", name, keep, dim)
 		keep, dim = 1, 2
 	}
-	checkDensity(p, name, q)
+	checkDensity(p, name, q, context)
 	return &Slice{name, dim, keep, context, q}
 }
 

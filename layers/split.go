@@ -28,7 +28,7 @@ func Bit(k int, one bool) Split {
 // Transformed transforms the given columns, conditioned on the others.
 func Transformed(columns ...int) Split {
 	return func(dim int) []bool {
-		out := make([]bool, dim)
+		out := make([]bool, max(dim, 0))
 		for _, c := range columns {
 			if c < 0 || c >= dim {
 				return nil
@@ -42,14 +42,11 @@ func Transformed(columns ...int) Split {
 // other is the split of the columns that s leaves as they are.
 func (s Split) other(dim int) []bool {
 	mask := s(dim)
-	for i := range mask {
-		mask[i] = !mask[i]
-	}
-	return mask
+	return pattern(len(mask), func(i int) bool { return !mask[i] })
 }
 
 func pattern(dim int, f func(int) bool) []bool {
-	out := make([]bool, dim)
+	out := make([]bool, max(dim, 0))
 	for i := range out {
 		out[i] = f(i)
 	}

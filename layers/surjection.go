@@ -12,8 +12,11 @@ type Density interface {
 	Bound() bool
 }
 
-func checkDensity(p *graph.Params, layer string, d Density) {
+// checkDensity checks a density and the number of columns of context beside it.
+func checkDensity(p *graph.Params, layer string, d Density, context int) {
 	switch {
+	case context < 0:
+		p.Fail("layers: %s: %d columns of context: must not be negative", layer, context)
 	case d == nil:
 		p.Fail("layers: %s: no density given", layer)
 	case d.Bound():

@@ -22,7 +22,7 @@ type VariationalDequantize struct {
 // columns as the grid has, conditioned on all of x, and on the context beside it if
 // there are columns of it.
 func NewVariationalDequantize(p *graph.Params, dim int, grid Grid, q Density, context int) *VariationalDequantize {
-	checkDensity(p, "variational dequantize", q)
+	checkDensity(p, "variational dequantize", q, context)
 	return &VariationalDequantize{grid.cells(p, dim, "variational dequantize"), q, context}
 }
 
