@@ -37,13 +37,15 @@ func (b *StandardNormal) Sample(g *graph.Graph, _ graph.Expr, temperature float6
 
 // given is a row of numbers, learnt or, with a context, a linear map of it: b + W c.
 type given struct {
-	b, w    *graph.Param
-	context int
+	b, w *graph.Param
 }
 
 // newGiven makes it of n numbers; b begins as init, W at zero.
 func newGiven(p *graph.Params, name string, n, context int, init graph.Init) given {
-	q := given{b: p.New(name, 1, n, init), context: context}
+	q := given{b: p.New(name, 1, n, init)}
+	if context < 0 {
+		p.Fail("flows: base: %d columns of context: must not be negative", context)
+	}
 	if context > 0 {
 		q.w = p.New(name+".weight", n, context, nil)
 	}
