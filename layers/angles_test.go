@@ -76,7 +76,7 @@ func TestAnglesMistakes(t *testing.T) {
 			layers.NewAmong(p, 2, []int{2}, layers.NewReverse(p, 1))
 		},
 		"among: order": func(p *graph.Params) { layers.NewAmong(p, 2, []int{1, 1}, layers.NewReverse(p, 2)) },
-		"residual blocks, degrees and angles are for other layers": func(p *graph.Params) {
+		"residual blocks, degrees, angles, dropout and activated contexts are for other layers": func(p *graph.Params) {
 			layers.NewAcyclic(p, [][]int{nil, {0}}, layers.Affine{}, layers.Net{Angles: []int{0}}, 0)
 		},
 	} {
