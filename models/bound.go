@@ -45,8 +45,7 @@ func (m *Model) LogProbBound(x, context mat.Matrix, opts BoundOptions) ([]float6
 	if opts.Draws < 0 {
 		return nil, fmt.Errorf("models: log prob: %d draws: must not be negative", opts.Draws)
 	}
-	rows, _ := x.Dims()
-	out := make([]float64, rows)
+	out := make([]float64, rowsIn(x))
 	return out, m.logProbTo(out, x, context, opts)
 }
 

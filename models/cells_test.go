@@ -45,7 +45,7 @@ func TestCellAccuracy(t *testing.T) {
 	x := mat.NewDense(n, d, nil)
 	var s Schema
 	for j := range d {
-		s.Columns = append(s.Columns, Column{Name: columnName(nil, j), Kind: Kind{Of: KindInteger}})
+		s.Columns = append(s.Columns, Column{Name: columnName(nil, j, false), Kind: Kind{Of: KindInteger}})
 	}
 	s.Columns[1].Kind = Kind{Of: KindCategorical, Levels: []string{"0", "1", "2", "3"}}
 	for i := range n {

@@ -117,16 +117,32 @@ func (s *state) buffer(i, cols int) []float64 {
 // ErrContext says that a context is missing, or given where there is none.
 var ErrContext = errors.New("context")
 
-// check verifies shapes and finiteness of what is scored.
-func (m *Model) check(task string, x, c mat.Matrix, rows int) error {
-	if x != nil {
-		if _, cols := x.Dims(); cols != m.spec.Dim {
-			return fmt.Errorf("models: %s: %d columns, the model has %d", task, cols, m.spec.Dim)
-		}
-		if err := holds(task, x, m.cols); err != nil {
-			return err
-		}
+// rowsIn is the number of rows of x, 0 for nil.
+func rowsIn(x mat.Matrix) int {
+	if x == nil {
+		return 0
 	}
+	rows, _ := x.Dims()
+	return rows
+}
+
+// check verifies shapes and finiteness of what is scored.
+func (m *Model) check(task string, x, c mat.Matrix) error {
+	if x == nil {
+		return fmt.Errorf("models: %s: no rows are given", task)
+	}
+	rows, cols := x.Dims()
+	if cols != m.spec.Dim {
+		return fmt.Errorf("models: %s: %d columns, the model has %d", task, cols, m.spec.Dim)
+	}
+	if err := holds(task, x, m.cols); err != nil {
+		return err
+	}
+	return m.checkContext(task, c, rows)
+}
+
+// checkContext is check for the context of so many rows.
+func (m *Model) checkContext(task string, c mat.Matrix, rows int) error {
 	want := len(m.ctx)
 	switch {
 	case want == 0 && c != nil:

@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"math"
+	"path/filepath"
 	"time"
 
 	"gonum.org/v1/gonum/mat"
@@ -19,13 +20,7 @@ type Data struct {
 	Names, ContextNames []string
 }
 
-func (d Data) rows() int {
-	if d.X == nil {
-		return 0
-	}
-	n, _ := d.X.Dims()
-	return n
-}
+func (d Data) rows() int { return rowsIn(d.X) }
 
 // FitOptions are the settings of a fit. The zero value fits for 100 epochs, or
 // until the validation loss has not improved for 10 validations.
@@ -134,6 +129,10 @@ func (o FitOptions) complete(rows int) (FitOptions, error) {
 		return o, bad("ema", o.EMA, "0 ≤ decay < 1")
 	case o.ValidFraction >= 1 || math.IsNaN(o.ValidFraction):
 		return o, bad("validation fraction", o.ValidFraction, "less than 1")
+	case o.Resume && o.Checkpoint == "":
+		return o, bad("checkpoint", `""`, "the file to resume from")
+	case o.Best != "" && filepath.Clean(o.Best) == filepath.Clean(o.Checkpoint):
+		return o, bad("best weights and checkpoint in", o.Best, "a file for each")
 	}
 	if o.Schedule == "" {
 		o.Schedule = "cosine"

@@ -38,7 +38,7 @@ func Infer(d Data, known map[string]Kind) (Schema, error) {
 		var v []float64
 		for j := range cols {
 			c := &cols[j]
-			c.Name, c.Scale = columnName(part.names, j), 1
+			c.Name, c.Scale = columnName(part.names, j, i == 1), 1
 			v = column(v, part.x, j)
 			kind, ok := known[c.Name]
 			if used[c.Name] = true; ok {

@@ -280,7 +280,7 @@ func (f *fit) mean(t *table) (float64, error) {
 			sum -= w * lp
 		}
 	}
-	if math.IsNaN(sum) {
+	if !finiteNumber(sum) {
 		return math.Inf(1), nil
 	}
 	return sum / t.sumW, nil

@@ -56,7 +56,7 @@ func (m *Model) plainSchema() Schema {
 	}
 	for i, cs := range [][]Column{s.Columns, s.Context} {
 		for j := range cs {
-			cs[j] = Column{Name: columnName(nil, j), Scale: 1}
+			cs[j] = Column{Name: columnName(nil, j, i == 1), Scale: 1}
 			if i == 0 && m.inRadians() {
 				cs[j].Kind = Radians()
 			}

@@ -258,6 +258,12 @@ func TestErrors(t *testing.T) {
 		{models.Spec{Dim: 2, Dropout: 1}, "dropout 1"},
 		{models.Spec{Dim: 2, DType: "float16"}, "float16"},
 		{models.Spec{Dim: 2, Bins: -1}, "bins"},
+		{models.Spec{Dim: 2, Bound: math.NaN()}, "bound NaN"},
+		{models.Spec{Dim: 2, Tails: math.Inf(1)}, "tails +Inf"},
+		{models.Spec{Dim: 2, Dropout: math.NaN()}, "dropout NaN"},
+		{models.Spec{Dim: 2, Hidden: []int{1 << 40}}, "at most 65536"},
+		{models.Spec{Dim: 1 << 40}, "at most 65536"},
+		{models.Spec{Dim: 2, Blocks: 1 << 40}, "1000 blocks"},
 	} {
 		m, err := models.New(c.spec)
 		if err == nil { // some mistakes show when the graph is built
@@ -271,8 +277,9 @@ func TestErrors(t *testing.T) {
 		y.Set(i, j, v)
 		return y
 	}
-	constant, few := mat.DenseCopyOf(x), mat.DenseCopyOf(x)
+	constant, few, wide := mat.DenseCopyOf(x), mat.DenseCopyOf(x), mat.DenseCopyOf(x)
 	for i := range 100 {
+		wide.Set(i, 0, math.Copysign(1.7e308, float64(i)-1.5))
 		constant.Set(i, 1, 3)
 		few.Set(i, 0, float64(i%3))
 	}
@@ -286,6 +293,12 @@ func TestErrors(t *testing.T) {
 		{models.Data{X: with(7, 1, math.NaN()), Names: []string{"a", "b"}}, models.FitOptions{ValidFraction: -1}, `row 8, column "b": NaN`},
 		{models.Data{X: constant, Names: []string{"a", "b"}}, models.FitOptions{}, `column "b" is constant (3 in all`},
 		{models.Data{X: few, Names: []string{"a", "b"}}, models.FitOptions{}, `column "a" has only 3 distinct values`},
+		{models.Data{X: wide}, models.FitOptions{ValidFraction: -1}, "change the column's unit"},
+		{models.Data{X: x, Names: []string{"a", "a"}}, models.FitOptions{}, `column 2 is named "a": want a name of its own`},
+		{models.Data{X: x, Names: []string{"a", ""}}, models.FitOptions{}, `column 2 is named ""`},
+		{models.Data{X: x, Names: []string{"a", "b\xff"}}, models.FitOptions{}, "not UTF-8"},
+		{models.Data{X: x}, models.FitOptions{Resume: true}, "checkpoint"},
+		{models.Data{X: x}, models.FitOptions{Best: "one", Checkpoint: "./one"}, "a file for each"},
 		{models.Data{X: x, Weights: []float64{1}}, models.FitOptions{}, "1 weights for 100"},
 		{models.Data{X: x, Context: x}, models.FitOptions{}, "context"},
 		{models.Data{X: x}, models.FitOptions{Schedule: "cosin"}, "schedule"},
@@ -306,6 +319,13 @@ func TestErrors(t *testing.T) {
 	require.ErrorContains(t, err, "3 columns, the model has 2")
 	_, err = m.LogProb(with(4, 0, math.Inf(1)), nil)
 	require.ErrorContains(t, err, "row 5")
+	_, err = m.LogProb(nil, nil)
+	require.ErrorContains(t, err, "no rows are given")
+	_, err = m.Inverse(nil, nil)
+	require.ErrorContains(t, err, "no rows are given")
+	_, err = m.Score(nil, nil)
+	require.ErrorContains(t, err, "no rows are given")
+	require.ErrorContains(t, m.SampleTo(nil, nil, nil, models.SampleOptions{}), "no room")
 	_, err = m.Sample(-1, nil, models.SampleOptions{})
 	require.ErrorContains(t, err, "-1 rows")
 	_, err = m.Sample(1, nil, models.SampleOptions{Temperature: math.Inf(1)})
@@ -316,6 +336,40 @@ func TestErrors(t *testing.T) {
 	require.Equal(t, 1.0, m.Schema().Columns[0].Step)
 	_, err = m.Fit(context.Background(), models.Data{X: x.Slice(0, 2, 0, 2)}, models.FitOptions{Steps: 5})
 	require.NoError(t, err)
+}
+
+// Rows that no arithmetic can follow have next to no density, which is a number or -Inf
+// but not NaN; where the density is too small for a number its gradient still may be one.
+func TestFarRows(t *testing.T) {
+	x, _ := banana(200, 1)
+	far := mat.NewDense(5, 2, []float64{1e300, 0, -1e300, 0, 0, 1e300, 1e39, -1e39, 1e30, 1e30})
+	for _, name := range models.Names() {
+		for _, dt := range []string{"float32", "float64"} {
+			if name == "ncsf" {
+				continue // whose columns are angles
+			}
+			m, err := models.New(models.Spec{Model: name, Dim: 2, DType: dt})
+			require.NoError(t, err)
+			_, err = m.Fit(context.Background(), models.Data{X: x}, models.FitOptions{Steps: 2})
+			require.NoError(t, err)
+			lp, err := m.LogProb(far, nil)
+			require.NoError(t, err)
+			for i, v := range lp {
+				require.Less(t, v, -100.0, "%s, %s, row %d", name, dt, i)
+			}
+		}
+	}
+	m, err := models.New(models.Spec{Model: "maf", Dim: 2, Tails: -1})
+	require.NoError(t, err)
+	lp, err := m.LogProb(far.Slice(4, 5, 0, 2), nil)
+	require.NoError(t, err)
+	require.Equal(t, []float64{math.Inf(-1)}, lp)
+	score, err := m.Score(far.Slice(4, 5, 0, 2), nil)
+	require.NoError(t, err)
+	for j := range 2 {
+		require.Less(t, score.At(0, j), -1e29, "towards the noise's middle")
+		require.Greater(t, score.At(0, j), math.Inf(-1))
+	}
 }
 
 // A fit that stops being finite goes back with a smaller learning rate, and says

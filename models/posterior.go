@@ -22,7 +22,7 @@ func (m *Model) Posterior(x, contexts mat.Matrix, prior []float64) (*mat.Dense, 
 	if contexts == nil {
 		return nil, fmt.Errorf("models: posterior: %w missing: want a row for each hypothesis", ErrContext)
 	}
-	rows, _ := x.Dims()
+	rows := rowsIn(x)
 	k, _ := contexts.Dims()
 	if k == 0 {
 		return nil, fmt.Errorf("models: posterior: no hypotheses: want a row of context for each")

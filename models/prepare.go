@@ -50,7 +50,7 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 		if err := checkData(m, o.Valid, "validation"); err != nil {
 			return err
 		}
-		if err := m.check("fit: validation", o.Valid.X, o.Valid.Context, o.Valid.rows()); err != nil {
+		if err := m.check("fit: validation", o.Valid.X, o.Valid.Context); err != nil {
 			return err
 		}
 		f.valid = f.newTable(o.Valid.X, o.Valid.Context, o.Valid.Weights, noise)
@@ -72,6 +72,11 @@ func (m *Model) fitted(data Data, trainRows []int, dequantise bool) (s Schema, e
 	}
 	if s.Context, err = m.renamed(m.schema.Context, data.ContextNames, " of the context"); err != nil {
 		return s, err
+	}
+	if data.Names != nil || data.ContextNames != nil {
+		if err := ownNames(s.Columns, s.Context); err != nil {
+			return s, fmt.Errorf("models: fit: %w", err)
+		}
 	}
 	for _, part := range []struct {
 		x    mat.Matrix

@@ -49,6 +49,9 @@ func (m *Model) SampleLogProb(n int, context mat.Matrix, opts SampleOptions) (*m
 // With logProb, as long, it is [Model.SampleLogProb]. Once warm it allocates nothing if
 // the context is nil or a *mat.Dense.
 func (m *Model) SampleTo(x *mat.Dense, logProb []float64, context mat.Matrix, opts SampleOptions) error {
+	if x == nil {
+		return fmt.Errorf("models: sample: no room for rows is given")
+	}
 	rows, cols := x.Dims()
 	switch {
 	case logProb != nil && len(logProb) != rows:
@@ -62,7 +65,7 @@ func (m *Model) SampleTo(x *mat.Dense, logProb []float64, context mat.Matrix, op
 	if !(opts.Temperature > 0) || math.IsInf(opts.Temperature, 0) {
 		return fmt.Errorf("models: sample: temperature %v: must be a positive number", opts.Temperature)
 	}
-	if err := m.check("sample", nil, context, rows); err != nil {
+	if err := m.checkContext("sample", context, rows); err != nil {
 		return err
 	}
 	together := logProb != nil && m.points(0) == 1

@@ -34,6 +34,11 @@ func scaled(x mat.Matrix, cols []Column, circle func(j int) bool, dequantise boo
 		if err != nil {
 			return nil, fmt.Errorf("models: %w", err)
 		}
+		for _, x := range []float64{slices.Min(v), slices.Max(v)} {
+			if !finiteNumber(l.standard(x, middle)) {
+				return nil, fmt.Errorf("models: column %q: %v is too far from the other numbers, about %v, to reckon with: change the column's unit", c.Name, x, c.Mean)
+			}
+		}
 		for i := range v {
 			v[i] = l.g.toLine(v[i], middle)
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gorgeflow/gorge/flows"
 )
@@ -79,13 +80,11 @@ func NewFor(s Schema, spec Spec) (*Model, error) {
 // stated is the schema with names and kinds alone, checked.
 func (s Schema) stated() (Schema, error) {
 	out := Schema{Ignored: slices.Clone(s.Ignored)}
-	seen := map[string]bool{}
+	if err := ownNames(s.Columns, s.Context); err != nil {
+		return out, fmt.Errorf("models: schema: %w", err)
+	}
 	for i, cols := range [][]Column{s.Columns, s.Context} {
-		for j, c := range cols {
-			if c.Name == "" || seen[c.Name] {
-				return out, fmt.Errorf("models: schema: column %d is named %q: want a name of its own for each", j+1, c.Name)
-			}
-			seen[c.Name] = true
+		for _, c := range cols {
 			c = Column{Name: c.Name, Kind: c.Kind, Scale: 1}
 			switch {
 			case c.Of == KindIgnored:
@@ -106,6 +105,24 @@ func (s Schema) stated() (Schema, error) {
 		return out, fmt.Errorf("models: schema: no columns to model")
 	}
 	return out, nil
+}
+
+// ownNames checks that each column has a name of its own, by which it is found in tables.
+func ownNames(columns, context []Column) error {
+	seen := map[string]bool{}
+	for i, cols := range [][]Column{columns, context} {
+		for j, c := range cols {
+			of := [2]string{"", " of the context"}[i]
+			switch {
+			case c.Name == "" || seen[c.Name]:
+				return fmt.Errorf("column %d%s is named %q: want a name of its own for each", j+1, of, c.Name)
+			case !utf8.ValidString(c.Name):
+				return fmt.Errorf("column %d%s is named %q, which is not UTF-8: give it another name", j+1, of, c.Name)
+			}
+			seen[c.Name] = true
+		}
+	}
+	return nil
 }
 
 // columns are a schema made ready for use.
@@ -173,10 +190,14 @@ func (s Schema) LogProbOf() string {
 	return fmt.Sprintf("log in nats of a probability (%s) times a density in the units of the other columns%s%s", list(probability, 6), noisy, given)
 }
 
-// columnName is the name of column j, x1, x2, … where there are none.
-func columnName(names []string, j int) string {
-	if j < len(names) {
+// columnName is the name of column j, x1, x2, … or, of the context, c1, c2, … where there
+// are none.
+func columnName(names []string, j int, context bool) string {
+	switch {
+	case j < len(names):
 		return names[j]
+	case context:
+		return fmt.Sprintf("c%d", j+1)
 	}
 	return fmt.Sprintf("x%d", j+1)
 }

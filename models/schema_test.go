@@ -307,6 +307,26 @@ func TestHostileColumns(t *testing.T) {
 	}
 }
 
+// Data without names have columns x1, x2, … and context c1, c2, …, in a schema and in a
+// model alike; what a file cannot hold is refused before a fit.
+func TestNames(t *testing.T) {
+	x, _ := banana(100, 1)
+	s, err := models.Infer(models.Data{X: x, Context: x}, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"x1", "x2", "c1", "c2"}, append(names(s), s.Context[0].Name, s.Context[1].Name))
+	_, err = models.NewFor(s, models.Spec{})
+	require.NoError(t, err)
+	m, err := models.New(models.Spec{Dim: 2, Context: 2})
+	require.NoError(t, err)
+	for j, c := range m.Schema().Context {
+		require.Equal(t, s.Context[j].Name, c.Name)
+	}
+	_, err = models.NewFor(schema("a", models.Kind{Of: models.KindCategorical, Levels: []string{"\xfe", "\xff"}}), models.Spec{})
+	require.ErrorContains(t, err, `column "a": level 1, "\xfe", is not UTF-8`)
+	_, err = models.NewFor(schema("\xff", models.Kind{}), models.Spec{})
+	require.ErrorContains(t, err, "not UTF-8")
+}
+
 // Columns that are ignored are kept by name only.
 func TestIgnored(t *testing.T) {
 	s := schema("id", models.Kind{Of: models.KindIgnored}, "z", models.Kind{})

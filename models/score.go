@@ -18,8 +18,7 @@ import (
 // lower bound. A model with a context takes one row of it for each row of x; otherwise
 // context is nil.
 func (m *Model) LogProb(x, context mat.Matrix) ([]float64, error) {
-	rows, _ := x.Dims()
-	out := make([]float64, rows)
+	out := make([]float64, rowsIn(x))
 	if err := m.LogProbTo(out, x, context); err != nil {
 		return nil, err
 	}
@@ -33,11 +32,11 @@ func (m *Model) LogProbTo(out []float64, x, context mat.Matrix) error {
 }
 
 func (m *Model) logProbTo(out []float64, x, context mat.Matrix, opts BoundOptions) error {
-	rows, _ := x.Dims()
+	rows := rowsIn(x)
 	if len(out) != rows {
 		return fmt.Errorf("models: log prob: room for %d results of %d rows", len(out), rows)
 	}
-	if err := m.check("log prob", x, context, rows); err != nil {
+	if err := m.check("log prob", x, context); err != nil {
 		return err
 	}
 	e, err := m.engine(task{name: "log prob"})
@@ -76,6 +75,9 @@ func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo 
 		}
 		for i := range to {
 			to[i] += logSlopes(m.cols, x, lo+i, places)
+			if math.IsNaN(to[i]) && m.beyond(s.x[i*len(m.cols):(i+1)*len(m.cols)]) {
+				to[i] = math.Inf(-1)
+			}
 			if k > 0 {
 				out[i] = addLog(out[i], to[i])
 			}
@@ -89,14 +91,24 @@ func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo 
 	return nil
 }
 
+// beyond reports whether a row as the flow sees it is out of the range of the model's
+// numbers: nothing can be said of it but that it has next to no density.
+func (m *Model) beyond(row []float64) bool {
+	most := math.MaxFloat64
+	if m.dtype == graph.Float32 {
+		most = math.MaxFloat32
+	}
+	return slices.ContainsFunc(row, func(v float64) bool { return !(math.Abs(v) <= most) })
+}
+
 // Inverse returns the latents u = T⁻¹(x) of each row, those of discrete columns at the
 // middle of their cells; of an augmented model as many more columns, and where the
 // model's log-probabilities are bounds those of one draw of noise.
 func (m *Model) Inverse(x, context mat.Matrix) (*mat.Dense, error) {
-	rows, _ := x.Dims()
-	if err := m.check("inverse", x, context, rows); err != nil {
+	if err := m.check("inverse", x, context); err != nil {
 		return nil, err
 	}
+	rows, _ := x.Dims()
 	e, err := m.engine(task{name: "inverse"})
 	if err != nil {
 		return nil, err
@@ -112,23 +124,28 @@ func (m *Model) Inverse(x, context mat.Matrix) (*mat.Dense, error) {
 // Score returns ∇x log p(x), in the units of the data, for each row; it is zero in
 // discrete columns.
 func (m *Model) Score(x, context mat.Matrix) (*mat.Dense, error) {
-	rows, cols := x.Dims()
-	if err := m.check("score", x, context, rows); err != nil {
+	if err := m.check("score", x, context); err != nil {
 		return nil, err
 	}
+	rows, cols := x.Dims()
 	e, err := m.engine(task{name: "score"})
 	if err != nil {
 		return nil, err
 	}
 	out, total := make([]float64, rows*cols), slices.Repeat([]float64{math.Inf(-1)}, rows)
-	for k := range m.points(0) { // the mean of gradients, weighted by the densities
-		places, draw := m.point(k)
+	for n := range m.points(0) { // the mean of gradients, weighted by the densities
+		places, draw := m.point(n)
 		p := pass{x: x, c: context, rows: rows, places: places, seed: boundSeed, draw: draw, outs: []string{"score", "logprob"}, widths: []int{cols, 1}}
 		err := m.stream(e, p, func(lo, hi int, b [2][]float64) {
 			for i := lo; i < hi; i++ {
 				lp := b[1][i-lo] + logSlopes(m.cols, x, i, places)
 				sum := addLog(total[i], lp)
 				old, own := math.Exp(total[i]-sum), math.Exp(lp-sum)
+				if n == 0 { // also of a row whose density is too small for a number
+					old, own = 0, 1
+				} else if math.IsInf(sum, -1) {
+					old, own = 1, 0
+				}
 				total[i] = sum
 				for j := range cols {
 					k := i*cols + j

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -144,6 +145,10 @@ func (s Spec) complete() (Spec, *family, error) {
 // components are the default numbers of components of the bases that have such.
 var components = map[string]int{"mixture": 8, "made": 10, "class": 1}
 
+// maxSize is how many columns, or units of a hidden layer, there can be: more would be a
+// slip of the pen, and no memory is large enough for it.
+const maxSize = 1 << 16
+
 func (s Spec) check() error {
 	oneOf := func(what, v string, names ...string) error {
 		if slices.Contains(names, v) {
@@ -162,8 +167,14 @@ func (s Spec) check() error {
 		return fmt.Errorf("models: %d layers: want 1 to 1000", s.Layers)
 	case s.Bins < 0 || s.Bins > 256:
 		return fmt.Errorf("models: %d bins: want 1 to 256", s.Bins)
-	case s.Bound < 0:
-		return fmt.Errorf("models: bound %v: must be positive", s.Bound)
+	case s.Dim > maxSize || s.Context > maxSize || s.Embed > maxSize || s.Blocks > 1000 || slices.ContainsFunc(s.Hidden, func(w int) bool { return w > maxSize }):
+		return fmt.Errorf("models: %d columns, %d of context, embedded to %d, hidden %v, blocks %d: want at most %d columns or hidden units, 1000 blocks", s.Dim, s.Context, s.Embed, s.Hidden, s.Blocks, maxSize)
+	case !(s.Bound >= 0) || math.IsInf(s.Bound, 0):
+		return fmt.Errorf("models: bound %v: must be a positive number", s.Bound)
+	case !finiteNumber(s.Tails):
+		return fmt.Errorf("models: tails %v: want a number, negative for never", s.Tails)
+	case !(s.Dropout >= 0 && s.Dropout < 1):
+		return fmt.Errorf("models: dropout %v: want 0 ≤ p < 1", s.Dropout)
 	}
 	for _, err := range []error{
 		oneOf("mixing", s.Mixing, "none", "reverse", "shuffle", "lu"),

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Values reads, checks and writes the numbers of a column of a kind.
@@ -29,8 +30,11 @@ func (k Kind) Values() (*Values, error) {
 	}
 	v.byName = make(map[string]int, len(k.Levels))
 	for i, name := range k.Levels {
-		if name == "" {
+		switch {
+		case name == "":
 			return nil, fmt.Errorf("level %d has no name", i+1)
+		case !utf8.ValidString(name):
+			return nil, fmt.Errorf("level %d, %q, is not UTF-8, as a model file is: convert the data", i+1, name)
 		}
 		if _, ok := v.byName[name]; ok {
 			return nil, fmt.Errorf("level %q is there twice", name)
