@@ -59,14 +59,14 @@ func Run(ctx context.Context, only string, args []string, streams IO) int {
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	err := root.ExecuteContext(ctx)
+	used, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
 	fmt.Fprintln(streams.Err, "gorge:", err)
 	var u usageError
 	if errors.As(err, &u) {
-		fmt.Fprintf(streams.Err, "See '%s --help'.\n", root.CommandPath())
+		fmt.Fprintf(streams.Err, "See '%s --help'.\n", used.CommandPath())
 		return 2
 	}
 	return 1
@@ -91,7 +91,9 @@ log-densities, samples and latents. One file holds the fitted model.`,
 	root.Args = func(_ *cobra.Command, args []string) error {
 		var names []string
 		for _, c := range root.Commands() {
-			names = append(names, c.Name())
+			if c.IsAvailableCommand() {
+				names = append(names, c.Name())
+			}
 		}
 		if len(args) > 0 {
 			return usagef("unknown command %q%s: want one of %s", args[0], models.Nearest(args[0], names), strings.Join(names, ", "))

@@ -126,6 +126,32 @@ func TestTrainScoreSample(t *testing.T) {
 	code, out, _ = gorge("", "train", "--resume", run)
 	require.Zero(t, code)
 	require.Contains(t, out, "finished")
+	code, _, errs = gorge("", "train", "--resume", run, "--steps", "60")
+	require.Equal(t, 2, code)
+	require.Contains(t, errs, "--steps beside --resume")
+	require.Contains(t, errs, "train --help")
+}
+
+// A run into the folder of another is not taken for it when it is cut short: nothing but
+// the model of the other is left.
+func TestSameFolder(t *testing.T) {
+	dir := t.TempDir()
+	run := filepath.Join(dir, "run")
+	args := []string{"train", "--rows", "300", "--model", "realnvp", "--layers", "2", "--hidden", "8", "--steps", "20", "--quiet", "--out", run}
+	code, _, errs := gorge("", args...)
+	require.Zero(t, code, errs)
+	require.NoError(t, clearRun(run))
+	left, err := filepath.Glob(filepath.Join(run, "*"))
+	require.NoError(t, err)
+	for i := range left {
+		left[i] = filepath.Base(left[i])
+	}
+	require.ElementsMatch(t, []string{"metrics.jsonl", "model.safetensors", "schema.yaml", "train.yaml"}, left)
+	code, _, errs = gorge("", args...)
+	require.Zero(t, code, errs)
+	events, err := filepath.Glob(filepath.Join(run, "events.out.tfevents.*"))
+	require.NoError(t, err)
+	require.Len(t, events, 1)
 }
 
 // Conditional models, weights, and options from a file.

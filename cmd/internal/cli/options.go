@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v4"
 
 	"github.com/gorgeflow/gorge/layers"
@@ -79,8 +80,9 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.IntVar(&o.Blocks, "blocks", 0, "residual blocks in each network, -1 for plain networks (default of the model)")
 	f.IntVar(&o.Bins, "bins", 0, "bins of splines (default 8)")
 	f.Float64Var(&o.Bound, "bound", 0, "half width of the box of splines (default 5)")
-	f.StringVar(&o.Activation, "activation", "relu", "one of "+fmt.Sprint(layers.Activations()))
-	f.Float64Var(&o.Dropout, "dropout", tableDropout, "probability of dropping a hidden unit in training (default 0 for a built-in shape)")
+	f.StringVar(&o.Activation, "activation", "relu", "one of "+strings.Trim(fmt.Sprint(layers.Activations()), "[]"))
+	f.Float64Var(&o.Dropout, "dropout", tableDropout, "probability of dropping a hidden unit in training")
+	f.Lookup("dropout").DefValue += ", 0 for a built-in shape"
 	f.StringVar(&o.Mixing, "mixing", "", "between layers: none, reverse, shuffle, lu (default of the model)")
 	f.StringVar(&o.Norm, "norm", "", "between layers: none, act, batch (default none)")
 	f.StringVar(&o.Base, "base", "", "noise: "+strings.Join(models.Bases(), ", ")+" (default normal, torus for angles)")
@@ -106,7 +108,7 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.Missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
 	f.IntVar(&o.Checkpoint, "checkpoint", 500, "steps between checkpoints")
 	f.StringVar(&o.Out, "out", "", "run folder (default runs/NAME of the data)")
-	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder")
+	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder, by its own options")
 	f.StringVar(&o.config, "config", "", "YAML file of options by these names; flags come first")
 	f.BoolVar(&o.Quiet, "quiet", false, "print nothing but errors")
 }
@@ -136,6 +138,20 @@ func (o *trainOptions) complete(given func(flag string) bool) {
 	if o.Patience == 0 {
 		o.Patience = tablePatience
 	}
+}
+
+// resumesAlone refuses options beside --resume: a run goes on by those it began with.
+func resumesAlone(c *cobra.Command) error {
+	var beside []string
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if f.Name != "resume" && f.Name != "quiet" {
+			beside = append(beside, "--"+f.Name)
+		}
+	})
+	if len(beside) > 0 {
+		return usagef("%s beside --resume: a run goes on by its own options, in %s of its folder", strings.Join(beside, ", "), optionsFile)
+	}
+	return nil
 }
 
 // readConfig sets the flags that a YAML file names and the command line does not.

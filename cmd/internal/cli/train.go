@@ -66,6 +66,9 @@ error unless --missing drop leaves them out.`,
 			o.complete(c.Flags().Changed)
 			run := o
 			if o.resume != "" {
+				if err := resumesAlone(c); err != nil {
+					return err
+				}
 				old, err := readOptions(o.resume)
 				if err != nil {
 					return err
@@ -106,6 +109,9 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	if o.resume == "" {
+		if err := clearRun(dir); err != nil {
+			return fmt.Errorf("run folder: %w", err)
+		}
 		if err := o.write(dir); err != nil {
 			return fmt.Errorf("run folder: %w", err)
 		}
@@ -206,7 +212,7 @@ func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	path := filepath.Join(dir, "samples.png")
 	labels := ref.Names
 	if cols != 2 || c != nil {
-		return picture.Corner(path, data, samples, labels)
+		return picture.Corner(path, data, samples, pictured(labels, m.Schema()))
 	}
 	names := [2]string{labels[0], labels[1]}
 	if err := picture.Samples(path, data, samples, names); err != nil {
@@ -220,6 +226,19 @@ func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	return picture.Density(filepath.Join(dir, "density.png"), func(points []float64) ([]float64, error) {
 		return logProbWhere(m, points)
 	}, data, names)
+}
+
+// pictured names columns and those of their levels that numbers stand for by place.
+func pictured(labels []string, s models.Schema) []picture.Column {
+	out := make([]picture.Column, len(labels))
+	for j := range out {
+		out[j].Name = labels[j]
+		k := s.Columns[j].Kind
+		if v, err := k.Values(); err == nil && len(k.Levels) > 0 && v.Format(0) == k.Levels[0] {
+			out[j].Levels = k.Levels
+		}
+	}
+	return out
 }
 
 // logProbWhere is the log-density at points of two columns, -Inf at those that are none
@@ -292,6 +311,23 @@ func drawLoss(dir string) error {
 		return nil
 	}
 	return picture.Loss(filepath.Join(dir, "loss.png"), series)
+}
+
+// clearRun removes what a run before left in the folder, which would be taken for this
+// one's; its model stays until there is another.
+func clearRun(dir string) error {
+	for _, pattern := range []string{"summary.json", "checkpoint.safetensors", "best.safetensors", "density.png", "samples.png", "loss.png", "events.out.tfevents.*"} {
+		old, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, path := range old {
+			if err := os.Remove(path); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func finished(dir string) bool {

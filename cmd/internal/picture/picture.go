@@ -48,7 +48,7 @@ func save(path, caption string, grid [][]*plot.Plot, bar *plot.Plot, w, h font.L
 	if caption != "" {
 		tiles.PadTop += 8 * vg.Millimeter
 		style := plot.New().Title.TextStyle
-		style.Font.Size = vg.Points(13)
+		style.Font.Size, style.Font.Variant = vg.Points(13), "Sans"
 		style.XAlign, style.YAlign = draw.XCenter, draw.YTop
 		page.SetColor(color.White)
 		page.Fill(page.Rectangle.Path())
@@ -95,12 +95,16 @@ func save(path, caption string, grid [][]*plot.Plot, bar *plot.Plot, w, h font.L
 func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
-	p.Title.TextStyle.Font.Size = vg.Points(13)
+	p.Title.TextStyle.Font.Size, p.Title.Padding = vg.Points(13), vg.Points(4)
 	p.BackgroundColor = color.White
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle.Font.Size = vg.Points(11)
 		a.Tick.Label.Font.Size = vg.Points(9)
+		a.Tick.Marker = ticks(4)
+		a.Label.TextStyle.Font.Variant, a.Tick.Label.Font.Variant = "Sans", "Sans"
 	}
+	p.Title.TextStyle.Font.Variant, p.Legend.TextStyle.Font.Variant = "Sans", "Sans"
+	p.Legend.TextStyle.Font.Size = vg.Points(10)
 	return p
 }
 
@@ -159,6 +163,12 @@ func (h heat) X(c int) float64    { return h.x0 + (float64(c)+0.5)*(h.x1-h.x0)/f
 func (h heat) Y(r int) float64    { return h.y0 + (float64(r)+0.5)*(h.y1-h.y0)/float64(h.n) }
 func (h heat) Z(c, r int) float64 { return h.z[r*h.n+c] }
 
+// field is a heat map that claims no room beyond the axes, so that they are where those
+// of the scatter beside it are.
+type field struct{ m *plotter.HeatMap }
+
+func (f field) Plot(c draw.Canvas, p *plot.Plot) { f.m.Plot(c, p) }
+
 // Density draws data of two columns beside the density exp(logProb).
 func Density(path string, logProb func(points []float64) ([]float64, error), data []float64, columns [2]string) error {
 	if len(data) < 2 {
@@ -201,13 +211,14 @@ func Density(path string, logProb func(points []float64) ([]float64, error), dat
 	cm.SetMax(top)
 	m := plotter.NewHeatMap(h, cm.Palette(255))
 	m.Min, m.Max, m.Rasterized = 0, top, true
-	right.Add(m)
+	right.Add(field{m})
 	return save(path, "", [][]*plot.Plot{{left, right}}, colourBar(cm, "density"), 28*vg.Centimeter, 12.5*vg.Centimeter)
 }
 
 // colourBar is a plot that shows what the colours of cm mean.
 func colourBar(cm palette.ColorMap, label string) *plot.Plot {
 	p := newPlot("", "", label)
+	p.Title.Padding = 0
 	p.HideX()
 	p.X.Padding = 0
 	p.Add(&plotter.ColorBar{ColorMap: cm, Vertical: true, Colors: 255})
@@ -237,10 +248,24 @@ func Samples(path string, data, samples []float64, columns [2]string) error {
 // maxColumns is how many columns a corner plot shows at most.
 const maxColumns = 8
 
+// Column is a column of a corner plot. Levels, if there are any, are what its numbers
+// 0, 1, … stand for.
+type Column struct {
+	Name   string
+	Levels []string
+}
+
+func (c Column) ticks() plot.Ticker {
+	if n := len(c.Levels); n > 0 && n <= 6 {
+		return names(c.Levels)
+	}
+	return ticks(2)
+}
+
 // Corner draws the columns of data and samples against each other: histograms on
 // the diagonal, points below it. Of more than eight columns the first eight are
 // shown.
-func Corner(path string, data, samples []float64, columns []string) error {
+func Corner(path string, data, samples []float64, columns []Column) error {
 	d := len(columns)
 	if d == 0 || len(data) < d {
 		return fmt.Errorf("picture: %s: no data", path)
@@ -271,10 +296,10 @@ func Corner(path string, data, samples []float64, columns []string) error {
 	return save(path, caption, grid, nil, side, side)
 }
 
-func cornerPanel(data, samples []float64, columns []string, i, j int) (*plot.Plot, error) {
+func cornerPanel(data, samples []float64, columns []Column, i, j int) (*plot.Plot, error) {
 	d := len(columns)
-	p := newPlot("", columns[j], columns[i])
-	p.X.Tick.Marker, p.Y.Tick.Marker = fewTicks{}, fewTicks{}
+	p := newPlot("", columns[j].Name, columns[i].Name)
+	p.X.Tick.Marker, p.Y.Tick.Marker = columns[j].ticks(), columns[i].ticks()
 	a := column(data, d, j)
 	p.X.Min, p.X.Max = span(a)
 	if i == j {
@@ -298,10 +323,13 @@ func cornerPanel(data, samples []float64, columns []string, i, j int) (*plot.Plo
 	}
 	b := column(data, d, i)
 	p.Y.Min, p.Y.Max = span(b)
-	if err := scatter(p, a, b, alpha(blue, 50), vg.Points(0.7)); err != nil {
+	// Fewer points are shown larger and less pale.
+	few := math.Sqrt(maxPoints / float64(min(max(len(a), 250), maxPoints))) // 1 … 4
+	opacity, size := uint8(50*few), vg.Points(0.6+0.1*few)
+	if err := scatter(p, a, b, alpha(blue, opacity), size); err != nil {
 		return nil, err
 	}
-	return p, scatter(p, column(samples, d, j), column(samples, d, i), alpha(orange, 50), vg.Points(0.7))
+	return p, scatter(p, column(samples, d, j), column(samples, d, i), alpha(orange, opacity), size)
 }
 
 // histogram is a density as the outline of its bars.
@@ -323,23 +351,6 @@ func histogram(v []float64, lo, hi float64) plotter.XYs {
 	return append(out, plotter.XY{X: hi, Y: 0})
 }
 
-// fewTicks keeps every other label, for small panels.
-type fewTicks struct{}
-
-func (fewTicks) Ticks(lo, hi float64) []plot.Tick {
-	ticks := plot.DefaultTicks{}.Ticks(lo, hi)
-	n := 0
-	for i := range ticks {
-		if ticks[i].Label != "" {
-			if n%2 == 1 {
-				ticks[i].Label = ""
-			}
-			n++
-		}
-	}
-	return ticks
-}
-
 // Series is one curve of training.
 type Series struct {
 	Name        string
@@ -350,6 +361,7 @@ type Series struct {
 // of the last series is marked.
 func Loss(path string, series []Series) error {
 	p := newPlot("negative log-likelihood", "step", "nats per row")
+	p.Add(plotter.NewGrid())
 	var late []float64
 	for i, s := range series {
 		var xy plotter.XYs
@@ -392,7 +404,8 @@ func Loss(path string, series []Series) error {
 	lo, hi := late[0], late[len(late)-1-len(late)/100]
 	m := math.Max(0.05*(hi-lo), 1e-6)
 	p.Y.Min, p.Y.Max = lo-m, hi+m
-	p.Legend.Top = true
-	p.Add(plotter.NewGrid())
+	p.X.Min = 0
+	p.Legend.Top, p.Legend.Padding = true, vg.Millimeter
+	p.Legend.XOffs, p.Legend.YOffs = -3*vg.Millimeter, -2*vg.Millimeter
 	return save(path, "", [][]*plot.Plot{{p}}, nil, 20*vg.Centimeter, 11*vg.Centimeter)
 }

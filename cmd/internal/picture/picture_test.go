@@ -20,6 +20,14 @@ func cloud(n, d int) []float64 {
 	return out
 }
 
+func columns(names ...string) []Column {
+	out := make([]Column, len(names))
+	for i, n := range names {
+		out[i].Name = n
+	}
+	return out
+}
+
 // colours counts the different colours of a picture: an empty one has few.
 func colours(t *testing.T, path string) int {
 	t.Helper()
@@ -55,12 +63,12 @@ func TestPictures(t *testing.T) {
 	require.NoError(t, Density(at("density.png"), normal, cloud(500, 2), names))
 	require.Greater(t, colours(t, at("density.png")), 100)
 	require.NoError(t, Samples(at("samples.png"), cloud(500, 2), cloud(500, 2), names))
-	require.NoError(t, Corner(at("corner.png"), cloud(300, 3), cloud(300, 3), []string{"a", "b", "c"}))
+	require.NoError(t, Corner(at("corner.png"), cloud(300, 3), cloud(300, 3), columns("a", "b", "c")))
 	far := cloud(300, 3)
 	far[0], far[3], far[6], far[9] = 1e300, -1e300, math.NaN(), math.Inf(1)
-	require.NoError(t, Corner(at("far.png"), cloud(300, 3), far, []string{"a", "b", "c"}))
-	require.NoError(t, Corner(at("one.png"), cloud(300, 1), cloud(300, 1), []string{"a"}))
-	require.NoError(t, Corner(at("many.png"), cloud(50, 12), cloud(50, 12), []string{"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"}))
+	require.NoError(t, Corner(at("far.png"), cloud(300, 3), far, columns("a", "b", "c")))
+	require.NoError(t, Corner(at("one.png"), cloud(300, 1), cloud(300, 1), columns("a")))
+	require.NoError(t, Corner(at("many.png"), cloud(50, 12), cloud(50, 12), columns("a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l")))
 	require.NoError(t, Loss(at("loss.png"), []Series{{"training", []float64{1, 2, 3}, []float64{1e9, 3, 2}}, {"validation", []float64{3}, []float64{2.5}}}))
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
