@@ -37,6 +37,9 @@ type lane[T float] struct {
 	a, b       []T // scratch
 	row        int
 	splineTemp []T
+
+	x []T // of the product that cores share
+	w *kernel.Packed[T]
 }
 
 // bindNarrow makes the narrow form, nil if the program has something that is for
@@ -209,10 +212,27 @@ func (pr *program[T]) narrowLinear(n *narrow[T], v *value, k linear) func(*lane[
 	}
 	n.packs = append(n.packs, p)
 	return func(l *lane[T]) {
-		kernel.Column(l.a, l.values(x), p.to)
+		l.product(l.values(x), p.to)
 		copy(l.values(v), l.a)
 	}
 }
+
+// sharedWeights is from how many weights on cores share a product of one row: to read
+// so many takes several times as long as to call a helper that looks out.
+const sharedWeights = 1 << 15
+
+// product writes x Wᵀ + b to l.a.
+func (l *lane[T]) product(x []T, w *kernel.Packed[T]) {
+	if w.Weights() < sharedWeights || l.r.cores < 2 {
+		kernel.Column(l.a, x, w)
+		return
+	}
+	l.x, l.w = x, w
+	l.r.job.do(l, w.Parts(), l.r.cores)
+}
+
+// task is a part of the product at hand.
+func (l *lane[T]) task(i, _ int) { kernel.ColumnPart(l.a, l.x, l.w, i) }
 
 // narrowSpline lays columns out as rows of one line, piece by piece.
 func (pr *program[T]) narrowSpline(v *value, k spline) func(*lane[T]) {
@@ -328,7 +348,7 @@ func (n *narrow[T]) refresh(r *run[T]) {
 	n.version, n.ready = v, true
 }
 
-// runNarrow evaluates rows one after another on the caller's core.
+// runNarrow evaluates rows one after another; cores share the products that read most.
 func (r *run[T]) runNarrow(n *narrow[T]) {
 	n.refresh(r)
 	if r.lane == nil {

@@ -344,14 +344,19 @@ func TestAssign(t *testing.T) {
 }
 
 // One to four rows come out to the same bits as among many: the narrow form of a
-// program does what the wide one does.
+// program does what the wide one does, on one core or, where there is much to read, several.
 func TestNarrow(t *testing.T) {
-	for _, dt := range []DType{Float32, Float64} {
+	old := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(old)
+	const hidden = 400
+	require.Greater(t, 23*4*hidden, sharedWeights)
+	for i, dt := range []DType{Float32, Float64, Float32, Float64} {
+		runtime.GOMAXPROCS([]int{1, 3}[i/2])
 		p := NewParams(dt, 3)
-		w1, b1, w2 := p.New("w1", 40, 5, FanIn(1)), p.New("b1", 1, 40, Gaussian(0.1)), p.New("w2", 23*4, 40, FanIn(1))
-		reach := make(Reach, 40)
+		w1, b1, w2 := p.New("w1", hidden, 5, FanIn(1)), p.New("b1", 1, hidden, Gaussian(0.1)), p.New("w2", 23*4, hidden, FanIn(1))
+		reach := make(Reach, hidden)
 		for j := range reach {
-			reach[j] = int32(j * 6 / 40)
+			reach[j] = int32(j * 6 / hidden)
 		}
 		g := New(p, Eval)
 		x := g.Rows("x", 5)

@@ -77,6 +77,7 @@ type run[T float] struct {
 	kept     []T
 	keptStep int
 	workers  []*worker[T]
+	cores    int // that may work
 	inputs   []Rows
 	outputs  []Rows
 	mats     []mat[T]
@@ -200,7 +201,8 @@ func (r *run[T]) prepare(rows int) error {
 	if need := r.keptStep * r.shards; len(r.kept) < need {
 		r.kept = make([]T, need)
 	}
-	for cores := runtime.GOMAXPROCS(0); len(r.workers) < max(1, min(cores, r.shards)); {
+	r.cores = runtime.GOMAXPROCS(0)
+	for len(r.workers) < max(1, min(r.cores, r.shards)) {
 		n := kernel.PanelRows[T]()
 		r.workers = append(r.workers, &worker[T]{r: r, body: make([]T, p.bodyCols*r.pr.panels*n),
 			scratch: make([]T, r.pr.scratch), solvers: make([]*solver[T], r.pr.solves), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}})

@@ -53,10 +53,29 @@ func (p *Packed[T]) Fill(w Matrix[T], bias []T) {
 	copy(p.bias, bias)
 }
 
+// Weights is how many weights [Column] reads.
+func (p *Packed[T]) Weights() int { return len(p.wt) }
+
+// Parts is how many parts [Column] has.
+func (p *Packed[T]) Parts() int { return len(p.blocks) }
+
 // Column computes y = x Wᵀ + b for a single row, to the same bits as [Linear].
 // It writes Width elements of y, those behind the m-th of no meaning. It reports
 // whether there is assembly for it; without, nothing is done.
-func Column[T Float](y, x []T, p *Packed[T]) bool { return fastColumn(y, x, p) }
+func Column[T Float](y, x []T, p *Packed[T]) bool {
+	for i := range p.blocks {
+		if !fastColumn(y, x, p, p.blocks[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// ColumnPart is [Column] for some of the outputs. Under a staircase, the first parts
+// have the most weights.
+func ColumnPart[T Float](y, x []T, p *Packed[T], part int) bool {
+	return fastColumn(y, x, p, p.blocks[len(p.blocks)-1-part])
+}
 
 // HasColumn reports whether [Column] works on this machine.
 func HasColumn() bool { return hasColumn() }

@@ -216,20 +216,15 @@ func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool {
 
 func hasColumn() bool { return useAVX512 || useAVX2 }
 
-func fastColumn[T Float](y, x []T, p *Packed[T]) bool {
+func fastColumn[T Float](y, x []T, p *Packed[T], b block) bool {
 	ks := assembly[T]()
 	if ks.lanes == 0 {
 		return false
 	}
-	if p.m == 0 {
-		return true
-	}
-	_, _ = y[p.Width()-1], x[:p.k]
-	for _, b := range p.blocks {
-		for i := 0; i < b.width; i += 8 * ks.lanes {
-			vecs := min(8, (b.width-i)/ks.lanes)
-			ks.column[vecs](b.k, at(x, 0), at(p.wt, b.at+i), bytes[T](b.width), at(y, b.from+i), at(p.bias, b.from+i))
-		}
+	_, _ = y[b.from+b.width-1], x[:p.k]
+	for i := 0; i < b.width; i += 8 * ks.lanes {
+		vecs := min(8, (b.width-i)/ks.lanes)
+		ks.column[vecs](b.k, at(x, 0), at(p.wt, b.at+i), bytes[T](b.width), at(y, b.from+i), at(p.bias, b.from+i))
 	}
 	return true
 }

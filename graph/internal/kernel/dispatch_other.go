@@ -40,7 +40,7 @@ func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool { return false
 
 func hasColumn() bool { return false }
 
-func fastColumn[T Float](y, x []T, p *Packed[T]) bool { return false }
+func fastColumn[T Float](y, x []T, p *Packed[T], b block) bool { return false }
 
 func fastTimes[T Float](y, a []T, row, step int, b []T, m, k, n int) bool { return false }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -336,6 +337,7 @@ func testColumn[T Float](t *testing.T) {
 			p := NewPacked[T](m, k, reach)
 			p.Fill(w, b)
 			one, intact := output[T](p.Width())
+			parts, whole := output[T](p.Width())
 			row := make([]T, k)
 			for r := range n {
 				for i := range k {
@@ -348,7 +350,14 @@ func testColumn[T Float](t *testing.T) {
 					}
 				}
 			}
-			if !intact() {
+			for i := range p.Parts() {
+				ColumnPart(parts, x.Data, p, i)
+			}
+			Column(one, x.Data, p)
+			if !slices.Equal(parts, one) {
+				t.Fatalf("m=%d k=%d staircase=%d: %v in parts, %v", m, k, s, parts, one)
+			}
+			if !intact() || !whole() {
 				t.Fatalf("m=%d k=%d: written beyond its ends", m, k)
 			}
 		}
