@@ -82,4 +82,38 @@
 // The bound is the nearer the more alike q is to what is likely of u given x, by maximum
 // likelihood along with the rest. A [Surjection] is such a layer, with log q or -log q in
 // the place of the log-determinant; [Flow.Bound] tells which of the two a flow is.
+//
+// # A layer of one's own
+//
+// A type with the two methods of [Layer] is a layer: formulas in [graph.Expr], with which
+// all layers here are written too, and no derivatives. Parameters are made in its
+// constructor by [graph.Params.New] and stand in a formula as g.Use(param), g being the
+// graph of the input:
+//
+//	type Leaky struct{ a *graph.Param } // x = u above zero, u exp(tanh a) below
+//
+//	func NewLeaky(p *graph.Params, dim int) *Leaky { return &Leaky{p.New("slope", 1, dim, nil)} }
+//
+//	func (l *Leaky) logSlope(v graph.Expr) graph.Expr {
+//		g := v.Graph()
+//		return v.Less(g.Scalar(0)).Mul(g.Use(l.a).Tanh())
+//	}
+//
+//	func (l *Leaky) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
+//		s := l.logSlope(u)
+//		return u.Mul(s.Exp()), s.SumCols()
+//	}
+//
+//	func (l *Leaky) Inverse(x, _ graph.Expr) (u, logDet graph.Expr) {
+//		s := l.logSlope(x).Neg()
+//		return x.Mul(s.Exp()), s.SumCols()
+//	}
+//
+// Package flowtest checks it, and has it as its example. A determinant that is the same
+// for each row is x.Zeros(1) plus it. What goes into an exponential wants a bound, here by
+// tanh, since a layer is to be finite for all parameters within [graph.ParamLimit]. A wrong
+// setting is told by [graph.Params.Fail], a wrong input by [graph.Graph.Fail].
+//
+// A map of single elements whose parameters a network gives is less work as a
+// [layers.Transformer]: Coupling, Autoregressive, Acyclic and Elementwise layers take any.
 package flows

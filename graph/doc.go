@@ -31,4 +31,24 @@
 // Every operation is a gorgonia.Op with a symbolic derivative made of the same
 // operations. [Graph.Grad] has gorgonia differentiate a loss; [VJP] emits a
 // vector–Jacobian product that can itself be part of a formula.
+//
+// # A program
+//
+// In short, of a loss that is to be minimised over w; the package's example is the whole
+// of it:
+//
+//	p := graph.NewParams(graph.Float32, 1)
+//	w := p.New("w", 1, 2, graph.Gaussian(0.1))
+//	g := graph.New(p, graph.Train)
+//	loss := g.Rows("x", 2).Linear(g.Use(w), graph.Expr{}).Square().SumRows()
+//	g.Output("loss", loss)
+//	g.Minimize(loss)
+//	program, err := g.Compile()
+//	...
+//	run := program.NewRun()
+//	err = run.Bind("x", graph.Rows{Float32: rows})
+//	err = run.Do(ctx, n)                  // of n rows
+//	value, gradient := w.Float32()        // to be changed in place
+//	p.Changed()                           // after which programs are told
+//	fmt.Println(run.Number("loss"))
 package graph

@@ -24,7 +24,7 @@ type ActNormOptions struct {
 	Limit float64
 	// ShiftAfter makes it u = x exp(s) + b, as nflows has it.
 	ShiftAfter bool
-	// Unbiased starts from variances with divisor n-1, as the peers do.
+	// Unbiased starts from variances with divisor n-1, as nflows does.
 	Unbiased bool
 	// Epsilon is added to the standard deviations of the start; default 1e-12,
 	// negative for none.

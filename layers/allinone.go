@@ -14,7 +14,9 @@ import (
 //
 // with |a| below a limit, s and o those of an [ActNorm], and P a permutation, a fixed
 // rotation or a learnt one. It starts as P.
-type AllInOne struct{ parts []layer } // from data to noise
+type AllInOne struct {
+	parts []layer // from data to noise
+}
 
 // Mix is how an all-in-one block mixes columns.
 type Mix string

@@ -13,7 +13,7 @@ type Among struct {
 	back          []int // where each column stands in (columns, rest)
 }
 
-// NewAmong makes the layer of dim columns by a layer of the given ones.
+// NewAmong makes the layer of dim columns by a layer, any flows.Layer, of the given ones.
 func NewAmong(p *graph.Params, dim int, columns []int, l layer) *Among {
 	mask := Transformed(columns...)(dim)
 	if mask == nil || len(columns) == 0 {

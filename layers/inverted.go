@@ -7,7 +7,7 @@ import "github.com/gorgeflow/gorge/graph"
 // fast to sample, its densities element by element.
 type Inverted struct{ l layer }
 
-// Invert turns a layer round.
+// Invert turns a layer, any flows.Layer, round.
 func Invert(l layer) *Inverted { return &Inverted{l} }
 
 // Forward is the layer's Inverse.

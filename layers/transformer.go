@@ -7,8 +7,9 @@ import (
 )
 
 // Transformer maps each element by parameters h of its own, monotonically. The
-// Params numbers of one element stand together in h. Zeros are (near) the
-// identity. LogSlope is log|∂/∂element| of the map that the method computes.
+// Params numbers of one element stand together in h: h.Stride(k, Params()) is number k
+// of each. Zeros are (near) the identity. LogSlope, of one column for each element, is
+// log|∂/∂element| of the map that the method computes.
 type Transformer interface {
 	Params() int
 	Forward(u, h graph.Expr) (x, logSlope graph.Expr)
