@@ -90,6 +90,7 @@ func NewFixed(p *Params, mode Mode, rows int) *Graph { return newGraph(p, mode, 
 func newGraph(p *Params, mode Mode, rows int) *Graph {
 	return &Graph{
 		params: p, mode: mode, rows: rows, g: gorgonia.NewGraph(),
+		err:    p.Err(), // after it, nothing that layers were given can be relied on
 		byNode: map[*gorgonia.Node]*input{}, cse: map[string]Expr{},
 	}
 }
