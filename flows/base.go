@@ -96,8 +96,8 @@ type Uniform struct {
 
 // NewUniform makes it on [lo, hi] in each of dim columns.
 func NewUniform(p *graph.Params, dim int, lo, hi float64) *Uniform {
-	if !(lo < hi) || math.IsInf(hi-lo, 0) {
-		p.Fail("flows: uniform base on [%v, %v]: want finite lo < hi", lo, hi)
+	if !(lo < hi && max(-lo, hi) <= 1e30) {
+		p.Fail("flows: uniform base on [%v, %v]: want lo < hi within ±1e30", lo, hi)
 		lo, hi = 0, 1
 	}
 	return &Uniform{atLeastOne(p, dim), lo, hi}
@@ -128,10 +128,11 @@ type StudentT struct {
 	nu  float64
 }
 
-// NewStudentT makes it of dim columns; nu > 0.
+// NewStudentT makes it of dim columns; nu is from 1e-3 to 1e6, of which the last is as
+// good as a normal.
 func NewStudentT(p *graph.Params, dim int, nu float64) *StudentT {
-	if !(nu > 0) {
-		p.Fail("flows: student-t base: %v degrees of freedom: must be positive", nu)
+	if !(nu >= 1e-3 && nu <= 1e6) {
+		p.Fail("flows: student-t base: %v degrees of freedom: want 1e-3 to 1e6", nu)
 		nu = 1
 	}
 	return &StudentT{atLeastOne(p, dim), nu}

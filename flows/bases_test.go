@@ -291,3 +291,24 @@ func finite(t *testing.T, what string, v []float64) {
 		require.False(t, math.IsNaN(x) || math.IsInf(x, 0), "%s[%d]: %v", what, i, x)
 	}
 }
+
+// Bases say what is wrong with what they are made of.
+func TestBaseMistakes(t *testing.T) {
+	for want, make := range map[string]func(p *graph.Params) flows.Base{
+		"joint base: no parts": func(p *graph.Params) flows.Base { return flows.NewJoint(p) },
+		"a part without a base for columns [0 1]": func(p *graph.Params) flows.Base {
+			return flows.NewJoint(p, flows.Part{Columns: []int{0, 1}})
+		},
+		"location-scale base: no base": func(p *graph.Params) flows.Base { return flows.NewLocationScale(p, nil, 0) },
+		"+Inf degrees of freedom":      func(p *graph.Params) flows.Base { return flows.NewStudentT(p, 2, math.Inf(1)) },
+		"uniform base on [0, 1e+300]":  func(p *graph.Params) flows.Base { return flows.NewUniform(p, 2, 0, 1e300) },
+	} {
+		p := graph.NewParams(graph.Float32, 1)
+		b := make(p)
+		g := graph.New(p, graph.Eval)
+		g.Output("lp", b.LogProb(g.Rows("u", 2), graph.Expr{}))
+		g.Output("u", b.Sample(g, graph.Expr{}, 1))
+		_, err := g.Compile()
+		require.ErrorContains(t, err, want)
+	}
+}

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
 
@@ -108,8 +109,13 @@ func (b *ClassConditional) Start(u, context mat.Matrix, rng *rand.Rand) error {
 	if err := checkStart(u, b.dim); err != nil {
 		return err
 	}
-	rows := make([][]int, b.classes)
 	n, _ := u.Dims()
+	if context != nil {
+		if r, _ := context.Dims(); r != n {
+			return fmt.Errorf("flows: start of a base from %d rows, and contexts of %d", n, r)
+		}
+	}
+	rows := make([][]int, b.classes)
 	for i := range n {
 		if k := b.of(context, i); k >= 0 {
 			rows[k] = append(rows[k], i)

@@ -119,8 +119,8 @@ func (f *Flow) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 
 func (f *Flow) forward(x, c graph.Expr) (graph.Expr, graph.Expr) {
 	var total graph.Expr
-	for i, l := range f.layers {
-		x = f.step(i, x, c, l.Forward, &total)
+	for i := range f.layers {
+		x = f.step(i, x, c, Layer.Forward, &total)
 	}
 	return x, orZero(total, x)
 }
@@ -133,18 +133,21 @@ func (f *Flow) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
 func (f *Flow) inverse(u, c graph.Expr) (graph.Expr, graph.Expr) {
 	var total graph.Expr
 	for i := len(f.layers) - 1; i >= 0; i-- {
-		u = f.step(i, u, c, f.layers[i].Inverse, &total)
+		u = f.step(i, u, c, Layer.Inverse, &total)
 	}
 	return u, orZero(total, u)
 }
 
-func (f *Flow) step(i int, x, c graph.Expr, apply func(x, c graph.Expr) (y, logDet graph.Expr), total *graph.Expr) graph.Expr {
+func (f *Flow) step(i int, x, c graph.Expr, apply func(l Layer, x, c graph.Expr) (y, logDet graph.Expr), total *graph.Expr) graph.Expr {
 	if x.Graph() == nil {
 		return x
 	}
+	if f.layers[i] == nil {
+		return x.Graph().Fail("flow", "layer %d: none given", i)
+	}
 	x.Graph().In(f.name(i), func() {
 		var ld graph.Expr
-		x, ld = apply(x, c)
+		x, ld = apply(f.layers[i], x, c)
 		if total.IsZero() {
 			*total = ld
 		} else {

@@ -21,7 +21,14 @@ type Joint struct {
 // NewJoint makes it; each column 0 … dim-1 is in one part.
 func NewJoint(p *graph.Params, parts ...Part) *Joint {
 	var order []int
+	if len(parts) == 0 {
+		p.Fail("flows: joint base: no parts given")
+	}
 	for _, part := range parts {
+		if part.Base == nil {
+			p.Fail("flows: joint base: a part without a base for columns %v", part.Columns)
+			return &Joint{}
+		}
 		if len(part.Columns) != part.Base.Dim() {
 			p.Fail("flows: joint base: a part of %d columns for columns %v", part.Base.Dim(), part.Columns)
 		}

@@ -41,7 +41,7 @@ func kMeans(x mat.Matrix, k int, rng *rand.Rand) *clusters {
 	for range kMeansStarts {
 		centres := seedCentres(rows, k, rng)
 		labels, spread := lloyd(rows, centres)
-		if spread < least {
+		if best == nil || spread < least {
 			best, of, least = centres, labels, spread
 		}
 	}

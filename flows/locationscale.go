@@ -16,6 +16,10 @@ type LocationScale struct {
 // NewLocationScale makes it of a base, given context columns of context; 0 is none. It
 // starts as the base itself.
 func NewLocationScale(p *graph.Params, of Base, context int) *LocationScale {
+	if of == nil {
+		p.Fail("flows: location-scale base: no base given")
+		of = NewStandardNormal(p, 1)
+	}
 	return &LocationScale{of, newGiven(p, "location", of.Dim(), context, nil), newGiven(p, "log_scale", of.Dim(), context, nil)}
 }
 

@@ -108,6 +108,20 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
+// Contexts are as many as rows; rows as large as any begin something.
+func TestStartExtremes(t *testing.T) {
+	p := graph.NewParams(graph.Float64, 1)
+	b := flows.NewClassConditional(p.In("class"), 1, 3, flows.ClassOptions{Index: true})
+	require.ErrorContains(t, b.Start(mat.NewDense(4, 1, nil), mat.NewDense(3, 1, nil), nil), "4 rows, and contexts of 3")
+	m := flows.NewMixture(p.In("mixture"), 1, 2, 0)
+	require.NoError(t, m.Start(mat.NewDense(3, 1, []float64{1e200, -1e200, 0}), nil, rand.New(rand.NewPCG(1, 1))))
+	for _, q := range p.All() {
+		for _, v := range q.Get() {
+			require.False(t, math.IsNaN(v), q.Name())
+		}
+	}
+}
+
 // A class without rows stays as it is.
 func TestStartOfAbsentClass(t *testing.T) {
 	p := graph.NewParams(graph.Float64, 1)

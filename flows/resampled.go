@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 
@@ -47,7 +48,7 @@ const acceptLimit = 15
 // NewResampled makes it of dim columns, net being the network of a. It starts near N(0, 1).
 func NewResampled(p *graph.Params, dim int, net layers.Net, opts ResampledOptions) *Resampled {
 	dim = atLeastOne(p, dim)
-	o := ResampledOptions{Tries: or(opts.Tries, 100), Average: or(opts.Average, 0.05), Points: or(opts.Points, 16384)}
+	o := ResampledOptions{Tries: cmp.Or(opts.Tries, 100), Average: cmp.Or(opts.Average, 0.05), Points: cmp.Or(opts.Points, 16384)}
 	if o.Tries < 1 || o.Tries > 10000 || !(o.Average > 0) || o.Average > 1 || o.Points < 1 {
 		p.Fail("flows: resampled base: %d tries, average %v, %d points: want 1 to 10000, 0 < average ≤ 1, at least one", opts.Tries, opts.Average, opts.Points)
 		o.Tries, o.Average, o.Points = 1, 1, 1
@@ -56,13 +57,6 @@ func NewResampled(p *graph.Params, dim int, net layers.Net, opts ResampledOption
 		net.OutputGain = 0.01
 	}
 	return &Resampled{dim, o.Tries, o.Points, layers.NewMLP(p.In("acceptance"), dim, 1, net), p.State("normaliser", 1, 1, graph.Fill(0.5)), o.Average}
-}
-
-func or[T int | float64](v, def T) T {
-	if v == 0 {
-		return def
-	}
-	return v
 }
 
 // Dim is the number of columns.
