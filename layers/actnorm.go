@@ -38,6 +38,9 @@ type ActNormOptions struct {
 // NewActNorm makes an ActNorm layer of dim columns, at first the identity.
 func NewActNorm(p *graph.Params, dim int, opts ActNormOptions) *ActNorm {
 	opts.Limit, opts.Epsilon = orDefault(opts.Limit, 10), orDefault(opts.Epsilon, 1e-12)
+	if err := checkSize("limit", opts.Limit); err != nil {
+		p.Fail("layers: actnorm: %w", err)
+	}
 	l := &ActNorm{b: p.New("shift", 1, dim, nil), s: p.New("log_scale", 1, dim, nil), dim: dim, opts: opts}
 	l.given = amortise(p, "actnorm", opts.Context, opts.Net, l.b, l.s)
 	return l

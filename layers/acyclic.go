@@ -34,7 +34,7 @@ type Acyclic struct {
 func NewAcyclic(p *graph.Params, parents [][]int, t Transformer, net Net, context int) *Acyclic {
 	levels, err := topology(parents)
 	if err == nil {
-		err = checkTransformer(t)
+		err = checkAlone(t)
 	}
 	if err == nil {
 		err = net.check()

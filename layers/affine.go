@@ -56,7 +56,7 @@ func (t Affine) check() error {
 	if t.Limit < 0 {
 		return fmt.Errorf("scale limit %v: must not be negative", t.Limit)
 	}
-	return nil
+	return checkSize("scale limit", t.Limit)
 }
 
 func (t Affine) limit(d float64) float64 {

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -53,9 +54,6 @@ type AllInOneOptions struct {
 
 // NewAllInOne makes a block of dim columns; net is the coupling's conditioner.
 func NewAllInOne(p *graph.Params, dim int, net Net, opts AllInOneOptions) *AllInOne {
-	if opts.Limit < 0 {
-		p.Fail("layers: all-in-one: limit %v: must not be negative", opts.Limit)
-	}
 	var t Transformer = Affine{Limit: opts.Limit, Data: true}
 	if opts.VolumePreserving {
 		t = Flip{VolumePreserving{Limit: opts.Limit}}
@@ -83,7 +81,7 @@ func mixing(p *graph.Params, dim int, opts AllInOneOptions) []layer {
 	case MixRotation:
 		return []layer{NewRandomRotation(p, dim, opts.Seed)}
 	case MixHouseholder:
-		return []layer{NewShuffle(p, dim, opts.Seed), NewHouseholder(p, dim, binsOr(opts.Reflections, 8), HouseholderOptions{})}
+		return []layer{NewShuffle(p, dim, opts.Seed), NewHouseholder(p, dim, cmp.Or(opts.Reflections, 8), HouseholderOptions{})}
 	}
 	p.Fail("layers: all-in-one: mix %q: want %q, %q or %q", opts.Mix, MixShuffle, MixRotation, MixHouseholder)
 	return nil

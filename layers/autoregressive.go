@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -33,9 +34,9 @@ type AutoregressiveOptions struct {
 
 // NewAutoregressive makes a masked autoregressive layer of dim columns.
 func NewAutoregressive(p *graph.Params, dim int, t Transformer, net Net, opts AutoregressiveOptions) *Autoregressive {
-	if err := checkTransformer(t); err != nil {
+	if err := cmp.Or(checkAlone(t), checkAngles(net.Angles, dim)); err != nil {
 		p.Fail("layers: autoregressive: %w", err)
-		t = Affine{}
+		t, net = Affine{}, Net{}
 	}
 	order := opts.Order
 	if order == nil {

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -19,7 +20,7 @@ type Bernstein struct {
 }
 
 func (t Bernstein) settings() (m int, bound float64) {
-	return binsOr(t.Coefficients, 8), orDefault(t.Bound, 5)
+	return cmp.Or(t.Coefficients, 8), orDefault(t.Bound, 5)
 }
 
 func (t Bernstein) check() error { m, b := t.settings(); return checkBins(m, 3, b, 0) }
@@ -42,7 +43,8 @@ func (t Bernstein) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 	} else {
 		first = first.Shift(-b)
 		even := 2 * b / float64(m+1)
-		rise = rise.Shift(inverseSoftplus(even - 1e-3)).Softplus().Shift(1e-3)
+		least := min(1e-3, even/2)
+		rise = rise.Shift(inverseSoftplus(even - least)).Softplus().Shift(least)
 	}
 	theta := graph.Concat(first, first.Repeat(m+1).Add(rise.CumGroups(m+1))) // first, then m+1 of each
 	var order []int

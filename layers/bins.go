@@ -12,10 +12,19 @@ func checkBins(bins, least int, bound, min float64) error {
 	switch {
 	case bins < least || bins > 256:
 		return fmt.Errorf("%d bins: want %d to 256", bins, least)
-	case !(bound > 0) || math.IsInf(bound, 0):
+	case !(bound > 0):
 		return fmt.Errorf("bound %v: must be positive", bound)
-	case float64(bins)*min >= 1:
+	case !(float64(bins)*min < 1):
 		return fmt.Errorf("%d bins of at least %v leave no room", bins, min)
+	}
+	return checkSize("bound", bound)
+}
+
+// checkSize refuses a setting that is no number, or one that float32 cannot compute with.
+// Zero and negative ones have meanings of their own.
+func checkSize(what string, v float64) error {
+	if a := math.Abs(v); a != 0 && !(a >= 1e-10 && a <= 1e10) {
+		return fmt.Errorf("%s %v: want 1e-10 to 1e10", what, v)
 	}
 	return nil
 }
@@ -26,13 +35,6 @@ func checkSlope(min float64) error {
 		return fmt.Errorf("least slope %v: must be less than 1", min)
 	}
 	return nil
-}
-
-func binsOr(k, d int) int {
-	if k == 0 {
-		return d
-	}
-	return k
 }
 
 // bins is the bin of each element among k whose right edges are given: an

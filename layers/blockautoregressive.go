@@ -109,12 +109,12 @@ func activate(pre graph.Expr) (y, logSlope graph.Expr) {
 	return t.Add(pre.Scale(leak)), t.Square().Affine(-1, 1+leak).Log()
 }
 
-func (l *BlockAutoregressive) fromContext(context graph.Expr) graph.Expr {
-	if l.context == nil {
+func (l *BlockAutoregressive) fromContext(g *graph.Graph, context graph.Expr) graph.Expr {
+	switch {
+	case l.context == nil:
 		return graph.Expr{}
-	}
-	if context.IsZero() {
-		return context
+	case context.IsZero():
+		return g.Fail("block autoregressive", "the layer has a context, none was given")
 	}
 	return context.Linear(use(context, l.context), graph.Expr{})
 }
@@ -124,7 +124,7 @@ func (l *BlockAutoregressive) Inverse(x, context graph.Expr) (u, logDet graph.Ex
 	if !checkCols(x, l.dim, "block autoregressive") {
 		return x, x
 	}
-	ctx := l.fromContext(context)
+	ctx := l.fromContext(x.Graph(), context)
 	h := x
 	slope := x.Zeros(l.dim) // log ∂h/∂x of each unit in its own column
 	for i := range l.w {
@@ -161,7 +161,7 @@ func (l *BlockAutoregressive) Forward(u, context graph.Expr) (x, logDet graph.Ex
 	if !checkCols(u, l.dim, "block autoregressive") {
 		return u, u
 	}
-	ctx := l.fromContext(context)
+	ctx := l.fromContext(u.Graph(), context)
 	last := len(l.w) - 1
 	known := make([]graph.Expr, len(l.w)) // inputs of each layer, zero where unknown
 	for i := range known {

@@ -8,10 +8,11 @@ import (
 )
 
 // wrapped applies a map of the circle of circumference 2·half to a number on the
-// line: turns are counted and added again. The map keeps ±half where it is.
+// line: turns are counted and added again. The map keeps ±half where it is. Far out,
+// rounding leaves the circle.
 func wrapped(x graph.Expr, half float64, f func(x graph.Expr) (y, logSlope graph.Expr)) (y, logSlope graph.Expr) {
 	turns := x.Affine(0.5/half, 0.5).Floor().Scale(2 * half)
-	y, logSlope = f(x.Sub(turns))
+	y, logSlope = f(pinned(x.Sub(turns), -half, half))
 	return y.Add(turns), logSlope
 }
 
@@ -29,12 +30,13 @@ type CircularSpline struct {
 }
 
 func (t CircularSpline) settings() (k int, half float64) {
-	return binsOr(t.Bins, 8), orDefault(t.Half, math.Pi)
+	return cmp.Or(t.Bins, 8), orDefault(t.Half, math.Pi)
 }
 
 func (t CircularSpline) check() error {
 	k, b := t.settings()
-	return cmp.Or(checkBins(k, 1, b, max(orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3))), checkSlope(t.MinSlope))
+	return cmp.Or(checkBins(k, 1, b, max(orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3))),
+		checkSlope(t.MinSlope), checkSize("soft clip", t.SoftClip))
 }
 
 // Params is 3·Bins.
@@ -86,7 +88,7 @@ func (t CircularSpline) apply(v, h graph.Expr, inverse bool) (y, logSlope graph.
 			_, l := r.value(z)
 			return x0.Add(z.Mul(r.w)).Shift(-b), l.Neg()
 		}
-		up, l := r.value(pinned(v.Sub(x0).Div(r.w), 0, 1)) // far out, rounding leaves the circle
+		up, l := r.value(pinned(v.Sub(x0).Div(r.w), 0, 1)) // of a narrow bin, rounding leaves it
 		return y0.Add(up).Shift(-b), l
 	})
 }

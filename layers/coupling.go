@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -34,11 +35,15 @@ type CouplingOptions struct {
 
 // NewCoupling makes a coupling layer of dim columns.
 func NewCoupling(p *graph.Params, dim int, split Split, t Transformer, net Net, opts CouplingOptions) *Coupling {
-	if err := checkTransformer(t); err != nil {
-		p.Fail("layers: coupling: %w", err)
-		t = Affine{}
+	err := checkTransformer(t)
+	if opts.Identity != nil {
+		err = cmp.Or(err, checkTransformer(opts.Identity))
 	}
-	mask := split(dim)
+	if err = cmp.Or(err, checkAngles(net.Angles, dim)); err != nil {
+		p.Fail("layers: coupling: %w", err)
+		t, net, opts.Identity = Affine{}, Net{}, nil
+	}
+	mask := split.of(dim)
 	if len(mask) != dim || dim < 1 {
 		p.Fail("layers: coupling: the split does not fit %d columns", dim)
 		mask = Even(max(dim, 1))

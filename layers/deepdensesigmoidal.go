@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -18,7 +19,7 @@ type DeepDenseSigmoidal struct {
 	Depth int // default 2
 }
 
-func (t DeepDenseSigmoidal) settings() (k, depth int) { return binsOr(t.Units, 8), binsOr(t.Depth, 2) }
+func (t DeepDenseSigmoidal) settings() (k, depth int) { return cmp.Or(t.Units, 8), cmp.Or(t.Depth, 2) }
 
 func (t DeepDenseSigmoidal) check() error {
 	k, depth := t.settings()

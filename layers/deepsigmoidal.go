@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/gorgeflow/gorge/graph"
+import (
+	"cmp"
+
+	"github.com/gorgeflow/gorge/graph"
+)
 
 // DeepSigmoidal is the deep sigmoidal transformer of neural autoregressive flows
 // (Huang et al. 2018, arXiv:1804.00779):
@@ -16,7 +20,7 @@ type DeepSigmoidal struct {
 	Plain bool
 }
 
-func (t DeepSigmoidal) units() int { return binsOr(t.Units, 8) }
+func (t DeepSigmoidal) units() int { return cmp.Or(t.Units, 8) }
 
 func (t DeepSigmoidal) check() error { return checkBins(t.units(), 1, 1, 0) }
 

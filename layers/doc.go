@@ -5,8 +5,8 @@
 // see flows.Layer. Coupling and autoregressive layers are one idea with
 // different dependencies: a network turns what an element may depend on into
 // parameters h, and a [Transformer] maps the element by them; the networks by themselves
-// are [MLP] and [MADE]. [TwoSided] couples both
-// halves, and [AllInOne] is a coupling, an affine map and a mixing of columns in one.
+// are [MLP] and [MADE]. [TwoSided] couples both halves, and [AllInOne] is a coupling, an
+// affine map and a mixing of columns in one.
 //
 // Transformers are [Affine], [Additive], [VolumePreserving]; splines:
 // [RationalQuadratic], [LinearSpline], [QuadraticSpline], [CubicSpline],
@@ -18,8 +18,8 @@
 //
 // [Acyclic] layers depend along any directed acyclic graph; [BlockAutoregressive],
 // [Planar], [Radial] and [Sylvester] layers are maps of whole rows. Linear layers are
-// [LU], [Triangular], [Householder] and the [Matrix] layers. A [Bijection] maps onto a set: positive numbers, an
-// interval, ordered columns, a simplex, Cholesky factors.
+// [LU], [Triangular], [Householder] and the [Matrix] layers. A [Bijection] maps onto a
+// set: positive numbers, an interval, ordered columns, a simplex, Cholesky factors.
 //
 // [Slice], [Abs] and [Max] are surjections: on the way from data to noise they forget
 // columns, signs, or which column was the largest, and on the way back draw them.

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 
@@ -20,6 +21,9 @@ func NewFixedAffine(p *graph.Params, dim int, w, b []float64) *FixedAffine {
 	if len(w) != dim*dim || len(b) != dim {
 		p.Fail("layers: fixed affine: %d numbers of W and %d of b for %d columns", len(w), len(b), dim)
 		w, b = eyeValues(dim), make([]float64, dim)
+	}
+	if i := slices.IndexFunc(slices.Concat(w, b), func(v float64) bool { return v-v != 0 }); i >= 0 {
+		p.Fail("layers: fixed affine: number %d of W and b is not finite", i)
 	}
 	m := mat.NewDense(dim, dim, append([]float64(nil), w...))
 	var inv mat.Dense

@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -26,10 +28,13 @@ type Gaussianization struct {
 	Shrink float64
 }
 
-func (t Gaussianization) components() int { return binsOr(t.Components, 8) }
+func (t Gaussianization) components() int { return cmp.Or(t.Components, 8) }
 
 func (t Gaussianization) check() error {
-	return checkBins(t.components(), 1, orDefault(t.Bound, 10), 0)
+	if !(t.Shrink < 1) {
+		return fmt.Errorf("shrink %v: must be less than 1", t.Shrink)
+	}
+	return cmp.Or(checkBins(t.components(), 1, orDefault(t.Bound, 10), 0), checkSize("limit", t.Limit))
 }
 
 // Params is 2·Components, 3·Components if weighted.

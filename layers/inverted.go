@@ -12,10 +12,22 @@ func Invert(l layer) *Inverted { return &Inverted{l} }
 
 // Forward is the layer's Inverse.
 func (i *Inverted) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
+	if i.l == nil {
+		return none(u)
+	}
 	return i.l.Inverse(u, context)
 }
 
 // Inverse is the layer's Forward.
 func (i *Inverted) Inverse(x, context graph.Expr) (u, logDet graph.Expr) {
+	if i.l == nil {
+		return none(x)
+	}
 	return i.l.Forward(x, context)
+}
+
+// none is what an inverted layer that was not given emits.
+func none(x graph.Expr) (y, logDet graph.Expr) {
+	y = x.Graph().Fail("invert", "no layer was given")
+	return y, y
 }

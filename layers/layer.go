@@ -8,9 +8,10 @@ type layer interface {
 	Inverse(x, context graph.Expr) (u, logDet graph.Expr)
 }
 
-// checkCols reports whether x has the columns the layer was made for.
+// checkCols reports whether x has the columns the layer was made for, and nothing was
+// wrong before.
 func checkCols(x graph.Expr, dim int, layer string) bool {
-	if x.Node() == nil {
+	if x.Node() == nil || x.Graph().Err() != nil {
 		return false
 	}
 	if x.Cols() != dim {

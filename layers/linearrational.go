@@ -17,7 +17,7 @@ type LinearRational struct {
 }
 
 func (t LinearRational) settings() (k int, bound, minW, minH, minS float64) {
-	return binsOr(t.Bins, 8), orDefault(t.Bound, 5), orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3), orDefault(t.MinSlope, 1e-3)
+	return cmp.Or(t.Bins, 8), orDefault(t.Bound, 5), orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3), orDefault(t.MinSlope, 1e-3)
 }
 
 func (t LinearRational) check() error {

@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/gorgeflow/gorge/graph"
+import (
+	"cmp"
+
+	"github.com/gorgeflow/gorge/graph"
+)
 
 // LinearSpline is the piecewise linear spline of Müller et al. (2019),
 // arXiv:1808.03856, over bins of equal width: on [-Bound, Bound], the identity
@@ -13,7 +17,7 @@ type LinearSpline struct {
 }
 
 func (t LinearSpline) settings() (k int, bound, least float64) {
-	return binsOr(t.Bins, 8), orDefault(t.Bound, 5), orDefault(t.MinMass, 1e-4)
+	return cmp.Or(t.Bins, 8), orDefault(t.Bound, 5), orDefault(t.MinMass, 1e-4)
 }
 
 func (t LinearSpline) check() error { k, b, m := t.settings(); return checkBins(k, 1, b, m) }

@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/gorgeflow/gorge/graph"
+import (
+	"cmp"
+
+	"github.com/gorgeflow/gorge/graph"
+)
 
 // LogisticMixture is the coupling of Flow++ (Ho et al. 2019, arXiv:1902.00275): the
 // distribution function of a mixture of logistics, made a number again by a logit,
@@ -15,9 +19,11 @@ type LogisticMixture struct {
 	Limit float64
 }
 
-func (t LogisticMixture) components() int { return binsOr(t.Components, 8) }
+func (t LogisticMixture) components() int { return cmp.Or(t.Components, 8) }
 
-func (t LogisticMixture) check() error { return checkBins(t.components(), 1, 1, 0) }
+func (t LogisticMixture) check() error {
+	return cmp.Or(checkBins(t.components(), 1, 1, 0), checkSize("limit", t.Limit))
+}
 
 // Params is 3·Components + 2.
 func (t LogisticMixture) Params() int { return 3*t.components() + 2 }

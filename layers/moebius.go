@@ -1,6 +1,10 @@
 package layers
 
-import "github.com/gorgeflow/gorge/graph"
+import (
+	"cmp"
+
+	"github.com/gorgeflow/gorge/graph"
+)
 
 // Moebius is the mixture of Möbius maps of the circle of Rezende et al. (2020),
 // arXiv:2002.02428. Each map moves the angle θ by
@@ -15,7 +19,7 @@ type Moebius struct {
 	Components int // default 4
 }
 
-func (t Moebius) components() int { return binsOr(t.Components, 4) }
+func (t Moebius) components() int { return cmp.Or(t.Components, 4) }
 
 func (t Moebius) check() error { return checkBins(t.components(), 1, 1, 0) }
 

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -51,13 +52,13 @@ func (n Net) check() error {
 	if n.Blocks < 0 {
 		return fmt.Errorf("%d residual blocks: must not be negative", n.Blocks)
 	}
-	if n.Dropout < 0 || n.Dropout >= 1 {
+	if !(n.Dropout >= 0 && n.Dropout < 1) {
 		return fmt.Errorf("dropout %v: want 0 ≤ p < 1", n.Dropout)
 	}
 	if n.Saturate < 0 {
 		return fmt.Errorf("saturate %v: must not be negative", n.Saturate)
 	}
-	return n.Activation.check()
+	return cmp.Or(checkSize("saturate", n.Saturate), checkSize("output gain", n.OutputGain), n.Activation.check())
 }
 
 func (n Net) outputGain() float64 {

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/gorgeflow/gorge/graph"
@@ -19,7 +20,7 @@ func (t On) check() error {
 	if !(t.Bound > 0) || !(t.Lo < t.Hi) {
 		return fmt.Errorf("interval [%v, %v] for a bound of %v: want lo < hi and a positive bound", t.Lo, t.Hi, t.Bound)
 	}
-	return checkInner(t.T)
+	return cmp.Or(checkSize("bound", t.Bound), checkSize("interval from", t.Lo), checkSize("interval to", t.Hi), checkInner(t.T))
 }
 
 func (t On) apply(x, h graph.Expr, f func(x, h graph.Expr) (y, l graph.Expr)) (y, logSlope graph.Expr) {

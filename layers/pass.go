@@ -17,7 +17,7 @@ func (n *network) start(x, c graph.Expr) *pass {
 	s := &pass{n: n, c: c, slots: make([]graph.Expr, len(n.lin)), template: x}
 	if n.context != nil {
 		if c.IsZero() {
-			x.Graph().Fail("conditioner", "the layer has a context, none was given")
+			c = x.Graph().Fail("conditioner", "the layer has a context, none was given")
 		}
 		s.template = c
 		s.ctx = c.Linear(use(c, n.context.w), use(c, n.context.b))

@@ -68,7 +68,7 @@ func limited(a graph.Expr, limit float64) graph.Expr {
 }
 
 // inverseSoftplus is the a with softplus(a) = v.
-func inverseSoftplus(v float64) float64 { return math.Log(math.Expm1(v)) }
+func inverseSoftplus(v float64) float64 { return v + math.Log(-math.Expm1(-v)) }
 
 // solved is the inverse of f at y, numerically, with its log-slope.
 func solved(y, h graph.Expr, f func(x, h graph.Expr) (y, logSlope graph.Expr)) (x, logSlope graph.Expr) {

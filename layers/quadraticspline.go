@@ -24,7 +24,7 @@ type QuadraticSpline struct {
 }
 
 func (t QuadraticSpline) settings() (k int, bound, minW, minH float64) {
-	return binsOr(t.Bins, 8), orDefault(t.Bound, 5), orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3)
+	return cmp.Or(t.Bins, 8), orDefault(t.Bound, 5), orDefault(t.MinWidth, 1e-3), orDefault(t.MinHeight, 1e-3)
 }
 
 func (t QuadraticSpline) check() error {

@@ -1,7 +1,7 @@
 package layers
 
 import (
-	"math"
+	"cmp"
 
 	"github.com/gorgeflow/gorge/graph"
 )
@@ -35,7 +35,8 @@ func (t RationalQuadratic) Params() int { return t.spline().Params() }
 
 func (t RationalQuadratic) check() error {
 	s := t.spline()
-	return checkBins(s.Bins, 1, s.Bound, max(s.MinWidth, s.MinHeight))
+	return cmp.Or(checkBins(s.Bins, 1, s.Bound, max(s.MinWidth, s.MinHeight)), checkSize("least slope", t.MinSlope), checkSize("slope at zero", t.ZeroSlope),
+		checkSize("soft clip", t.SoftClip), checkSize("logit scale", t.LogitScale))
 }
 
 func (t RationalQuadratic) spline() graph.Spline {
@@ -52,7 +53,7 @@ func (t RationalQuadratic) spline() graph.Spline {
 		return s
 	}
 	if t.ZeroSlope >= 0 { // softplus(shift) = ZeroSlope - MinSlope
-		s.SlopeShift = math.Log(math.Expm1(math.Max(orDefault(t.ZeroSlope, 1)-s.MinSlope, 1e-6)))
+		s.SlopeShift = inverseSoftplus(max(orDefault(t.ZeroSlope, 1)-s.MinSlope, 1e-6))
 	}
 	return s
 }

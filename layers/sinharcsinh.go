@@ -17,6 +17,8 @@ type SinhArcsinh struct {
 	Limit float64
 }
 
+func (t SinhArcsinh) check() error { return checkSize("limit", t.Limit) }
+
 // Params is 2.
 func (SinhArcsinh) Params() int { return 2 }
 

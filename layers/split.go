@@ -21,6 +21,9 @@ func SecondHalf(dim int) []bool { return pattern(dim, func(i int) bool { return 
 // two columns condition each other.
 func Bit(k int, one bool) Split {
 	return func(dim int) []bool {
+		if k < 0 {
+			return nil
+		}
 		return pattern(dim, func(i int) bool { return (i>>k&1 == 1) == one })
 	}
 }
@@ -39,9 +42,17 @@ func Transformed(columns ...int) Split {
 	}
 }
 
+// of is s(dim), nil if there is no split.
+func (s Split) of(dim int) []bool {
+	if s == nil {
+		return nil
+	}
+	return s(dim)
+}
+
 // other is the split of the columns that s leaves as they are.
 func (s Split) other(dim int) []bool {
-	mask := s(dim)
+	mask := s.of(dim)
 	return pattern(len(mask), func(i int) bool { return !mask[i] })
 }
 

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 
 	"gonum.org/v1/gonum/integrate/quad"
@@ -26,7 +27,7 @@ type SumOfSquares struct {
 }
 
 func (t SumOfSquares) settings() (k, degree int, bound, least float64) {
-	return binsOr(t.Polynomials, 3), binsOr(t.Degree, 3), orDefault(t.Bound, 10), orDefault(t.MinSlope, 1e-3)
+	return cmp.Or(t.Polynomials, 3), cmp.Or(t.Degree, 3), orDefault(t.Bound, 10), orDefault(t.MinSlope, 1e-3)
 }
 
 func (t SumOfSquares) check() error {
@@ -34,10 +35,10 @@ func (t SumOfSquares) check() error {
 	if d < 1 || d > 16 {
 		return fmt.Errorf("degree %d: want 1 to 16", d)
 	}
-	return checkBins(k, 1, b, 0)
+	return cmp.Or(checkBins(k, 1, b, 0), checkSize("least slope", t.MinSlope))
 }
 
-// Params is Polynomials·(Degree+1) + 1.
+// Params is Polynomials·(Degree+1), and one more for b.
 func (t SumOfSquares) Params() int {
 	k, d, _, _ := t.settings()
 	return k*(d+1) + int(step(!t.NoShift))

@@ -37,12 +37,18 @@ func beside(x, context graph.Expr, columns int, layer string) graph.Expr {
 
 // Random says which directions draw noise: the other ones than the layer's.
 func (i *Inverted) Random() (forward, inverse bool) {
-	if s, ok := i.l.(interface {
+	inverse, forward = random(i.l)
+	return forward, inverse
+}
+
+// random says which directions of a layer draw noise: neither, unless it is a surjection.
+func random(l layer) (forward, inverse bool) {
+	if s, ok := l.(interface {
 		Random() (forward, inverse bool)
 	}); ok {
-		inverse, forward = s.Random()
+		return s.Random()
 	}
-	return forward, inverse
+	return false, false
 }
 
 // given evaluates the network, on the context too if it was made for one.

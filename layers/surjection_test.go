@@ -57,6 +57,13 @@ var surjections = []struct {
 	{"uniform dequantize", nil, []int{1, 2, 5, 64}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewUniformDequantize(p, dim, layers.Grid{})
 	}}},
+	{"uniform dequantize among others", nil, []int{1, 2, 5}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
+		columns := make([]int, dim)
+		for i := range columns {
+			columns[i] = dim - 1 - i
+		}
+		return layers.NewAmong(p, dim, columns, layers.NewUniformDequantize(p, dim, layers.Grid{}))
+	}}},
 	{"variational dequantize", nil, []int{1, 2, 5, 64}, flowtest.Case{Data: flowtest.Whole, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewVariationalDequantize(p, dim, layers.Grid{}, noise(p, dim, dim), 0)
 	}}},

@@ -3,7 +3,8 @@ package layers
 import "github.com/gorgeflow/gorge/graph"
 
 // NewSVD makes W = U S V with U and V products of Householder reflections and
-// S = 1e-3 + softplus(s) diagonal (Tomczak & Welling 2016, arXiv:1611.09630). 0 reflections are as many as columns, made even.
+// S = 1e-3 + softplus(s) diagonal (Tomczak & Welling 2016, arXiv:1611.09630). 0 reflections
+// are as many as columns, made even.
 func NewSVD(p *graph.Params, dim, count int) *Matrix {
 	l := newMatrix(p, "svd", dim, true)
 	n := l.dim

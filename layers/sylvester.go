@@ -58,6 +58,7 @@ func NewSylvester(p *graph.Params, dim, m int, kind SylvesterKind, opts Sylveste
 		q = append(q, householders(p, "q", l.reflections(), dim))
 	case SylvesterTriangular:
 	default:
+		l.kind = SylvesterTriangular
 		p.Fail("layers: sylvester: kind %q: want %q, %q or %q", kind, SylvesterOrthogonal, SylvesterHouseholder, SylvesterTriangular)
 	}
 	r1, r2 := p.New("r1", m, m, nil), p.New("r2", m, m, nil)

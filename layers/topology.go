@@ -15,13 +15,17 @@ func RandomOrder(dim int, seed uint64) []int {
 // Passes returns the parents of the columns in k passes, for [NewAcyclic]: in the given
 // order, the columns of each pass, one k-th of them, see those of all passes before
 // (Wehenkel & Louppe 2020, arXiv:2006.02548). Two passes are a coupling layer, as
-// many as columns an autoregressive one.
+// many as columns an autoregressive one. Of no pass, or of an order that is none, it
+// returns nil, which NewAcyclic refuses.
 func Passes(order []int, k int) [][]int {
 	dim := len(order)
+	if _, err := invertOrder(order, dim); err != nil || k < 1 {
+		return nil
+	}
 	parents := make([][]int, dim)
 	for a, i := range order {
 		for b, j := range order {
-			if i >= 0 && i < dim && b*k/dim < a*k/dim {
+			if b*k/dim < a*k/dim {
 				parents[i] = append(parents[i], j)
 			}
 		}

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/gorgeflow/gorge/graph"
 )
@@ -25,6 +26,33 @@ func orDefault(v, d float64) float64 {
 		return 0
 	}
 	return v
+}
+
+// checkAlone checks a transformer of columns that are not mapped all at once.
+func checkAlone(t Transformer) error {
+	if err := checkTransformer(t); err != nil {
+		return err
+	}
+	if together(t) {
+		return fmt.Errorf("a %T maps columns together: it is for coupling layers", t)
+	}
+	return nil
+}
+
+// together says whether how a transformer maps a column depends on the parameters of
+// others.
+func together(t Transformer) bool {
+	switch t := t.(type) {
+	case VolumePreserving:
+		return true
+	case Flip:
+		return together(t.T)
+	case On:
+		return together(t.T)
+	case PerColumn:
+		return slices.ContainsFunc(t, together)
+	}
+	return false
 }
 
 func checkTransformer(t Transformer) error {

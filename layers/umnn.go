@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -35,7 +36,7 @@ type UMNNOptions struct {
 // NewUMNN makes the transformer; p holds the network's parameters.
 func NewUMNN(p *graph.Params, opts UMNNOptions) *UMNN {
 	o := opts
-	o.Embedding, o.Steps = binsOr(o.Embedding, 8), binsOr(o.Steps, 32)
+	o.Embedding, o.Steps = cmp.Or(o.Embedding, 8), cmp.Or(o.Steps, 32)
 	if len(o.Hidden) == 0 {
 		o.Hidden = []int{32, 32}
 	}
@@ -81,6 +82,13 @@ func clenshawCurtis(n int) (nodes, weights []float64) {
 		weights = append(weights, c*w/float64(n)/2)
 	}
 	return nodes, weights
+}
+
+func (t *UMNN) check() error {
+	if t == nil {
+		return fmt.Errorf("umnn: none given")
+	}
+	return nil
 }
 
 // Params is Embedding + 1.

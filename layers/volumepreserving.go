@@ -5,7 +5,13 @@ import "github.com/gorgeflow/gorge/graph"
 // VolumePreserving is the affine transformer of general incompressible-flow networks
 // (Sorrenson et al. 2020, arXiv:2001.04872): the log-scales of the columns that a
 // coupling layer maps add up to zero. It is for coupling layers alone.
-type VolumePreserving struct{ Limit float64 }
+type VolumePreserving struct {
+	// Limit bounds the log-scales, before they are made to add up to zero, smoothly;
+	// default 2.
+	Limit float64
+}
+
+func (t VolumePreserving) check() error { return Affine{Limit: t.Limit}.check() }
 
 // Params is 2.
 func (VolumePreserving) Params() int { return 2 }
