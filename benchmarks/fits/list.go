@@ -57,6 +57,8 @@ var everywhere = []string{
 	"--model umnn --steps 200 --ema 0.999",
 	"--model realnvp --steps 4000 --ema 0.999 --dropout 0.2",
 	"--model nsf --steps 3000 --ema 0.999 --dropout 0.2",
+	"--model nsf --steps 8000 --ema 0.999 --dropout 0.2 --patience 20",
+	"--model nsf-ar --steps 16000 --ema 0.999 --dropout 0.2 --patience 20",
 }
 
 // own are the settings chosen for one data set: those that other libraries were
@@ -87,6 +89,7 @@ var own = []fit{
 	{"bsds300", "--batch 512 --model realnvp --layers 8 --hidden 256,256 --steps 6000"},
 	{"bsds300", "--batch 512 --model maf --layers 5 --hidden 512,512 --steps 18000 --ema 0.999 --weight-decay 0.01"},
 	{"bsds300", "--batch 512 --model nsf --layers 8 --hidden 128 --steps 2800"},
+	{"bsds300", "--model nsf-ar --steps 16000 --ema 0.999 --dropout 0.2 --patience 20"},
 }
 
 // peers are test log-likelihoods that PyTorch libraries reached on the same rows

@@ -116,7 +116,7 @@ func (o *trainOptions) flags(c *cobra.Command) {
 // The model and schedule for data that nothing is known of: they lost least over
 // six data sets, see benchmarks/fits.md.
 const (
-	tableSteps    = 4000
+	tableSteps    = 16000
 	tablePatience = 20
 	tableDropout  = 0.2
 )
