@@ -116,9 +116,9 @@ def machine(without):
     model = next((l.split(":")[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), platform.processor())
     go = subprocess.run(["go", "version"], capture_output=True, text=True).stdout.split()
     versions = ", ".join(l.strip() for l in open(os.path.join(HERE, "requirements.txt")) if l.split("==")[0] not in without)
-    kernel = subprocess.run(["go", "test", "-run", "^$", "-bench", "Kernel/peak", "./graph/internal/kernel"], cwd=ROOT, capture_output=True, text=True).stdout
-    peak = re.search(r"([\d.]+) GFLOP/s", kernel)
-    return "%s, %d cores, peak of a core %s GFLOP/s (register-only FMA loop); %s; %s." % (model, os.cpu_count(), peak[1] if peak else "?", go[2] if len(go) > 2 else "go", versions)
+    kernel = subprocess.run(["go", "test", "-run", "^$", "-bench", "Kernel/peak", "-count", "5", "./graph/internal/kernel"], cwd=ROOT, capture_output=True, text=True).stdout
+    peak = max(re.findall(r"([\d.]+) GFLOP/s", kernel), key=float, default="?")
+    return "%s, %d cores, peak of a core %s GFLOP/s (register-only FMA loop); %s; %s." % (model, os.cpu_count(), peak, go[2] if len(go) > 2 else "go", versions)
 
 
 def replace(begin, end, text):
