@@ -1,4 +1,4 @@
-package gorge_test
+package models_test
 
 import (
 	"os"
@@ -11,11 +11,11 @@ import (
 )
 
 // The program that README.md shows runs as it is printed.
-func TestReadme(t *testing.T) {
+func TestReadmeProgram(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles a program")
 	}
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile(filepath.Join("..", "README.md"))
 	require.NoError(t, err)
 	_, rest, ok := strings.Cut(string(readme), "```go\npackage main")
 	require.True(t, ok, "README.md has no program")
