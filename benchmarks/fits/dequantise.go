@@ -76,6 +76,9 @@ func readTable(path string) (*mat.Dense, error) {
 	if len(shape) != 2 {
 		return nil, fmt.Errorf("%s: array of %d dimensions, want 2", path, len(shape))
 	}
+	if r.Header.Descr.Fortran {
+		return nil, fmt.Errorf("%s: stored column by column: want row by row", path)
+	}
 	v := make([]float64, shape[0]*shape[1])
 	if strings.Contains(r.Header.Descr.Type, "f4") {
 		var single []float32

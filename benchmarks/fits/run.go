@@ -33,7 +33,7 @@ type result struct {
 	Seconds    float64  `json:"seconds"` // of one core
 	Rewinds    int      `json:"rewinds,omitempty"`
 	Stopped    string   `json:"stopped,omitempty"`
-	Failed     string   `json:"failed,omitempty"` // the error that ended the fit without a model
+	Failed     string   `json:"failed,omitempty"` // how the fit diverged
 }
 
 func (r result) key() string { return fit{r.Data, r.Args}.key() }
@@ -133,6 +133,9 @@ func (r *runner) fit(ctx context.Context, f fit) (*result, error) {
 	res := &result{Data: f.data, Args: f.args, Seconds: seconds}
 	if err != nil && ctx.Err() == nil {
 		res.Failed = lastLine(messages.String())
+		if !strings.Contains(res.Failed, "diverged") { // a full disk is no result
+			return nil, fmt.Errorf("%s: %s", f.key(), res.Failed)
+		}
 		return res, nil
 	}
 	if err := writeJSON(clock, seconds); err != nil {

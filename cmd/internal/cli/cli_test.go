@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/stretchr/testify/require"
 
+	"github.com/gorgeflow/gorge/cmd/internal/table"
 	"github.com/gorgeflow/gorge/models"
 )
 
@@ -199,6 +200,7 @@ func TestMessages(t *testing.T) {
 	three := file(t, dir, "three.csv", "x,y,z\n1,2,3\n")
 	notModel := file(t, dir, "not.safetensors", "hello, this is no model file")
 	aFile := file(t, dir, "afile", "x")
+	negative := file(t, dir, "negative.csv", "a,b,w\n1,2,1\n3,2.5,-1\n2,7,1\n")
 	for _, c := range []struct {
 		args []string
 		code int
@@ -210,6 +212,18 @@ func TestMessages(t *testing.T) {
 		{[]string{"train", "--shape", "mons"}, 2, `did you mean "moons"`},
 		{[]string{"train", "--steps", "many"}, 2, "many"},
 		{[]string{"train", "extra"}, 2, "--data"},
+		{[]string{"train", "extra"}, 2, "See 'gorge train --help'"},
+		{[]string{"train", "--columns", "a"}, 2, "--columns a: is for a table"},
+		{[]string{"train", "--test", "0.2"}, 2, "--test 0.2: is for a table"},
+		{[]string{"train", "--valid", good}, 2, "fraction of its rows"},
+		{[]string{"train", "--rows", "-5"}, 2, "--rows -5"},
+		{[]string{"train", "--data", good, "--shape", "rings"}, 2, "--shape rings"},
+		{[]string{"train", "--data", good, "--context", "100-200"}, 2, "there are 2 columns"},
+		{[]string{"train", "--data", good, "--test", "nan"}, 2, "--test NaN"},
+		{[]string{"train", "--data", good, "--valid", "1"}, 2, "--valid 1"},
+		{[]string{"train", "--data", good, "--valid", "nan"}, 2, "--valid NaN"},
+		{[]string{"train", "--data", negative, "--weights", "w"}, 1, `negative.csv: row 2, column "w": weight -1`},
+		{[]string{"train", "--resume", run, "--steps", "50"}, 2, "--steps beside --resume"},
 		{[]string{"train", "--data", good, "--columns", "z"}, 2, "there are: a, b"},
 		{[]string{"train", "--data", filepath.Join(dir, "none.csv")}, 1, "none.csv"},
 		{[]string{"train", "--data", empty}, 1, "empty"},
@@ -242,6 +256,74 @@ func TestMessages(t *testing.T) {
 		require.Zero(t, code)
 		require.Contains(t, out, "gorge "+c)
 	}
+}
+
+// A run begun in the folder of a finished one is not taken for it, two do not run in one
+// folder, and without validation there is none.
+func TestRunFolder(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(100, 2, "a,b\n"))
+	constant := file(t, dir, "constant.csv", "a,b\n1,1\n2,1\n3,1\n4,1\n")
+	run := filepath.Join(dir, "run")
+	args := append([]string{"train", "--data", data, "--valid", "0", "--out", run}, quick...)
+	code, _, errs := gorge("", args...)
+	require.Zero(t, code, errs)
+	require.Contains(t, string(read(t, run, "summary.json")), `"valid_nll": null`)
+	unlock, err := lock(run)
+	require.NoError(t, err)
+	code, _, errs = gorge("", args...)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "another process")
+	unlock()
+	model := read(t, run, "model.safetensors")
+	code, _, _ = gorge("", append([]string{"train", "--data", constant, "--out", run}, quick...)...)
+	require.Equal(t, 1, code)
+	require.False(t, finished(run))
+	require.NoFileExists(t, filepath.Join(run, "checkpoint.safetensors"))
+	require.Equal(t, model, read(t, run, "model.safetensors"))
+}
+
+// A column may have the name that samples' log-densities would have; options without a
+// value in a file are none; an interrupted score or sample leaves nothing.
+func TestOddCases(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(100, 2, "a,log_prob\n"))
+	config := file(t, dir, "c.yaml", "model:\nweights:\nsteps: 5\n")
+	run := filepath.Join(dir, "run")
+	code, _, errs := gorge("", "train", "--data", data, "--out", run, "--config", config, "--layers", "1", "--hidden", "8", "--quiet")
+	require.Zero(t, code, errs)
+	model := filepath.Join(run, "model.safetensors")
+	for _, ext := range []string{".csv", ".parquet"} {
+		out := filepath.Join(dir, "s"+ext)
+		code, _, errs = gorge("", "sample", model, "-n", "3", "-o", out)
+		require.Zero(t, code, errs)
+		got, err := table.Read(out, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{"a", "log_prob", "model_log_prob"}, got.Columns)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	var o, e bytes.Buffer
+	for _, args := range [][]string{{"score", model, data}, {"sample", model}} {
+		out := filepath.Join(dir, "none.csv")
+		require.Equal(t, 1, Run(ctx, "", append(args, "-o", out), IO{nil, &o, &e}))
+		require.Contains(t, e.String(), "interrupted")
+		left, err := filepath.Glob(filepath.Join(dir, "*none.csv*"))
+		require.NoError(t, err)
+		hidden, err := filepath.Glob(filepath.Join(dir, ".none.csv*"))
+		require.NoError(t, err)
+		require.Empty(t, append(left, hidden...))
+	}
+}
+
+// Names that a column and one of the context share tell nothing.
+func TestMatchDoubledNames(t *testing.T) {
+	r, err := table.Open("-", strings.NewReader("1,2,3\n4,5,6\n"))
+	require.NoError(t, err)
+	require.NoError(t, match(r, []models.Column{{Name: "x1"}, {Name: "x2"}}, []models.Column{{Name: "x1"}}))
+	got, err := r.All()
+	require.NoError(t, err)
+	require.Equal(t, []float64{2, 3, 1, 5, 6, 4}, got.Data)
 }
 
 // TestMain is also the training process that TestKill kills.

@@ -41,17 +41,23 @@ func checkMissing(how string) error {
 	return nil
 }
 
-// fraction reads a number between 0 and 1.
+// fraction reads a number, which is to be a part of the rows.
 func fraction(s string) (float64, bool) {
 	f, err := strconv.ParseFloat(s, 64)
 	return f, err == nil
 }
+
+// isPart reports whether f can be a part of rows that leaves some.
+func isPart(f float64) bool { return f >= 0 && f < 1 }
 
 // loadData reads the table, finds what its columns hold, and sets the test rows
 // aside.
 func loadData(o *trainOptions, streams IO) (*dataset, error) {
 	if err := checkMissing(o.Missing); err != nil {
 		return nil, err
+	}
+	if f, isNumber := fraction(o.Valid); isNumber && !isPart(f) {
+		return nil, usagef("--valid %v: want a fraction of the rows, 0 ≤ f < 1, or a table", f)
 	}
 	file, err := o.schemaFile()
 	if err != nil {
@@ -82,6 +88,11 @@ func loadData(o *trainOptions, streams IO) (*dataset, error) {
 	}
 	if t, err = d.findKinds(t, o, file); err != nil {
 		return nil, err
+	}
+	for i, w := range d.data(t, nil).Weights {
+		if w < 0 {
+			return nil, fmt.Errorf("%s: row %d, column %q: weight %v: must not be negative", t.Name, i+1, d.table[d.roles.weight], w)
+		}
 	}
 	d.rows, d.dropped = t.Rows+t.Dropped, t.Dropped
 	if d.dropped > 0 && !o.Quiet {
@@ -175,7 +186,7 @@ func (d *dataset) split(o *trainOptions, t *table.Table) (err error) {
 	if o.Test == "" {
 		f = 0.1
 	}
-	if f < 0 || f >= 1 {
+	if !isPart(f) {
 		return usagef("--test %v: want a fraction of the rows, 0 ≤ f < 1, or a table", f)
 	}
 	k := int(f * float64(t.Rows))

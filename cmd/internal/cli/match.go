@@ -10,7 +10,7 @@ import (
 )
 
 // match finds a model's columns and context in a table, by name or, if none has its
-// name there, by place, the context first; and has their cells held against their kinds.
+// name there or two have the same one (in files of old), by place, the context first; and has their cells held against their kinds.
 // Rows of the table are then the columns and the context, in this order.
 func match(r *table.Reader, columns, context []models.Column) error {
 	inRow := append(slices.Clone(columns), context...)
@@ -19,7 +19,7 @@ func match(r *table.Reader, columns, context []models.Column) error {
 	if err != nil {
 		return err
 	}
-	if at == nil {
+	if all := names(inRow); at == nil || len(slices.Compact(slices.Sorted(slices.Values(all)))) < len(all) {
 		there := names(inTable)
 		if n := len(r.Columns()); n != len(there) {
 			note := ""
@@ -28,8 +28,9 @@ func match(r *table.Reader, columns, context []models.Column) error {
 			}
 			return fmt.Errorf("%s: %d columns, the model has %d (%s)%s; columns of other names are taken by place", r.Name(), n, len(there), strings.Join(there, ", "), note)
 		}
-		for _, c := range inRow {
-			at = append(at, slices.Index(there, c.Name))
+		at = nil
+		for i := range inRow {
+			at = append(at, (i+len(context))%len(inRow))
 		}
 	}
 	r.Pick(at)

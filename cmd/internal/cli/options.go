@@ -67,13 +67,13 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.Data, "data", "", "table to fit: .csv, .npy, .npz, .parquet, or - for standard input")
-	f.StringVar(&o.Shape, "shape", "moons", "built-in shape to fit where no --data is given")
-	f.IntVar(&o.Rows, "rows", 20000, "rows drawn of a built-in shape")
+	f.StringVar(&o.Shape, "shape", defaultShape, "built-in shape to fit where no --data is given")
+	f.IntVar(&o.Rows, "rows", defaultRows, "rows drawn of a built-in shape")
 	f.StringVar(&o.Columns, "columns", "", "columns to model: names, numbers from 1, ranges (default all others)")
 	f.StringVar(&o.Context, "context", "", "columns to condition on")
 	f.StringVar(&o.Weights, "weights", "", "column with the weight of each row")
-	f.StringVar(&o.Test, "test", "", "test table, or the fraction of rows set aside (default 0.1)")
-	f.StringVar(&o.Valid, "valid", "", "validation table, or the fraction of rows set aside (default 0.1)")
+	f.StringVar(&o.Test, "test", "", "test table, or the fraction of rows set aside, 0 for none (default 0.1)")
+	f.StringVar(&o.Valid, "valid", "", "validation table, or the fraction of rows set aside, 0 for none (default 0.1)")
 	f.StringVar(&o.Model, "model", "nsf-ar", "one of "+strings.Join(models.Names(), ", "))
 	f.IntVar(&o.Layers, "layers", 0, "couplings or autoregressive layers (default of the model)")
 	f.IntSliceVar(&o.Hidden, "hidden", nil, "widths of hidden layers, such as 128,128 (default of the model)")
@@ -121,6 +121,11 @@ const (
 	tableDropout  = 0.2
 )
 
+const (
+	defaultShape = "moons"
+	defaultRows  = 20000
+)
+
 // complete fills in what depends on whether a table is fitted or a built-in shape,
 // which has as many rows as are asked for and is fitted in no time.
 func (o *trainOptions) complete(given func(flag string) bool) {
@@ -154,6 +159,29 @@ func resumesAlone(c *cobra.Command) error {
 	return nil
 }
 
+// checkTable checks that what is asked of a table is asked with one, and of a shape
+// without.
+func (o *trainOptions) checkTable() error {
+	if o.Data != "" {
+		if o.Shape != defaultShape || o.Rows != defaultRows {
+			return usagef("--shape %s --rows %d: for a built-in shape, not beside --data", o.Shape, o.Rows)
+		}
+		return nil
+	}
+	for flag, v := range map[string]string{"columns": o.Columns, "context": o.Context, "weights": o.Weights, "test": o.Test} {
+		if v != "" {
+			return usagef("--%s %s: is for a table, which is given by --data", flag, v)
+		}
+	}
+	if _, isNumber := fraction(o.Valid); o.Valid != "" && !isNumber {
+		return usagef("--valid %s: a built-in shape is validated by a fraction of its rows", o.Valid)
+	}
+	if o.Rows < 2 {
+		return usagef("--rows %d: want at least two", o.Rows)
+	}
+	return nil
+}
+
 // readConfig sets the flags that a YAML file names and the command line does not.
 func readConfig(c *cobra.Command, path string) error {
 	b, err := os.ReadFile(path)
@@ -169,7 +197,7 @@ func readConfig(c *cobra.Command, path string) error {
 		if f == nil || key == "config" || key == "resume" || key == "help" {
 			return usagef("%s: unknown option %q%s", path, key, models.Nearest(key, flagNames(c)))
 		}
-		if f.Changed {
+		if f.Changed || v == nil {
 			continue
 		}
 		text := fmt.Sprint(v)

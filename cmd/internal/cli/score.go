@@ -1,9 +1,11 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -30,21 +32,24 @@ with learnt noise (train --augment, --dequantise variational) give lower bounds.
 		Example: `  gorge score runs/moons/model.safetensors new.csv -o scores.csv
   cat new.csv | gorge score model.safetensors - > scores.csv`,
 		Args: exactly(2, "MODEL and DATA"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkMissing(missing); err != nil {
 				return err
 			}
 			if draws < 1 {
 				return usagef("%d draws: want at least one", draws)
 			}
-			return score(args[0], args[1], out, missing, draws, streams)
+			return score(c.Context(), args[0], args[1], out, missing, draws, streams)
 		},
 	}
-	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, .parquet, or - for standard output")
+	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .tsv, .npy, .parquet, or - for standard output")
 	c.Flags().StringVar(&missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
 	c.Flags().IntVar(&draws, "draws", models.Draws, "draws of noise for each row where the model gives lower bounds: the more, the nearer")
 	return c
 }
+
+// errInterrupted is the end of what is of no use in part.
+var errInterrupted = errors.New("interrupted: nothing is written")
 
 // logProbName is the name of a column of log-probabilities.
 func logProbName(m *models.Model) string {
@@ -54,7 +59,15 @@ func logProbName(m *models.Model) string {
 	return "log_prob"
 }
 
-func score(path, data, out, missing string, draws int, streams IO) (err error) {
+// freeName is a name that none of the columns has, made of this one.
+func freeName(name string, columns []models.Column) string {
+	for slices.Contains(names(columns), name) {
+		name = "model_" + name
+	}
+	return name
+}
+
+func score(ctx context.Context, path, data, out, missing string, draws int, streams IO) (err error) {
 	m, err := models.Load(path)
 	if err != nil {
 		return err
@@ -85,6 +98,9 @@ func score(path, data, out, missing string, draws int, streams IO) (err error) {
 	defer ahead.Close()
 	rows, sum := 0, 0.0
 	for {
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
 		buf, err := ahead.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -135,17 +151,19 @@ func sampleCommand(streams IO) *cobra.Command {
 		Example: `  gorge sample runs/moons/model.safetensors -n 1000 -o samples.csv
   gorge sample model.safetensors --context given.csv --temperature 0.8`,
 		Args: exactly(1, "MODEL"),
-		RunE: func(_ *cobra.Command, args []string) error { return sample(args[0], n, given, out, o, streams) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return sample(c.Context(), args[0], n, given, out, o, streams)
+		},
 	}
 	c.Flags().IntVarP(&n, "rows", "n", 1000, "rows to draw; with --context, one for each of its rows")
-	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .npy, .parquet, or - for standard output")
+	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .tsv, .npy, .parquet, or - for standard output")
 	c.Flags().StringVar(&given, "context", "", "table with the context of each row")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "decides the rows")
 	c.Flags().Float64Var(&o.Temperature, "temperature", 1, "scales the noise")
 	return c
 }
 
-func sample(path string, n int, given, out string, o models.SampleOptions, streams IO) (err error) {
+func sample(ctx context.Context, path string, n int, given, out string, o models.SampleOptions, streams IO) (err error) {
 	m, err := models.Load(path)
 	if err != nil {
 		return err
@@ -154,12 +172,12 @@ func sample(path string, n int, given, out string, o models.SampleOptions, strea
 		return usagef("%d rows at temperature %v: want 0 or more rows, a temperature above 0", n, o.Temperature)
 	}
 	s := m.Schema()
-	var ctx *table.Table
+	var conditions *table.Table
 	if given != "" {
-		if ctx, err = readContext(given, s, streams.In); err != nil {
+		if conditions, err = readContext(given, s, streams.In); err != nil {
 			return err
 		}
-		n = ctx.Rows
+		n = conditions.Rows
 	} else if len(s.Context) > 0 {
 		return usagef("the model is conditioned on %s: give them by --context", strings.Join(names(s.Context), ", "))
 	}
@@ -167,7 +185,7 @@ func sample(path string, n int, given, out string, o models.SampleOptions, strea
 	for _, c := range s.Columns {
 		header = append(header, table.Field{Name: c.Name, Kind: c.Kind})
 	}
-	w, err := table.Create(out, append(header, table.Field{Name: logProbName(m)}), streams.Out, m.Spec().DType == "float32")
+	w, err := table.Create(out, append(header, table.Field{Name: freeName(logProbName(m), s.Columns)}), streams.Out, m.Spec().DType == "float32")
 	if err != nil {
 		return err
 	}
@@ -177,11 +195,14 @@ func sample(path string, n int, given, out string, o models.SampleOptions, strea
 		}
 	}()
 	for lo := 0; lo < n; lo += chunkRows {
+		if ctx.Err() != nil {
+			return errInterrupted
+		}
 		k := min(chunkRows, n-lo)
 		o.FirstRow = uint64(lo)
 		var c mat.Matrix
-		if ctx != nil {
-			c = mat.NewDense(k, ctx.Cols, ctx.Data[lo*ctx.Cols:(lo+k)*ctx.Cols])
+		if conditions != nil {
+			c = mat.NewDense(k, conditions.Cols, conditions.Data[lo*conditions.Cols:(lo+k)*conditions.Cols])
 		}
 		x, lp, err := m.SampleLogProb(k, c, o)
 		if err != nil {

@@ -24,7 +24,7 @@ type summary struct {
 	Draws             int      `json:"draws,omitempty"`        // of noise for each row, where it is a lower bound
 	TestLogLikelihood *float64 `json:"test_log_likelihood"`
 	TestTwoSE         *float64 `json:"test_two_se"`
-	WorstTestRow      int      `json:"worst_test_row,omitempty"` // from 1
+	WorstTestRow      int      `json:"worst_test_row,omitempty"` // from 1, in the test rows as they were shuffled
 	WorstLogProb      *float64 `json:"worst_log_prob,omitempty"`
 	WorstGaussian     *float64 `json:"worst_gaussian,omitempty"` // what a Gaussian fitted to the training rows gives that row
 	ValidNLL          *float64 `json:"valid_nll"`
@@ -147,10 +147,10 @@ func (s *summary) print(w io.Writer, dir string) {
 		fmt.Fprintf(w, "test log-likelihood  %s%.4f ± %.4f nats (2 s.e., %d rows)\n", atLeast, *s.TestLogLikelihood, deref(s.TestTwoSE), s.TestRows)
 		fmt.Fprintf(w, "                     %s\n", s.LogProb)
 	} else if s.TestRows > 0 {
-		fmt.Fprintf(w, "test log-likelihood  not finite (%d rows): row %d is the worst\n", s.TestRows, s.WorstTestRow)
+		fmt.Fprintf(w, "test log-likelihood  not finite (%d rows): test row %d is the worst\n", s.TestRows, s.WorstTestRow)
 	}
 	if s.WorstLogProb != nil && s.WorstGaussian != nil {
-		fmt.Fprintf(w, "worst test row       %.1f nats (row %d; a Gaussian gives it %.1f)\n", *s.WorstLogProb, s.WorstTestRow, *s.WorstGaussian)
+		fmt.Fprintf(w, "worst test row       %.1f nats (test row %d; a Gaussian gives it %.1f)\n", *s.WorstLogProb, s.WorstTestRow, *s.WorstGaussian)
 	}
 	fmt.Fprintf(w, "steps                %d (%d epochs; stopped by %s; best at step %d)\n", s.Steps, s.Epochs, s.Stopped, s.BestStep)
 	fmt.Fprintf(w, "speed                %.0f rows/s, %.1f seconds\n", s.RowsPerSecond, s.Seconds)

@@ -62,7 +62,11 @@ error unless --missing drop leaves them out.`,
 			}
 			o.complete(c.Flags().Changed)
 			run := o
-			if o.resume != "" {
+			if o.resume == "" {
+				if err := o.checkTable(); err != nil {
+					return err
+				}
+			} else {
 				if err := resumesAlone(c); err != nil {
 					return err
 				}
@@ -105,6 +109,11 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
+	unlock, err := lock(dir)
+	if err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	defer unlock()
 	if o.resume == "" {
 		if err := clearRun(dir); err != nil {
 			return fmt.Errorf("run folder: %w", err)
@@ -132,6 +141,9 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	opts.Resume = o.resume != "" && fileExists(checkpoint)
 	if f, ok := fraction(o.Valid); ok {
 		opts.ValidFraction = f
+		if f == 0 {
+			opts.ValidFraction = -1
+		}
 	}
 	if opts.WarmUp == 0 {
 		opts.WarmUp = 1

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/gorgeflow/gorge/models"
 )
@@ -63,7 +64,15 @@ func (c *column) text(s string, textsAllowed bool) (float64, error) {
 	if slices.Contains(missing, s) {
 		return 0, errMissing{s}
 	}
+	if !utf8.ValidString(s) {
+		return 0, notUTF8(s)
+	}
 	return c.texts.number(s), nil
+}
+
+// notUTF8 is what is wrong with a text that a model could not keep.
+func notUTF8(s string) error {
+	return fmt.Errorf("%q is not UTF-8: convert the file, or leave the column out", s)
 }
 
 // quick is the number of a cell of text, if the cell is one and may be any: without

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // openCSV detects the delimiter (comma, tab or semicolon) and a header.
@@ -68,11 +69,21 @@ func isHeader(fields []string) bool {
 	return numbers == 0
 }
 
+// delimiter is the one of which there are most outside quotes.
 func delimiter(line []byte) byte {
-	best, n := byte(','), 0
-	for _, c := range []byte(",\t;") {
-		if k := bytes.Count(line, []byte{c}); k > n {
-			best, n = c, k
+	var count [256]int
+	quoted := false
+	for _, c := range line {
+		if c == '"' {
+			quoted = !quoted
+		} else if !quoted {
+			count[c]++
+		}
+	}
+	best := byte(',')
+	for _, c := range []byte("\t;") {
+		if count[c] > count[best] {
+			best = c
 		}
 	}
 	return best
@@ -84,7 +95,8 @@ type csvReader struct {
 	comma   byte
 	columns []string
 	pending []string
-	at      int // line
+	at      int // line at which the row begins
+	lines   int // that have been read
 	long    []byte
 	closer  func() error
 	lacks   error // of the row: its first missing value
@@ -101,6 +113,9 @@ func (p *csvReader) header(fields []string) error {
 	seen := map[string]int{}
 	for i, f := range fields {
 		f = strings.TrimSpace(f)
+		if !utf8.ValidString(f) {
+			return fmt.Errorf("%s:%d: column %d: %w", p.name, p.at, i+1, notUTF8(f))
+		}
 		if f == "" {
 			f = fmt.Sprintf("x%d", i+1)
 		}
@@ -118,27 +133,32 @@ func (p *csvReader) header(fields []string) error {
 func (p *csvReader) line() ([]byte, error) {
 	for {
 		p.long = p.long[:0]
+		p.at = p.lines + 1
 		var line []byte
+		quotes := 0
 		for {
 			part, err := p.b.ReadSlice('\n')
 			if err != nil && !errors.Is(err, bufio.ErrBufferFull) && !errors.Is(err, io.EOF) {
-				return nil, fmt.Errorf("%s:%d: %w", p.name, p.at+1, err)
+				return nil, fmt.Errorf("%s:%d: %w", p.name, p.lines+1, err)
 			}
 			end := errors.Is(err, io.EOF)
+			if err == nil {
+				p.lines++
+			}
 			if err == nil && len(p.long) == 0 && bytes.IndexByte(part, '"') < 0 {
 				line = part
 				break
 			}
 			p.long = append(p.long, part...)
+			quotes += bytes.Count(part, []byte{'"'})
 			if end && len(p.long) == 0 {
 				return nil, io.EOF
 			}
-			if end || err == nil && bytes.Count(p.long, []byte{'"'})%2 == 0 {
+			if end || err == nil && quotes%2 == 0 {
 				line = p.long
 				break
 			}
 		}
-		p.at++
 		line = bytes.TrimRight(line, "\r\n")
 		if len(bytes.TrimSpace(line)) > 0 {
 			return line, nil
@@ -153,6 +173,10 @@ func (p *csvReader) split(line []byte) ([]string, error) {
 	c := csv.NewReader(bytes.NewReader(line))
 	c.Comma = rune(p.comma)
 	fields, err := c.Read()
+	var e *csv.ParseError
+	if errors.As(err, &e) {
+		return nil, fmt.Errorf("%s:%d: byte %d: %w", p.name, p.at+e.Line-1, e.Column, e.Err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s:%d: %w", p.name, p.at, err)
 	}

@@ -219,4 +219,10 @@ func TestParquetColumns(t *testing.T) {
 		}
 		require.NoError(t, r.Close())
 	}
+	type point struct{ X float64 }
+	type pair struct{ From, To point }
+	require.NoError(t, parquet.WriteFile(p, []pair{{point{1}, point{2}}}))
+	got, err := Read(p, nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"From.X", "To.X"}, got.Columns, "the same leaf of two groups")
 }

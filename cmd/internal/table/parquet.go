@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -28,7 +29,7 @@ func openParquet(name string, f *os.File, size int64) (out *Reader, err error) {
 	var bad []error
 	for _, path := range pf.Schema().Columns() {
 		leaf, _ := pf.Schema().Lookup(path...)
-		columns, bad = append(columns, path[len(path)-1]), append(bad, unreadable(leaf))
+		columns, bad = append(columns, strings.Join(path, ".")), append(bad, unreadable(leaf))
 	}
 	if len(columns) == 0 {
 		return nil, fmt.Errorf("%s: there are no columns", name)

@@ -282,5 +282,5 @@ func parseRange(columns []string, part string) (lo, hi int, ok bool) {
 	if !found || err1 != nil || err2 != nil || y < x {
 		return 0, 0, false
 	}
-	return x - 1, min(y-1, len(columns)), true
+	return min(x-1, len(columns)), min(y-1, len(columns)), true
 }

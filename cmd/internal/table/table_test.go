@@ -35,7 +35,10 @@ func TestCSV(t *testing.T) {
 			require.Equal(t, []float64{1, 2, 3, 4.5e-3}, got.Data)
 		})
 	}
-	got, err := Read("-", strings.NewReader("1,2\n3,4\n"))
+	got, err := Read(write(t, "d.csv", "\"a;b;c\",d\n1,2\n"), nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a;b;c", "d"}, got.Columns, "what is quoted separates nothing")
+	got, err = Read("-", strings.NewReader("1,2\n3,4\n"))
 	require.NoError(t, err)
 	require.Equal(t, []string{"x1", "x2"}, got.Columns)
 	require.Equal(t, 2, got.Rows)
@@ -58,6 +61,10 @@ func TestErrors(t *testing.T) {
 		{"d.csv", "a,b\n1,1e999\n", `d.csv:2: column "b": "1e999" is out of the range of numbers`},
 		{"d.csv", "a,b\n1,-Inf\n", `d.csv:2: column "b": -Inf is not a finite number`},
 		{"d.csv", "a,a\n1,2\n", "both named"},
+		{"d.csv", "a,b\n\"one\ntwo\",1\n\n\"x\",2\ny,z\n", `d.csv:6: column "b": "z" is not a number`},
+		{"d.csv", "a,b\n1,2\n3,5\" pipe\n4,5\n", `d.csv:3: byte 4: bare " in non-quoted-field`},
+		{"d.csv", "\xff\xfea,b\n1,2\n", "d.csv:1: column 1: \"\\xff\\xfea\" is not UTF-8"},
+		{"d.csv", "a,b\nZ\xfcrich,2\n", `d.csv:2: column "a": "Z\xfcrich" is not UTF-8: convert the file`},
 		{"d.xls", "abc", "unknown kind of file"},
 		{"d.npy", "abc", "not a NumPy"},
 		{"d.npy", npy("<f8", "(3, 2)", 40), "promises 3 × 2"},
@@ -68,7 +75,14 @@ func TestErrors(t *testing.T) {
 		{"d.parquet", "PAR1 broken PAR1", "not a Parquet file"},
 		{"d.npz", "PK broken", "not an .npz archive"},
 	} {
-		_, err := Read(write(t, c.file, c.text), nil)
+		r, err := Open(write(t, c.file, c.text), nil)
+		if err == nil {
+			if strings.Contains(c.text, "\xfc") || strings.Contains(c.text, "\"one") {
+				r.TakeTexts()
+			}
+			_, err = r.All()
+			require.NoError(t, r.Close())
+		}
 		require.ErrorContains(t, err, c.want)
 		require.ErrorContains(t, err, c.file)
 	}
@@ -82,8 +96,10 @@ func TestErrors(t *testing.T) {
 // Every kind of file gives back what was written, in pieces of any size.
 func TestRoundTrip(t *testing.T) {
 	data := []float64{1, -2.5, 1e-300, math.MaxFloat64, 0.1, 1. / 3}
-	for _, ext := range []string{".csv", ".npy", ".parquet"} {
+	for _, ext := range []string{".csv", ".tsv", ".npy", ".parquet"} {
 		p := filepath.Join(t.TempDir(), "d"+ext)
+		_, err := Create(p, []Field{{Name: "a"}, {Name: "a"}}, nil, false)
+		require.ErrorContains(t, err, `two columns named "a"`)
 		w, err := Create(p, []Field{{Name: "a"}, {Name: "b,c"}}, nil, false)
 		require.NoError(t, err)
 		require.NoError(t, w.Write(data[:2]))
@@ -95,6 +111,11 @@ func TestRoundTrip(t *testing.T) {
 			require.Equal(t, []string{"a", "b,c"}, got.Columns)
 		}
 		require.Equal(t, data, got.Data)
+		if ext == ".tsv" {
+			text, err := os.ReadFile(p)
+			require.NoError(t, err)
+			require.Equal(t, "a\t\"b,c\"\n1\t-2.5\n", string(text[:len("a\t\"b,c\"\n1\t-2.5\n")]))
+		}
 		r, err := Open(p, nil)
 		require.NoError(t, err)
 		var pieces []float64
@@ -132,6 +153,8 @@ func TestSelect(t *testing.T) {
 	_, err = Select(cols, "incme")
 	require.ErrorContains(t, err, `did you mean "income"`)
 	_, err = Select(cols, "9")
+	require.ErrorContains(t, err, "there are 4 columns")
+	_, err = Select(cols, "100-200")
 	require.ErrorContains(t, err, "there are 4 columns")
 	_, err = Select(cols, "d,d")
 	require.ErrorContains(t, err, "twice")

@@ -26,6 +26,7 @@ type Writer struct {
 	npy    bool
 	pq     *parquetWriter
 	line   []byte
+	comma  byte
 }
 
 // Field is a column of a table to write.
@@ -76,21 +77,28 @@ func (f Field) made() (field, error) {
 	return out, nil
 }
 
-// Create begins a table; - is standard output, as CSV. With single, numbers are
+// Create begins a table; - is standard output, as CSV. A .tsv file has tabs for commas. With single, numbers are
 // written with the digits of a float32. An .npy file has the numbers of levels, not
 // their names.
 func Create(path string, columns []Field, stdout io.Writer, single bool) (*Writer, error) {
-	w := &Writer{path: path, single: single}
+	w := &Writer{path: path, single: single, comma: ','}
+	seen := map[string]bool{}
 	for _, c := range columns {
 		f, err := c.made()
 		if err != nil {
 			return nil, err
 		}
+		if seen[c.Name] {
+			return nil, fmt.Errorf("%s: two columns named %q", path, c.Name)
+		}
+		seen[c.Name] = true
 		w.fields = append(w.fields, f)
 	}
 	var dst io.Writer = stdout
 	switch ext := strings.ToLower(filepath.Ext(path)); {
-	case path == "-", ext == ".csv", ext == ".tsv", ext == ".txt":
+	case ext == ".tsv":
+		w.comma = '\t'
+	case path == "-", ext == ".csv", ext == ".txt":
 	case ext == ".npy":
 		w.npy = true
 		for _, c := range columns {
@@ -99,7 +107,7 @@ func Create(path string, columns []Field, stdout io.Writer, single bool) (*Write
 	case ext == ".parquet":
 		w.pq = &parquetWriter{}
 	default:
-		return nil, fmt.Errorf("%s: unknown kind of file %q: want .csv, .npy or .parquet", path, ext)
+		return nil, fmt.Errorf("%s: unknown kind of file %q: want .csv, .tsv, .npy or .parquet", path, ext)
 	}
 	if path != "-" {
 		tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
@@ -118,7 +126,7 @@ func Create(path string, columns []Field, stdout io.Writer, single bool) (*Write
 		return w, err
 	}
 	for _, c := range columns {
-		w.line = append(quoted(w.line, c.Name), ',')
+		w.line = append(quoted(w.line, c.Name), w.comma)
 	}
 	w.line[len(w.line)-1] = '\n'
 	_, err := w.out.Write(w.line)
@@ -178,9 +186,9 @@ func (w *Writer) row(row []float64) error {
 		case w.npy:
 			w.line = binary.LittleEndian.AppendUint64(w.line, math.Float64bits(v))
 		case f.form == formNumber:
-			w.line = append(strconv.AppendFloat(w.line, v, 'g', -1, bits), ',')
+			w.line = append(strconv.AppendFloat(w.line, v, 'g', -1, bits), w.comma)
 		default:
-			w.line = append(quoted(w.line, f.values.Format(v)), ',')
+			w.line = append(quoted(w.line, f.values.Format(v)), w.comma)
 		}
 	}
 	if !w.npy {
