@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -197,16 +198,25 @@ func holdingStill(step func(models.Progress)) func(models.Progress) {
 	}
 }
 
-// clearRun removes what a run before left in the folder, which would be taken for this
-// one's; its model stays until there is another.
+// clearRun removes what a finished run left in the folder, which would be taken for this
+// one's; its model stays until there is another. A run that was killed has left nothing
+// but a checkpoint, which is not removed.
 func clearRun(dir string) error {
-	for _, pattern := range []string{"summary.json", "checkpoint.safetensors", "best.safetensors", "density.png", "samples.png", "loss.png", "events.out.tfevents.*"} {
-		old, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return err
-		}
-		for _, path := range old {
-			if err := os.Remove(path); err != nil {
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(there, func(e os.DirEntry) bool { return e.Name() == name })
+	}
+	if has("checkpoint.safetensors") && !has("summary.json") {
+		return fmt.Errorf("%s: a run that was not finished is there: --resume %[1]s goes on with it; or take another folder by --out, or remove this one", dir)
+	}
+	for _, e := range there {
+		switch name := e.Name(); {
+		case slices.Contains([]string{"summary.json", "checkpoint.safetensors", "best.safetensors", "density.png", "samples.png", "loss.png"}, name),
+			strings.HasPrefix(name, "events.out.tfevents."):
+			if err := os.Remove(filepath.Join(dir, name)); err != nil {
 				return err
 			}
 		}
