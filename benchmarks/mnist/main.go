@@ -102,6 +102,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	if report.Stopped == "interrupted" {
+		return nil // the checkpoint has all there is
+	}
 	mean, two, err := score(m, test)
 	if err != nil {
 		return err
@@ -113,9 +116,6 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Printf("%s\n", line)
-	if report.Stopped == "interrupted" {
-		return nil
-	}
 	if err := m.Save(filepath.Join(o.out, o.model+".safetensors")); err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 //go:generate sh -c "cd _asm && go run . -out ../product_amd64.s -stubs ../product_amd64.go -pkg kernel"
-//go:generate sh -c "cd _asm && go run . -kernels avx2 -out ../avx2_amd64.s -stubs ../avx2_amd64.go -pkg kernel"
+//go:generate sh -c "cd _asm && go run . -half -out ../product_avx2_amd64.s -stubs ../product_avx2_amd64.go -pkg kernel"
 
 // useAVX512 and useAVX2 choose the assembly; tests switch them off to compare.
 var (
@@ -27,8 +27,7 @@ const (
 // set is the assembly of one instruction set for one element type. What it lacks
 // is nil. Functions behind indices take as many features, inputs or vectors.
 type set[T Float] struct {
-	tile   int  // the most features of a tile
-	fused  bool // limits are applied by the products themselves
+	tile   int // the most features of a tile
 	nn, tn [maxTile + 1]productFunc[T]
 	outer  [maxTile + 1]outerFunc[T]
 
@@ -46,7 +45,7 @@ type (
 
 var (
 	wide32 = set[float32]{
-		tile: maxTile, fused: true,
+		tile:      maxTile,
 		nn:        [maxTile + 1]productFunc[float32]{nil, nn32x1, nn32x2, nn32x3, nn32x4, nn32x5, nn32x6, nn32x7, nn32x8, nn32x9, nn32x10, nn32x11, nn32x12},
 		tn:        [maxTile + 1]productFunc[float32]{nil, tn32x1, tn32x2, tn32x3, tn32x4, tn32x5, tn32x6, tn32x7, tn32x8, tn32x9, tn32x10, tn32x11, tn32x12},
 		outer:     [maxTile + 1]outerFunc[float32]{nil, outer32x1, outer32x2, outer32x3, outer32x4, outer32x5, outer32x6, outer32x7, outer32x8, outer32x9, outer32x10, outer32x11, outer32x12},
@@ -63,7 +62,7 @@ var (
 		vectors: halfVectors32,
 	}
 	wide64 = set[float64]{
-		tile: maxTile, fused: true,
+		tile:      maxTile,
 		nn:        [maxTile + 1]productFunc[float64]{nil, nn64x1, nn64x2, nn64x3, nn64x4, nn64x5, nn64x6, nn64x7, nn64x8, nn64x9, nn64x10, nn64x11, nn64x12},
 		tn:        [maxTile + 1]productFunc[float64]{nil, tn64x1, tn64x2, tn64x3, tn64x4, tn64x5, tn64x6, tn64x7, tn64x8, tn64x9, tn64x10, tn64x11, tn64x12},
 		outer:     [maxTile + 1]outerFunc[float64]{nil, outer64x1, outer64x2, outer64x3, outer64x4, outer64x5, outer64x6, outer64x7, outer64x8, outer64x9, outer64x10, outer64x11, outer64x12},

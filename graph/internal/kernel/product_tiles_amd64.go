@@ -30,10 +30,10 @@ func tiledLinear[T Float](ks *set[T], y, x Tile[T], panels int, w Matrix[T], m, 
 	pairs := 0
 	if ks.nnPair[1] != nil {
 		pairs = panels / 2 * 2
-		linearTiles(ks, ks.nnPair[:], 2, y, x, pairs, w, m, k, reach, b, limits)
+		linearTiles(ks.nnPair[:], 2, y, x, pairs, w, m, k, reach, b, limits)
 	}
 	if pairs < panels {
-		linearTiles(ks, ks.nn[:ks.tile+1], 1, y.from(pairs), x.from(pairs), panels-pairs, w, m, k, reach, b, limits)
+		linearTiles(ks.nn[:ks.tile+1], 1, y.from(pairs), x.from(pairs), panels-pairs, w, m, k, reach, b, limits)
 	}
 }
 
@@ -41,14 +41,14 @@ func tiledLinear[T Float](ks *set[T], y, x Tile[T], panels int, w Matrix[T], m, 
 // kernels. Under a staircase, the inputs that all of them see come first, then what
 // fewer and fewer of them see, as far as the next step of the staircase at a time: in
 // order of the inputs, as without tiles.
-func linearTiles[T Float](ks *set[T], kernels []productFunc[T], width int, y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
+func linearTiles[T Float](kernels []productFunc[T], width int, y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
 	n, tile := PanelRows[T](), len(kernels)-1
 	start, bias := 0, (*T)(nil)
 	for j := 0; j < m; j += tile {
 		mr := min(tile, m-j)
 		common, last := limit(reach, j, k), limit(reach, j+mr-1, k)
 		bounds := first(limits)
-		if !ks.fused || last > common {
+		if last > common {
 			bounds = nil // applied when the whole block is there
 		}
 		if b != nil {
@@ -82,7 +82,7 @@ func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m,
 	pairs := 0
 	if ks.tnPair[1] != nil {
 		pairs = panels / 2 * 2
-		linearTTiles(ks, ks.tnPair[:], 2, y, g, pairs, w, m, k, reach, of, limits)
+		linearTTiles(ks.tnPair[:], 2, y, g, pairs, w, m, k, reach, of, limits)
 	}
 	if pairs == panels {
 		return
@@ -90,7 +90,7 @@ func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m,
 	if limits != nil {
 		of = of.from(pairs)
 	}
-	linearTTiles(ks, ks.tn[:ks.tile+1], 1, y.from(pairs), g.from(pairs), panels-pairs, w, m, k, reach, of, limits)
+	linearTTiles(ks.tn[:ks.tile+1], 1, y.from(pairs), g.from(pairs), panels-pairs, w, m, k, reach, of, limits)
 }
 
 // unitBlock is how many units linearTTiles takes at a time, so that their rows of
@@ -100,7 +100,7 @@ const unitBlock = 256
 // linearTTiles computes the gradient of as many inputs in width panels at a time as
 // there are kernels. Under a staircase, each input's own first units come first, then
 // those that see all.
-func linearTTiles[T Float](ks *set[T], kernels []productFunc[T], width int, y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
+func linearTTiles[T Float](kernels []productFunc[T], width int, y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
 	n, tile := PanelRows[T](), len(kernels)-1
 	for block := 0; block == 0 || block < m; block += unitBlock {
 		end := min(block+unitBlock, m)
@@ -119,7 +119,7 @@ func linearTTiles[T Float](ks *set[T], kernels []productFunc[T], width int, y, g
 				if block > 0 {
 					mode = 2
 				}
-				if gated && ks.fused {
+				if gated {
 					bounds, within = first(limits), &of.Data[p*of.Stride+i*n]
 				}
 				if from > begin && mode == 0 {
@@ -134,9 +134,6 @@ func linearTTiles[T Float](ks *set[T], kernels []productFunc[T], width int, y, g
 					u = next
 				}
 				kernels[mr](end-from, at(w.Data, from*w.Stride+i), w.Stride, at(gp, from*n), g.Stride, &out[0], y.Stride, nil, mode, bounds, within, of.Stride, nil)
-				for q := 0; q < width && gated && !ks.fused; q++ {
-					gate(out[q*y.Stride:][:mr*n], of.Data[(p+q)*of.Stride+i*n:], limits)
-				}
 			}
 		}
 	}
@@ -172,13 +169,4 @@ func (s *window) step(u, end int) int {
 		next++
 	}
 	return next
-}
-
-// gate clears what does not lie between the limits.
-func gate[T Float](out, of []T, limits *[2]T) {
-	for i, v := range of[:len(out)] {
-		if !(v > limits[0] && v < limits[1]) {
-			out[i] = 0
-		}
-	}
 }

@@ -57,6 +57,16 @@ func (s *shelf) put(v vec) vec {
 	return vec{v.e, nil, &m}
 }
 
+// again is what gives a mask: made once, or, if there are 16 registers only, anew each
+// time.
+func (s *shelf) again(e element, make func() mask) func() mask {
+	if e.half {
+		return make
+	}
+	k := make()
+	return func() mask { return k }
+}
+
 // instruction is an operation for either element type. The forms for all take a
 // number in memory as the first argument of every lane, which AVX-512 alone can;
 // half is what AVX2 has instead, where it differs.
@@ -189,6 +199,15 @@ func (e element) loadVec(m Mem) vec {
 	v := e.vec()
 	e.load(m, v.r)
 	return v
+}
+
+// clear makes a register zero.
+func (e element) clear(z Register) {
+	if e.half {
+		VXORPS(z, z, z)
+	} else {
+		VPXORQ(z, z, z)
+	}
 }
 
 func (v vec) store(m Mem) { v.e.load(v.reg(), m) }
@@ -349,3 +368,11 @@ func (v vec) xor(o vec) vec     { return v.with(iXor, o) }
 func (v vec) orc(b uint64) vec  { return v.withAll(iOr, v.e.pattern(b)) }
 func (v vec) andc(b uint64) vec { return v.withAll(iAnd, v.e.pattern(b)) }
 func (v vec) plus(b uint64) vec { return v.withAll(iPlus, v.e.pattern(b)) }
+
+// shift is the logarithm of the element's size.
+func (e element) shift() uint64 {
+	if e.size == 8 {
+		return 3
+	}
+	return 2
+}

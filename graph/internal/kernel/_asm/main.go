@@ -45,28 +45,36 @@ func (e element) width32(half bool) element {
 }
 
 func main() {
-	what := flag.String("kernels", "product", "product, avx2, vector, rows or spline")
-	half := flag.Bool("half", false, "vectors of 32 bytes, for AVX2, of vector, rows or spline")
+	what := flag.String("kernels", "product", "product, vector, rows or spline")
+	half := flag.Bool("half", false, "vectors of 32 bytes, for AVX2")
 	flag.Parse()
 	ConstraintExpr("amd64,!noasm")
 	for _, e := range elements {
 		write(*what, e.width32(*half))
 	}
 	Generate()
-	if *what == "product" {
-		if err := align(flag.Lookup("out").Value.String()); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
+	if err := finish(flag.Lookup("out").Value.String(), *what == "product", *half); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }
 
-// align puts the innermost loops of an assembly file on cache lines, which avo has no
-// word for.
-func align(file string) error {
+// beyondAVX2 is what only AVX-512 has: vectors 16 to 31, those of 64 bytes, masks.
+var beyondAVX2 = regexp.MustCompile(`\b([XY](1[6-9]|2[0-9]|3[01])|Z[0-9]+|K[0-7])\b`)
+
+// finish puts the innermost loops of products on cache lines, for which avo has no
+// word, and refuses code for AVX2 that needs more: avo takes registers as it finds
+// them.
+func finish(file string, product, half bool) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
+	}
+	if m := beyondAVX2.Find(text); half && m != nil {
+		return fmt.Errorf("%s: %s is not a register of AVX2: too many are wanted at once", file, m)
+	}
+	if !product {
+		return nil
 	}
 	loops := regexp.MustCompile(`(?m)^(loop|row):`)
 	return os.WriteFile(file, loops.ReplaceAll(text, []byte("\tPCALIGN $$64\n$1:")), 0o644)
@@ -76,21 +84,19 @@ func align(file string) error {
 func write(what string, e element) {
 	switch what {
 	case "product":
-		for mr := 1; mr <= 12; mr++ {
+		tile := 12
+		if e.half {
+			tile = 6
+		}
+		for mr := 1; mr <= tile; mr++ {
 			product(e, mr, 1, false)
 			product(e, mr, 1, true)
 			outer(e, mr, 2)
 		}
-		for mr := 1; mr <= pairTile; mr++ {
+		for mr := 1; mr <= pairTile && !e.half; mr++ {
 			product(e, mr, 2, false)
 			product(e, mr, 2, true)
 			outer(e, mr, 4)
-		}
-	case "avx2":
-		for mr := 1; mr <= avx2Tile; mr++ {
-			product2(e, mr, false)
-			product2(e, mr, true)
-			outer2(e, mr)
 		}
 	case "vector":
 		elementwise(e)

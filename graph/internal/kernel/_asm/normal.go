@@ -104,25 +104,31 @@ func (v vec) quantile() vec {
 	if e.size == 4 {
 		high = float64(float32(math.Ln2))
 	}
-	w := v.addc(high).addc(ln2Rest(high))
-	above, below := w.comparec(greater, 0.35), w.comparec(less, -0.55)
+	var local shelf
+	if e.half {
+		local.base = AllocLocal(2 * e.width()).Base
+	}
+	w := local.keep(v.addc(high).addc(ln2Rest(high)))
+	above := local.again(e, func() mask { return w.comparec(greater, 0.35) })
+	below := local.again(e, func() mask { return w.comparec(less, -0.55) })
 	// The logarithm of the lower of the two probabilities.
 	labels++
 	label := fmt.Sprint("below", labels)
 	l := v.copy()
-	above.none(label)
-	l.put(above, v.expm1().neg().log())
+	above().none(label)
+	l.put(above(), v.expm1().neg().log())
 	Label(label)
-	out := l.lowerQuantile()
-	out.put(below, out.neg())
+	out := l.lowerQuantile(&local)
+	out.put(below(), out.neg())
 	// Between, a polynomial of the distance from 1/2.
 	terms := 8
 	if e.size == 8 {
 		terms = 14
 	}
-	q := w.polynomial(factorials(2, terms)).times(w.mul(w), w).mulc(0.5)
+	w2 := vec{e: e, r: w.reg()}
+	q := w2.polynomial(factorials(2, terms)).times(w2.mul(w2), w2).mulc(0.5)
 	center := q.mul(q).polynomial(centerTerms[e.size]).mul(q)
-	return center.pick(above, out).pick(below, out)
+	return center.pick(above(), out).pick(below(), out)
 }
 
 // ln2Rest is what a rounded log 2 lacks.
@@ -130,15 +136,15 @@ func ln2Rest(high float64) float64 { return math.Ln2 - high + 2.3190468138462996
 
 // lowerQuantile is the t > 0 with log Φ(-t) = l, for l < -1.2, by the series in
 // ../normal.go: two terms of it in float32, four in float64.
-func (l vec) lowerQuantile() vec {
+func (l vec) lowerQuantile(local *shelf) vec {
 	e := l.e
 	farthest := 1e20
 	if e.size == 4 {
 		farthest = 1e10
 	}
-	one, root := e.all(1), l.neg().sqrt()
-	far := root.comparec(greater, math.Sqrt(farthest))
-	v, l := root.minc(math.Sqrt(farthest)), l.maxc(-farthest)
+	one, root := e.all(1), local.keep(l.neg().sqrt())
+	far := local.again(e, func() mask { return root.comparec(greater, math.Sqrt(farthest)) })
+	v, l := (vec{e: e, r: root.reg()}).minc(math.Sqrt(farthest)), l.maxc(-farthest)
 	i := one.div(v)
 	t := i.polynomial(startTerms[e.size]).minus(i.mul(i), e.all(math.Sqrt2)).mul(v)
 	h, excess := t.tail()
@@ -155,6 +161,6 @@ func (l vec) lowerQuantile() vec {
 		c = fourth.mul(s).scaled(1.0/24, c)
 	}
 	t = y.times(c, t)
-	t.put(far, root.mulc(math.Sqrt2))
+	t.put(far(), root.mulc(math.Sqrt2))
 	return t
 }

@@ -20,7 +20,7 @@ func outer(e element, mr, nv int) {
 	if nv == 4 {
 		name = "outerw"
 	}
-	TEXT(fmt.Sprintf("%s%sx%d", name, e.name, mr), NOSPLIT, fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int, ahead *%[1]s)", e.goType))
+	TEXT(e.kernel(name, mr), NOSPLIT, fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int, ahead *%[1]s)", e.goType))
 	Pragma("noescape")
 	np := Load(Param("np"), GP64())
 	g := Load(Param("a"), GP64())
@@ -32,19 +32,31 @@ func outer(e element, mr, nv int) {
 	SHLQ(Imm(e.shift()), gstep)
 	SHLQ(Imm(e.shift()), ldc)
 	SUBQ(U32(panelBytes), gstep)
+	half := e.firstHalf()
+	if half != nil {
+		Load(Param("np"), np)
+		Load(Param("a"), g)
+		for _, p := range []struct {
+			name string
+			at   Register
+		}{{"xt", xt}, {"c", c}, {"ahead", ahead}} {
+			Load(Param(p.name), p.at)
+			ADDQ(half, p.at)
+		}
+	}
 	acc := make([][]VecVirtual, mr)
 	for i := range acc {
 		for range nv {
-			z := ZMM()
-			VPXORQ(z, z, z)
+			z := e.vec().r
+			e.clear(z)
 			acc[i] = append(acc[i], z)
 		}
 	}
-	rows := GP64()
+	rows, width := GP64(), e.width()
 	Label("panel")
 	for range (mr + 3) / 4 { // of the four panels of a shard each fetches its part
-		for v := range nv {
-			PREFETCHT0(Mem{Base: ahead, Disp: 64 * v})
+		for v := 0; v < nv*width; v += 64 {
+			PREFETCHT0(Mem{Base: ahead, Disp: v})
 		}
 		ADDQ(ldc, ahead)
 	}
@@ -53,11 +65,11 @@ func outer(e element, mr, nv int) {
 	for u := range 4 {
 		x := make([]VecVirtual, nv)
 		for v := range x {
-			x[v] = ZMM()
-			e.load(Mem{Base: xt, Disp: u*transposedBytes + 64*v}, x[v])
+			x[v] = e.vec().r
+			e.load(Mem{Base: xt, Disp: u*transposedBytes + width*v}, x[v])
 		}
 		for i := range mr {
-			w := ZMM()
+			w := e.vec().r
 			e.broadcast(Mem{Base: g, Disp: i*panelBytes + u*e.size}, w)
 			for v := range x {
 				e.fma(w, x[v], acc[i][v])
@@ -78,19 +90,18 @@ func outer(e element, mr, nv int) {
 	MOVQ(c, held)
 	for i := range mr {
 		for v, z := range acc[i] {
-			e.add(Mem{Base: held, Disp: 64 * v}, z, z)
+			e.add(Mem{Base: held, Disp: width * v}, z, z)
 		}
 		ADDQ(ldc, held)
 	}
 	Label("store")
 	for i := range mr {
 		for v, z := range acc[i] {
-			e.load(z, Mem{Base: c, Disp: 64 * v})
+			e.load(z, Mem{Base: c, Disp: width * v})
 		}
 		ADDQ(ldc, c)
 	}
-	VZEROUPPER()
-	RET()
+	ret(half)
 }
 
 // dots is outer for k inputs, few: one unit at a time, rows across the lanes.

@@ -17,7 +17,7 @@ const pairTile = 6
 const productSignature = "func(k int, a *%[1]s, lda int, b *%[1]s, bstep int, c *%[1]s, cstep int, bias *%[1]s, mode int, limits, of *%[1]s, ofstep int, ahead *%[1]s)"
 
 // tile is the sums of mr features of one panel or two that a product keeps in
-// registers.
+// registers; with vectors of 32 bytes it is half a panel, one half after the other.
 type tile struct {
 	e      element
 	mr     int
@@ -26,6 +26,7 @@ type tile struct {
 	a, lda Register
 	base   []Register // rows of A in threes: base, base + lda, base + 2 lda
 	b      []Register // of each panel
+	half   Register   // where the half begins in a line of a panel, nil if it is taken whole
 	ahead  Register
 	acc    [][]VecVirtual
 }
@@ -49,13 +50,22 @@ func product(e element, mr, panels int, trans bool) {
 	if panels == 2 {
 		name += "p"
 	}
-	TEXT(fmt.Sprintf("%s%sx%d", name, e.name, mr), NOSPLIT, fmt.Sprintf(productSignature, e.goType))
+	TEXT(e.kernel(name, mr), NOSPLIT, fmt.Sprintf(productSignature, e.goType))
 	Pragma("noescape")
 	t := &tile{e: e, mr: mr, panels: panels, trans: trans}
+	t.half = e.firstHalf()
 	t.load()
 	t.start()
 	t.sum()
 	t.store()
+}
+
+// kernel is the name of a kernel for n features, inputs or vectors.
+func (e element) kernel(name string, n int) string {
+	if e.half {
+		return fmt.Sprintf("%s%s%d", name, e.name, n)
+	}
+	return fmt.Sprintf("%s%sx%d", name, e.name, n)
 }
 
 // load finds the rows of A and the panels of b.
@@ -73,13 +83,13 @@ func (t *tile) load() {
 		}
 	}
 	t.b = t.panelsOf("b")
-	if t.panels == 2 && !t.trans {
+	if (t.panels == 2 || t.half != nil) && !t.trans {
 		t.ahead = Load(Param("ahead"), GP64())
 	}
 	t.acc = make([][]VecVirtual, t.mr)
 	for i := range t.acc {
 		for range 2 * t.panels {
-			t.acc[i] = append(t.acc[i], ZMM())
+			t.acc[i] = append(t.acc[i], t.e.vec().r)
 		}
 	}
 }
@@ -87,6 +97,9 @@ func (t *tile) load() {
 // panelsOf loads the places of a parameter's panels.
 func (t *tile) panelsOf(name string) []Register {
 	at := []Register{Load(Param(name), GP64())}
+	if t.half != nil {
+		ADDQ(t.half, at[0])
+	}
 	if t.panels == 2 {
 		second := Load(Param(name+"step"), GP64())
 		LEAQ(Mem{Base: at[0], Index: second, Scale: uint8(t.e.size)}, second)
@@ -95,16 +108,16 @@ func (t *tile) panelsOf(name string) []Register {
 	return at
 }
 
-// vector is vector v of a feature, two of them in each panel.
-func vector(panels []Register, feature, v int) Mem {
-	return Mem{Base: panels[v/2], Disp: feature*panelBytes + 64*(v%2)}
+// vector is vector v of a feature, two of them in each panel or its half.
+func (t *tile) vector(panels []Register, feature, v int) Mem {
+	return Mem{Base: panels[v/2], Disp: feature*panelBytes + t.e.width()*(v%2)}
 }
 
 // each calls f for the sums of the tile and their places in the panels.
 func (t *tile) each(panels []Register, f func(z VecVirtual, m Mem)) {
 	for i := range t.acc {
 		for v, z := range t.acc[i] {
-			f(z, vector(panels, i, v))
+			f(z, t.vector(panels, i, v))
 		}
 	}
 }
@@ -117,7 +130,7 @@ func (t *tile) start() {
 	JGT(LabelRef("resume"))
 	for i := range t.acc {
 		for _, z := range t.acc[i] {
-			VPXORQ(z, z, z)
+			t.e.clear(z)
 		}
 	}
 	JMP(LabelRef("begin"))
@@ -171,8 +184,8 @@ func (t *tile) sum() {
 func (t *tile) term(u int) {
 	x := make([]VecVirtual, 2*t.panels)
 	for v := range x {
-		x[v] = ZMM()
-		t.e.load(vector(t.b, u, v), x[v])
+		x[v] = t.e.vec().r
+		t.e.load(t.vector(t.b, u, v), x[v])
 	}
 	for i := range t.acc {
 		m := Mem{Base: t.base[0], Disp: i * t.e.size}
@@ -182,7 +195,7 @@ func (t *tile) term(u int) {
 				m.Index, m.Scale = t.lda, uint8(r)
 			}
 		}
-		w := ZMM()
+		w := t.e.vec().r
 		t.e.broadcast(m, w)
 		for v := range x {
 			t.e.fma(w, x[v], t.acc[i][v])
@@ -220,18 +233,40 @@ func (t *tile) store() {
 		of := t.panelsOf("of")
 		for i := range t.acc {
 			for v, z := range t.acc[i] {
-				y := t.e.loadVec(vector(of, i, v))
+				y := t.e.loadVec(t.vector(of, i, v))
 				above, within := y.compare(greater, lo), y.compare(less, hi)
-				vec{e: t.e, r: z}.only(above.and(within)).store(vector(c, i, v))
+				vec{e: t.e, r: z}.only(above.and(within)).store(t.vector(c, i, v))
 			}
 		}
 	} else {
 		t.each(c, func(z VecVirtual, m Mem) { hi.min(lo.max(vec{e: t.e, r: z})).store(m) })
 	}
-	VZEROUPPER()
-	RET()
+	ret(t.half)
 	Label("plain")
 	t.each(c, func(z VecVirtual, m Mem) { t.e.load(z, m) })
+	ret(t.half)
+}
+
+// firstHalf is zero, and where the second half of a panel's lines begins when it
+// comes by again; it is nil for vectors that need no halves: of 32 bytes, sixteen
+// registers do not hold the sums of enough features for all of a panel.
+func (e element) firstHalf() Register {
+	if !e.half {
+		return nil
+	}
+	half := GP64()
+	XORQ(half, half)
+	Label("half")
+	return half
+}
+
+// ret returns, the first time to label half for the second half of a panel's lines.
+func ret(half Register) {
+	if half != nil {
+		ADDQ(Imm(panelBytes/2), half)
+		CMPQ(half, Imm(panelBytes))
+		JNE(LabelRef("half"))
+	}
 	VZEROUPPER()
 	RET()
 }
