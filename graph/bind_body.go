@@ -30,14 +30,16 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 		return pr.bindLinear(v, k.linear, &[2]T{T(k.lo), T(k.hi)})
 	case gatedLinearT:
 		wt, d, limits := pr.ref(v.in[1]), v.in[1].d, &[2]T{T(k.lo), T(k.hi)}
+		pr.scratch = max(pr.scratch, kernel.LinearTScratch[T](d.r, d.c, pr.panels))
 		return func(w *worker[T]) {
-			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, w.tile(v.in[2]), limits)
+			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, w.tile(v.in[2]), limits, w.scratch)
 		}
 	case linearT:
 		wt := pr.ref(v.in[1])
 		d := v.in[1].d
+		pr.scratch = max(pr.scratch, kernel.LinearTScratch[T](d.r, d.c, pr.panels))
 		return func(w *worker[T]) {
-			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, kernel.Tile[T]{}, nil)
+			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, kernel.Tile[T]{}, nil, w.scratch)
 		}
 	case dropout:
 		return pr.bindDropout(v, k)

@@ -87,7 +87,7 @@ func (pr *program[T]) bindGroups(v *value, k groupLinear) func(*worker[T]) {
 			y := kernel.Tile[T]{Data: yt.Panel(p, v.d.c), Stride: out * n}
 			x := kernel.Tile[T]{Data: xt.Panel(p, x.d.c), Stride: in * n}
 			if k.transposed {
-				kernel.LinearT(y, x, k.groups, m, d.r, d.c, nil, kernel.Tile[T]{}, nil)
+				kernel.LinearT(y, x, k.groups, m, d.r, d.c, nil, kernel.Tile[T]{}, nil, nil)
 			} else {
 				kernel.Linear(y, x, k.groups, m, d.r, d.c, nil, nil, nil)
 			}

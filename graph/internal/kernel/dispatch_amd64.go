@@ -16,12 +16,12 @@ func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach 
 	return true
 }
 
-func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) bool {
+func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T, scratch []T) bool {
 	ks := assembly[T]()
 	if ks.tile == 0 {
 		return false
 	}
-	tiledLinearT(ks, y, g, panels, w, m, k, reach, of, limits)
+	tiledLinearT(ks, y, g, panels, w, m, k, reach, of, limits, scratch)
 	return true
 }
 

@@ -8,9 +8,11 @@ func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach 
 	return false
 }
 
-func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) bool {
+func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T, scratch []T) bool {
 	return false
 }
+
+func fastLinearTScratch[T Float](m, k, panels int) int { return 0 }
 
 func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, from, to int) bool {
 	return false

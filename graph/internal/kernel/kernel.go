@@ -73,9 +73,10 @@ func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []in
 //	y[i] = Σ_{j: reach[j]>i} W[j][i] g[j],  i < k
 //
 // With limits, y[i] is zero where of[i] does not lie strictly between them: the
-// gradient through a clamp whose result was of.
-func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
-	if fastLinearT(y, g, panels, w, m, k, reach, of, limits) {
+// gradient through a clamp whose result was of. It is faster with a scratch of
+// [LinearTScratch] elements.
+func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T, scratch []T) {
+	if fastLinearT(y, g, panels, w, m, k, reach, of, limits, scratch) {
 		return
 	}
 	refLinearT(y, g, panels, w, m, k, reach)
@@ -91,6 +92,9 @@ func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []i
 		}
 	}
 }
+
+// LinearTScratch returns how much scratch [LinearT] can use.
+func LinearTScratch[T Float](m, k, panels int) int { return fastLinearTScratch[T](m, k, panels) }
 
 // Outer adds gᵀ x, summed over all rows of the tile, to the m×k matrix dw, the
 // gradient of [Linear] in its weights:

@@ -103,10 +103,11 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 					near(t, "clamped linear "+what, got.Data, want.Data, k)
 				}
 				got, want := yk(), yk()
-				LinearT(got, g, panels, w, m, k, reach, Tile[T]{}, nil)
+				tscratch := func() []T { return out(LinearTScratch[T](m, k, panels)) }
+				LinearT(got, g, panels, w, m, k, reach, Tile[T]{}, nil, tscratch())
 				refLinearT(want, g, panels, w, m, k, reach)
 				near(t, "linearT "+what, got.Data, want.Data, m)
-				LinearT(got, g, panels, w, m, k, reach, x, &[2]T{-0.5, 1})
+				LinearT(got, g, panels, w, m, k, reach, x, &[2]T{-0.5, 1}, nil)
 				for p := range panels {
 					for i, v := range x.Panel(p, k) {
 						if !(v > -0.5 && v < 1) {
@@ -203,7 +204,7 @@ func testRowsAreIndependent[T Float](t *testing.T) {
 		}
 		y, z := Tile[T]{make([]T, panels*m*n), m * n}, Tile[T]{make([]T, panels*k*n), k * n}
 		Linear(y, x, panels, w, m, k, reach, nil, nil)
-		LinearT(z, g, panels, w, m, k, reach, Tile[T]{}, nil)
+		LinearT(z, g, panels, w, m, k, reach, Tile[T]{}, nil, make([]T, LinearTScratch[T](m, k, panels)))
 		for _, out := range []Tile[T]{y, z} {
 			for f := range out.Stride / n {
 				if out.Data[3*out.Stride+f*n+5] != out.Data[f*n] {
@@ -240,7 +241,7 @@ func FuzzProducts(f *testing.F) {
 		refLinear(want, x, pp, w, mm, kk, reach, nil)
 		near(t, "linear", got.Data, want.Data, kk)
 		got, want = Tile[float32]{make([]float32, pp*kk*n), kk * n}, Tile[float32]{make([]float32, pp*kk*n), kk * n}
-		LinearT(got, g, pp, w, mm, kk, reach, Tile[float32]{}, nil)
+		LinearT(got, g, pp, w, mm, kk, reach, Tile[float32]{}, nil, make([]float32, LinearTScratch[float32](mm, kk, pp)))
 		refLinearT(want, g, pp, w, mm, kk, reach)
 		near(t, "linearT", got.Data, want.Data, mm)
 		a, b := make([]float32, mm*kk), make([]float32, mm*kk)
@@ -267,6 +268,7 @@ func BenchmarkKernel(b *testing.B) {
 		g := Tile[float32]{buffer[float32](rng, panels*m*n), m * n}
 		dw := Matrix[float32]{make([]float32, m*k), k}
 		scratch := make([]float32, OuterScratch[float32](panels))
+		tscratch := make([]float32, LinearTScratch[float32](m, k, panels))
 		flops := 2 * float64(m*k*panels*n)
 		run := func(name string, f func()) {
 			b.Run(fmt.Sprintf("%s/m=%d/k=%d/rows=%d", name, m, k, panels*n), func(b *testing.B) {
@@ -277,7 +279,7 @@ func BenchmarkKernel(b *testing.B) {
 			})
 		}
 		run("linear", func() { Linear(g, x, panels, w, m, k, nil, nil, nil) })
-		run("linearT", func() { LinearT(x, g, panels, w, m, k, nil, Tile[float32]{}, nil) })
+		run("linearT", func() { LinearT(x, g, panels, w, m, k, nil, Tile[float32]{}, nil, tscratch) })
 		run("outer", func() { Outer(dw, g, x, panels, m, k, nil, scratch, true) })
 	}
 }

@@ -59,6 +59,9 @@ func tn32y6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func outer32y6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
+func strips32y(rows int, a *float32, lda int, c *float32, tiles int, pitch int)
+
+//go:noescape
 func nn64y1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
@@ -111,3 +114,6 @@ func tn64y6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 
 //go:noescape
 func outer64y6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func strips64y(rows int, a *float64, lda int, c *float64, tiles int, pitch int)

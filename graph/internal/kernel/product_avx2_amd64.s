@@ -3122,6 +3122,39 @@ store:
 	VZEROUPPER
 	RET
 
+// func strips32y(rows int, a *float32, lda int, c *float32, tiles int, pitch int)
+// Requires: AVX, MMX+
+TEXT ·strips32y(SB), NOSPLIT, $0-48
+	MOVQ rows+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ lda+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ tiles+32(FP), SI
+	MOVQ pitch+40(FP), DI
+	SHLQ $0x02, DX
+	SHLQ $0x02, DI
+
+	PCALIGN $64
+row:
+	MOVQ CX, R8
+	MOVQ BX, R9
+	MOVQ SI, R10
+
+tile:
+	PREFETCHT0 (R8)(DX*4)
+	VMOVUPS    (R8), Y0
+	VMOVUPS    Y0, (R9)
+	ADDQ       $0x18, R8
+	ADDQ       DI, R9
+	DECQ       R10
+	JNZ        tile
+	ADDQ       DX, CX
+	ADDQ       $0x18, BX
+	DECQ       AX
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func nn64y1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 // Requires: AVX, FMA3, MMX+
 TEXT ·nn64y1(SB), NOSPLIT, $0-104
@@ -6237,5 +6270,40 @@ store:
 	ADDQ    $0x40, R9
 	CMPQ    R9, $0x80
 	JNE     half
+	VZEROUPPER
+	RET
+
+// func strips64y(rows int, a *float64, lda int, c *float64, tiles int, pitch int)
+// Requires: AVX, MMX+
+TEXT ·strips64y(SB), NOSPLIT, $0-48
+	MOVQ rows+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ lda+16(FP), DX
+	MOVQ c+24(FP), BX
+	MOVQ tiles+32(FP), SI
+	MOVQ pitch+40(FP), DI
+	SHLQ $0x03, DX
+	SHLQ $0x03, DI
+
+	PCALIGN $64
+row:
+	MOVQ CX, R8
+	MOVQ BX, R9
+	MOVQ SI, R10
+
+tile:
+	PREFETCHT0 (R8)(DX*4)
+	VMOVUPD    (R8), Y0
+	VMOVUPD    Y0, (R9)
+	VMOVUPD    32(R8), Y0
+	VMOVUPD    Y0, 32(R9)
+	ADDQ       $0x30, R8
+	ADDQ       DI, R9
+	DECQ       R10
+	JNZ        tile
+	ADDQ       DX, CX
+	ADDQ       $0x30, BX
+	DECQ       AX
+	JNZ        row
 	VZEROUPPER
 	RET

@@ -27,62 +27,127 @@ func (t Tile[T]) from(panel int) Tile[T] { return Tile[T]{t.Data[panel*t.Stride:
 // tiledLinear goes over the panels in pairs where there are kernels for that, then
 // over what is left one by one. Sums run in the same order either way.
 func tiledLinear[T Float](ks *set[T], y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
+	l := linearTiles[T]{kernels: ks.nn[:ks.tile+1], width: 1, order: ks.order, w: w, m: m, k: k, reach: reach, b: b, limits: limits}
 	pairs := 0
 	if ks.nnPair[1] != nil {
 		pairs = panels / 2 * 2
-		linearTiles(ks.nnPair[:], 2, y, x, pairs, w, m, k, reach, b, limits)
+		two := l
+		two.kernels, two.width, two.block = ks.nnPair[:], 2, min(l.block, pairTile)
+		two.run(y, x, pairs)
 	}
 	if pairs < panels {
-		linearTiles(ks.nn[:ks.tile+1], 1, y.from(pairs), x.from(pairs), panels-pairs, w, m, k, reach, b, limits)
+		l.run(y.from(pairs), x.from(pairs), panels-pairs)
 	}
+}
+
+// order is how a product goes over its tiles. The first-level cache of a machine with
+// AVX2 alone is small: some terms of one panel stay there for a block of features,
+// whose weights stay in the second level for all panels.
+type order struct {
+	block int // features at a time
+	terms int // terms at a time
 }
 
 // linearTiles computes as many features of width panels at a time as there are
 // kernels. Under a staircase, the inputs that all of them see come first, then what
 // fewer and fewer of them see, as far as the next step of the staircase at a time: in
 // order of the inputs, as without tiles.
-func linearTiles[T Float](kernels []productFunc[T], width int, y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
-	n, tile := PanelRows[T](), len(kernels)-1
-	start, bias := 0, (*T)(nil)
-	for j := 0; j < m; j += tile {
-		mr := min(tile, m-j)
-		common, last := limit(reach, j, k), limit(reach, j+mr-1, k)
-		bounds := first(limits)
-		if last > common {
-			bounds = nil // applied when the whole block is there
+type linearTiles[T Float] struct {
+	kernels []productFunc[T]
+	width   int
+	order
+	w      Matrix[T]
+	m, k   int
+	reach  []int32
+	b      []T
+	limits *[2]T
+}
+
+func (l *linearTiles[T]) run(y, x Tile[T], panels int) {
+	for j := 0; j < l.m; j += l.block {
+		end := min(j+l.block, l.m)
+		longest := limit(l.reach, end-1, l.k)
+		for from := 0; from == 0 || from < longest; from += l.terms {
+			for p := 0; p < panels; p += l.width {
+				l.common(y.from(p), x.from(p), j, end, from, p/l.width%2)
+			}
 		}
-		if b != nil {
-			start, bias = 1, &b[j]
+		if limit(l.reach, j, l.k) == longest {
+			continue
 		}
-		for p := 0; p < panels; p += width {
-			out := y.Data[p*y.Stride+j*n:]
-			xp := x.Data[p*x.Stride:]
-			ahead := at(w.Data, min(j+tile+3*(p/2%2), m-1)*w.Stride)
-			kernels[mr](common, at(w.Data, j*w.Stride), w.Stride, at(xp, 0), x.Stride, &out[0], y.Stride, bias, start, bounds, nil, 0, ahead)
-			for i, done := 1, common; i < mr && done < last; i++ {
-				if end := limit(reach, j+i, k); end > done {
-					from := &w.Data[(j+i)*w.Stride+done]
-					kernels[mr-i](end-done, from, w.Stride, &xp[done*n], x.Stride, &out[i*n], y.Stride, nil, 2, nil, nil, 0, from)
-					done = end
-				}
+		for p := 0; p < panels; p += l.width {
+			l.stairs(y.from(p), x.from(p), j, end)
+		}
+	}
+}
+
+// tileAt returns how many features the tile from j on has, how many inputs all of them
+// see and how many the last.
+func (l *linearTiles[T]) tileAt(j, end int) (mr, common, last int) {
+	mr = min(len(l.kernels)-1, end-j)
+	return mr, limit(l.reach, j, l.k), limit(l.reach, j+mr-1, l.k)
+}
+
+// common adds the terms from a multiple of l.terms on that all features of each tile
+// have.
+func (l *linearTiles[T]) common(y, x Tile[T], j, end, from, odd int) {
+	n, tile := PanelRows[T](), len(l.kernels)-1
+	for ; j < end; j += tile {
+		mr, common, last := l.tileAt(j, end)
+		if from > 0 && from >= common {
+			continue
+		}
+		mode, bias, bounds, count := 0, (*T)(nil), (*T)(nil), min(l.terms, common-from)
+		if l.b != nil {
+			mode, bias = 1, &l.b[j]
+		}
+		if from > 0 {
+			mode = 2
+		}
+		if last == common && from+count == common {
+			bounds = first(l.limits) // else applied when the whole tile is there
+		}
+		row, col := j+3*odd, from+l.terms // of the weights that are wanted next
+		if col >= l.k {
+			row, col = row+l.block, 0
+		}
+		ahead := at(l.w.Data, min(row, l.m-1)*l.w.Stride+col)
+		l.kernels[mr](count, at(l.w.Data, j*l.w.Stride+from), l.w.Stride, at(x.Data, from*n), x.Stride, &y.Data[j*n], y.Stride, bias, mode, bounds, nil, 0, ahead)
+	}
+}
+
+// stairs adds what only some features of each tile see.
+func (l *linearTiles[T]) stairs(y, x Tile[T], j, end int) {
+	n, tile := PanelRows[T](), len(l.kernels)-1
+	for ; j < end; j += tile {
+		mr, common, last := l.tileAt(j, end)
+		if last == common {
+			continue
+		}
+		out := y.Data[j*n:]
+		for i, done := 1, common; i < mr && done < last; i++ {
+			if end := limit(l.reach, j+i, l.k); end > done {
+				from := &l.w.Data[(j+i)*l.w.Stride+done]
+				l.kernels[mr-i](end-done, from, l.w.Stride, &x.Data[done*n], x.Stride, &out[i*n], y.Stride, nil, 2, nil, nil, 0, from)
+				done = end
 			}
-			if limits == nil || bounds != nil {
-				continue
-			}
-			for q := range width {
-				part := out[q*y.Stride:][:mr*n]
-				Apply(Clamp, part, part, limits[0], limits[1])
-			}
+		}
+		for q := 0; q < l.width && l.limits != nil; q++ {
+			part := out[q*y.Stride:][:mr*n]
+			Apply(Clamp, part, part, l.limits[0], l.limits[1])
 		}
 	}
 }
 
 // tiledLinearT goes over the panels as tiledLinear does.
-func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
+func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T, scratch []T) {
+	l := linearTTiles[T]{kernels: ks.tn[:ks.tile+1], width: 1, order: ks.orderT, w: w, m: m, k: k, reach: reach, limits: limits}
 	pairs := 0
 	if ks.tnPair[1] != nil {
 		pairs = panels / 2 * 2
-		linearTTiles(ks.tnPair[:], 2, y, g, pairs, w, m, k, reach, of, limits)
+		two := l
+		two.kernels, two.width, two.block = ks.tnPair[:], 2, min(l.block, pairTile)
+		two.run(y, g, of, pairs)
 	}
 	if pairs == panels {
 		return
@@ -90,51 +155,117 @@ func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m,
 	if limits != nil {
 		of = of.from(pairs)
 	}
-	linearTTiles(ks.tn[:ks.tile+1], 1, y.from(pairs), g.from(pairs), panels-pairs, w, m, k, reach, of, limits)
+	if size := fastLinearTScratch[T](m, k, panels); size > 0 && len(scratch) >= size {
+		l.copy, l.packed = ks.strips, scratch
+	}
+	l.run(y.from(pairs), g.from(pairs), of, panels-pairs)
 }
 
-// unitBlock is how many units linearTTiles takes at a time, so that their rows of
-// the weights stay in the second-level cache from one tile of inputs to the next.
-const unitBlock = 256
-
 // linearTTiles computes the gradient of as many inputs in width panels at a time as
-// there are kernels. Under a staircase, each input's own first units come first, then
-// those that see all.
-func linearTTiles[T Float](kernels []productFunc[T], width int, y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T) {
-	n, tile := PanelRows[T](), len(kernels)-1
-	for block := 0; block == 0 || block < m; block += unitBlock {
-		end := min(block+unitBlock, m)
-		seen := window{reach: reach, m: end, at: block}
-		gated := limits != nil && end == m
-		for i := 0; i < k; i += tile {
-			mr := min(tile, k-i)
-			begin, from := seen.next(i, mr)
-			if begin == end && block > 0 && end < m {
-				continue // no unit of the block sees these inputs
+// there are kernels; terms are units here, a block is of inputs. Under a staircase, each
+// input's own first units come first, then those that see all.
+type linearTTiles[T Float] struct {
+	kernels []productFunc[T]
+	width   int
+	order
+	w      Matrix[T]
+	m, k   int
+	reach  []int32
+	limits *[2]T
+	copy   stripsFunc[T]
+	packed []T
+}
+
+func (l *linearTTiles[T]) run(y, g, of Tile[T], panels int) {
+	for unit := 0; unit == 0 || unit < l.m; unit += l.terms {
+		end := min(unit+l.terms, l.m)
+		seen := window{reach: l.reach, m: end, at: unit}
+		for i := 0; i < l.k; i += l.block {
+			to := min(i+l.block, l.k)
+			if l.packed != nil {
+				l.pack(unit, end, i, to)
 			}
-			for p := 0; p < panels; p += width {
-				out := y.Data[p*y.Stride+i*n:]
-				gp := g.Data[p*g.Stride:]
-				mode, bounds, within := 0, (*T)(nil), (*T)(nil)
-				if block > 0 {
-					mode = 2
+			var next window
+			for p := 0; p < panels; p += l.width {
+				next = seen
+				within := Tile[T]{}
+				if l.limits != nil && end == l.m {
+					within = of.from(p)
 				}
-				if gated {
-					bounds, within = first(limits), &of.Data[p*of.Stride+i*n]
-				}
-				if from > begin && mode == 0 {
-					mode = 2
-					for q := range width {
-						clear(out[q*y.Stride:][:mr*n])
-					}
-				}
-				for u := begin; u < from; {
-					next := seen.step(u, from)
-					kernels[int(reach[u])-i](next-u, at(w.Data, u*w.Stride+i), w.Stride, at(gp, u*n), g.Stride, &out[0], y.Stride, nil, 2, nil, nil, 0, nil)
-					u = next
-				}
-				kernels[mr](end-from, at(w.Data, from*w.Stride+i), w.Stride, at(gp, from*n), g.Stride, &out[0], y.Stride, nil, mode, bounds, within, of.Stride, nil)
+				l.inputs(y.from(p), g.from(p), within, &next, unit, end, i, to)
 			}
+			seen = next
+		}
+	}
+}
+
+// inputs adds the units unit … end to the gradient of inputs i … to.
+func (l *linearTTiles[T]) inputs(y, g, of Tile[T], seen *window, unit, end, i, to int) {
+	n, tile := PanelRows[T](), len(l.kernels)-1
+	for first := i; i < to; i += tile {
+		mr := min(tile, to-i)
+		begin, from := seen.next(i, mr)
+		if begin == end && unit > 0 && end < l.m {
+			continue // none of the units sees these inputs
+		}
+		w := Matrix[T]{l.w.Data[min(unit*l.w.Stride+i, len(l.w.Data)):], l.w.Stride}
+		if l.packed != nil {
+			w = Matrix[T]{l.packed[(i-first)/tile*stripPitch:], tile}
+		}
+		out := y.Data[i*n:]
+		mode, bounds, within := 0, (*T)(nil), (*T)(nil)
+		if unit > 0 {
+			mode = 2
+		}
+		if of.Data != nil {
+			bounds, within = &l.limits[0], &of.Data[i*n]
+		}
+		if from > begin && mode == 0 {
+			mode = 2
+			for q := range l.width {
+				clear(out[q*y.Stride:][:mr*n])
+			}
+		}
+		for u := begin; u < from; {
+			next := seen.step(u, from)
+			l.kernels[int(l.reach[u])-i](next-u, at(w.Data, (u-unit)*w.Stride), w.Stride, at(g.Data, u*n), g.Stride, &out[0], y.Stride, nil, 2, nil, nil, 0, nil)
+			u = next
+		}
+		l.kernels[mr](end-from, at(w.Data, (from-unit)*w.Stride), w.Stride, at(g.Data, from*n), g.Stride, &out[0], y.Stride, nil, mode, bounds, within, of.Stride, nil)
+	}
+}
+
+const (
+	// stripBlock is how many inputs have their weights packed at a time, stripUnits how
+	// many units of them.
+	stripBlock = 192
+	stripUnits = 128
+	// stripPitch is how far tiles of packed weights are apart.
+	stripPitch = 6*stripUnits + 8
+)
+
+func fastLinearTScratch[T Float](m, k, panels int) int {
+	if assembly[T]().strips == nil || panels < 2 || k*bytes[T](1) < 512 || m < 32 {
+		return 0
+	}
+	return stripBlock / 6 * stripPitch
+}
+
+// pack copies the weights of the units for inputs from … to so that those of one tile
+// stand together: a tile's weights would else be as many lines and, where rows are
+// long, pages of memory as there are units. The last tiles, where what is beyond them
+// need not be there to be read, go one by one.
+func (l *linearTTiles[T]) pack(unit, end, from, to int) {
+	tile := len(l.kernels) - 1
+	whole := min((to-from)/tile, max(0, l.k-from-2)/tile)
+	if whole > 0 && end > unit {
+		l.copy(end-unit, &l.w.Data[unit*l.w.Stride+from], l.w.Stride, &l.packed[0], whole, stripPitch)
+	}
+	for t := whole; from+t*tile < to; t++ {
+		strip := l.packed[t*stripPitch:]
+		i := from + t*tile
+		for u := unit; u < end; u++ {
+			copy(strip[(u-unit)*tile:][:tile], l.w.Data[u*l.w.Stride+i:u*l.w.Stride+min(i+tile, to)])
 		}
 	}
 }

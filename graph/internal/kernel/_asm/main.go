@@ -93,6 +93,9 @@ func write(what string, e element) {
 			product(e, mr, 1, true)
 			outer(e, mr, 2)
 		}
+		if e.half {
+			strips(e, tile)
+		}
 		for mr := 1; mr <= pairTile && !e.half; mr++ {
 			product(e, mr, 2, false)
 			product(e, mr, 2, true)

@@ -247,6 +247,39 @@ func (t *tile) store() {
 	ret(t.half)
 }
 
+// strips copies rows of A, for a transpose, to tiles of half.tile inputs: those of one
+// tile stand together, row by row, pitch elements behind those of the tile before. What
+// is a little beyond a tile is read, and written where the next row of the tile goes.
+func strips(e element, tile int) {
+	TEXT("strips"+e.name, NOSPLIT, fmt.Sprintf("func(rows int, a *%[1]s, lda int, c *%[1]s, tiles, pitch int)", e.goType))
+	Pragma("noescape")
+	rows, a, lda := Load(Param("rows"), GP64()), Load(Param("a"), GP64()), Load(Param("lda"), GP64())
+	c, tiles, pitch := Load(Param("c"), GP64()), Load(Param("tiles"), GP64()), Load(Param("pitch"), GP64())
+	SHLQ(Imm(e.shift()), lda)
+	SHLQ(Imm(e.shift()), pitch)
+	from, to, left := GP64(), GP64(), GP64()
+	Label("row")
+	MOVQ(a, from)
+	MOVQ(c, to)
+	MOVQ(tiles, left)
+	Label("tile")
+	PREFETCHT0(Mem{Base: from, Index: lda, Scale: 4})
+	for at := 0; at < tile*e.size; at += e.width() {
+		v := e.loadVec(Mem{Base: from, Disp: at})
+		v.store(Mem{Base: to, Disp: at})
+	}
+	ADDQ(Imm(uint64(tile*e.size)), from)
+	ADDQ(pitch, to)
+	DECQ(left)
+	JNZ(LabelRef("tile"))
+	ADDQ(lda, a)
+	ADDQ(Imm(uint64(tile*e.size)), c)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
 // firstHalf is zero, and where the second half of a panel's lines begins when it
 // comes by again; it is nil for vectors that need no halves: of 32 bytes, sixteen
 // registers do not hold the sums of enough features for all of a panel.
