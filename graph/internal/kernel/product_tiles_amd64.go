@@ -183,7 +183,9 @@ func (l *linearTTiles[T]) run(y, g, of Tile[T], panels int) {
 		for i := 0; i < l.k; i += l.block {
 			to := min(i+l.block, l.k)
 			if l.packed != nil {
-				l.pack(unit, end, i, to)
+				some := seen
+				begin, _ := some.next(i, 1) // those before see none of the block
+				l.pack(unit, begin, end, i, to)
 			}
 			var next window
 			for p := 0; p < panels; p += l.width {
@@ -251,20 +253,20 @@ func fastLinearTScratch[T Float](m, k, panels int) int {
 	return stripBlock / 6 * stripPitch
 }
 
-// pack copies the weights of the units for inputs from … to so that those of one tile
+// pack copies the weights of units begin … end, of those from unit on, for inputs from … to so that those of one tile
 // stand together: a tile's weights would else be as many lines and, where rows are
 // long, pages of memory as there are units. The last tiles, where what is beyond them
 // need not be there to be read, go one by one.
-func (l *linearTTiles[T]) pack(unit, end, from, to int) {
+func (l *linearTTiles[T]) pack(unit, begin, end, from, to int) {
 	tile := len(l.kernels) - 1
 	whole := min((to-from)/tile, max(0, l.k-from-2)/tile)
-	if whole > 0 && end > unit {
-		l.copy(end-unit, &l.w.Data[unit*l.w.Stride+from], l.w.Stride, &l.packed[0], whole, stripPitch)
+	if whole > 0 && end > begin {
+		l.copy(end-begin, &l.w.Data[begin*l.w.Stride+from], l.w.Stride, &l.packed[(begin-unit)*tile], whole, stripPitch)
 	}
 	for t := whole; from+t*tile < to; t++ {
 		strip := l.packed[t*stripPitch:]
 		i := from + t*tile
-		for u := unit; u < end; u++ {
+		for u := begin; u < end; u++ {
 			copy(strip[(u-unit)*tile:][:tile], l.w.Data[u*l.w.Stride+i:u*l.w.Stride+min(i+tile, to)])
 		}
 	}
