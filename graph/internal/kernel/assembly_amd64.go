@@ -31,6 +31,7 @@ type set[T Float] struct {
 	tile   int // the most features of a tile
 	nn, tn [maxTile + 1]productFunc[T]
 	outer  [maxTile + 1]outerFunc[T]
+	side   int // how many transposed inputs stand side by side
 	strips stripsFunc[T]
 	order  order // of linear
 	orderT order // of its transpose
@@ -53,6 +54,7 @@ var (
 		tile:      maxTile,
 		order:     order{maxTile, math.MaxInt32},
 		orderT:    order{maxTile, 256},
+		side:      64,
 		nn:        [maxTile + 1]productFunc[float32]{nil, nn32x1, nn32x2, nn32x3, nn32x4, nn32x5, nn32x6, nn32x7, nn32x8, nn32x9, nn32x10, nn32x11, nn32x12},
 		tn:        [maxTile + 1]productFunc[float32]{nil, tn32x1, tn32x2, tn32x3, tn32x4, tn32x5, tn32x6, tn32x7, tn32x8, tn32x9, tn32x10, tn32x11, tn32x12},
 		outer:     [maxTile + 1]outerFunc[float32]{nil, outer32x1, outer32x2, outer32x3, outer32x4, outer32x5, outer32x6, outer32x7, outer32x8, outer32x9, outer32x10, outer32x11, outer32x12},
@@ -68,6 +70,7 @@ var (
 		nn:      [maxTile + 1]productFunc[float32]{nil, nn32y1, nn32y2, nn32y3, nn32y4, nn32y5, nn32y6},
 		tn:      [maxTile + 1]productFunc[float32]{nil, tn32y1, tn32y2, tn32y3, tn32y4, tn32y5, tn32y6},
 		outer:   [maxTile + 1]outerFunc[float32]{nil, outer32y1, outer32y2, outer32y3, outer32y4, outer32y5, outer32y6},
+		side:    16,
 		strips:  strips32y,
 		vectors: halfVectors32,
 	}
@@ -75,6 +78,7 @@ var (
 		tile:      maxTile,
 		order:     order{maxTile, math.MaxInt32},
 		orderT:    order{maxTile, 256},
+		side:      32,
 		nn:        [maxTile + 1]productFunc[float64]{nil, nn64x1, nn64x2, nn64x3, nn64x4, nn64x5, nn64x6, nn64x7, nn64x8, nn64x9, nn64x10, nn64x11, nn64x12},
 		tn:        [maxTile + 1]productFunc[float64]{nil, tn64x1, tn64x2, tn64x3, tn64x4, tn64x5, tn64x6, tn64x7, tn64x8, tn64x9, tn64x10, tn64x11, tn64x12},
 		outer:     [maxTile + 1]outerFunc[float64]{nil, outer64x1, outer64x2, outer64x3, outer64x4, outer64x5, outer64x6, outer64x7, outer64x8, outer64x9, outer64x10, outer64x11, outer64x12},
@@ -90,6 +94,7 @@ var (
 		nn:      [maxTile + 1]productFunc[float64]{nil, nn64y1, nn64y2, nn64y3, nn64y4, nn64y5, nn64y6},
 		tn:      [maxTile + 1]productFunc[float64]{nil, tn64y1, tn64y2, tn64y3, tn64y4, tn64y5, tn64y6},
 		outer:   [maxTile + 1]outerFunc[float64]{nil, outer64y1, outer64y2, outer64y3, outer64y4, outer64y5, outer64y6},
+		side:    8,
 		strips:  strips64y,
 		vectors: halfVectors64,
 	}

@@ -20,7 +20,7 @@ func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k in
 	t.edge = scratch[2*n*n*panels:][:maxTile*n]
 	for kb := from; kb < to; kb += 2 * n {
 		for half := 0; half < 2*n && kb+half < k; half += n {
-			transpose(ks, t.xt[half:], x, panels, kb+half, min(n, k-kb-half))
+			t.transpose(x, half, kb+half, min(n, k-kb-half))
 		}
 		for j := 0; j < m; j += ks.tile {
 			mr := min(ks.tile, m-j)
@@ -49,6 +49,13 @@ type outerTiles[T Float] struct {
 	xt, edge []T
 }
 
+// column is where transposed input c begins: those that do not stand side by side with
+// the first stand behind all rows of those that do.
+func (t *outerTiles[T]) column(c int) int {
+	side := t.ks.side
+	return c/side*side*t.panels*PanelRows[T]() + c%side
+}
+
 // wide adds mr units by the 2n inputs from kb on, all of which they see.
 func (t *outerTiles[T]) wide(kb, j, mr int) {
 	n := PanelRows[T]()
@@ -68,10 +75,10 @@ func (t *outerTiles[T]) narrow(kb, half, j, mr int) {
 	gp := &t.g.Data[j*n]
 	if from+n <= limit(t.reach, j, t.k) {
 		next := t.dw.Data[min(j+t.ks.tile, t.m-1)*t.dw.Stride+from:]
-		t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[half], &t.dw.Data[j*t.dw.Stride+from], t.dw.Stride, flag(t.add), &next[0])
+		t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[t.column(half)], &t.dw.Data[j*t.dw.Stride+from], t.dw.Stride, flag(t.add), &next[0])
 		return
 	}
-	t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[half], &t.edge[0], n, 0, &t.edge[0])
+	t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[t.column(half)], &t.edge[0], n, 0, &t.edge[0])
 	for i := range mr {
 		end := min(limit(t.reach, j+i, t.k), from+n)
 		if end <= from {
@@ -104,27 +111,26 @@ func fewInputs[T Float](dots dotsFunc[T], dw Matrix[T], g, x Tile[T], panels, m,
 	}
 }
 
-// transpose writes features from … from+count of all rows as the first n of rows of
-// 2n, zeros behind the last feature, block by block of a vector's lanes each way.
-func transpose[T Float](ks *set[T], dst []T, x Tile[T], panels, from, count int) {
-	n := PanelRows[T]()
-	lanes := ks.lanes
-	for p := range panels {
-		d := dst[p*n*2*n:]
-		src := x.Data[p*x.Stride+from*n:][:count*n]
-		for f := 0; f < n; f += lanes {
+// transpose writes features from … from+count of all rows as the inputs from column at
+// on, zeros behind the last feature, block by block of a vector's lanes each way.
+func (t *outerTiles[T]) transpose(x Tile[T], at, from, count int) {
+	n, lanes, side := PanelRows[T](), t.ks.lanes, t.ks.side
+	for f := 0; f < n; f += lanes {
+		dst := t.xt[t.column(at+f):]
+		for p := range t.panels {
+			d, src := dst[p*n*side:], x.Data[p*x.Stride+from*n:][:count*n]
 			if f+lanes <= count {
 				for r := 0; r < n; r += lanes {
-					ks.flip(&d[r*2*n+f], &src[f*n+r])
+					t.ks.flip(&d[r*side], &src[f*n+r])
 				}
 				continue
 			}
 			for r := range n {
-				clear(d[r*2*n+f:][:lanes])
+				clear(d[r*side:][:lanes])
 			}
 			for c := f; c < min(f+lanes, count); c++ {
 				for r, v := range src[c*n:][:n] {
-					d[r*2*n+c] = v
+					d[r*side+c-f] = v
 				}
 			}
 		}

@@ -39,7 +39,7 @@ func (e element) exchanges() []exchange {
 }
 
 // flip transposes a square block of one vector's lanes: feature f stands at
-// src + f·128, row r goes to dst + r·256.
+// src + f·128, row r goes to dst + r·256, or r·64 for AVX2.
 func flip(e element) {
 	TEXT("flip"+e.name, NOSPLIT, fmt.Sprintf("func(dst, src *%s)", e.goType))
 	Pragma("noescape")
@@ -61,7 +61,7 @@ func flip(e element) {
 	}
 	rows := flippedRows(e)
 	for i := range v {
-		VMOVUPS(v[i], Mem{Base: dst, Disp: rows[i] * transposedBytes})
+		VMOVUPS(v[i], Mem{Base: dst, Disp: rows[i] * e.transposed()})
 	}
 	VZEROUPPER()
 	RET()

@@ -8,12 +8,18 @@ import (
 	. "github.com/mmcloughlin/avo/reg"
 )
 
-// transposedBytes is the distance between rows of transposed inputs: four vectors.
-const transposedBytes = 2 * panelBytes
+// transposed is the distance in bytes between rows of transposed inputs: four vectors,
+// or two for AVX2, where the next two stand behind all of the rows.
+func (e element) transposed() int {
+	if e.half {
+		return panelBytes / 2
+	}
+	return 2 * panelBytes
+}
 
 // outer adds mr rows by nv vectors of columns of a weight gradient, c[i] = Σ_r g[i][r]
 // xt[r] or, with add, += over the rows r of np panels. Panels of g are astep elements
-// apart; xt has four vectors for each row, of which nv are taken. The tile stays in
+// apart; xt has vectors of each row side by side, of which nv are taken. The tile stays in
 // registers throughout; the tile at ahead, which is the next, is fetched by then.
 func outer(e element, mr, nv int) {
 	name := "outer"
@@ -39,7 +45,7 @@ func outer(e element, mr, nv int) {
 		for _, p := range []struct {
 			name string
 			at   Register
-		}{{"xt", xt}, {"c", c}, {"ahead", ahead}} {
+		}{{"c", c}, {"ahead", ahead}} {
 			Load(Param(p.name), p.at)
 			ADDQ(half, p.at)
 		}
@@ -66,7 +72,7 @@ func outer(e element, mr, nv int) {
 		x := make([]VecVirtual, nv)
 		for v := range x {
 			x[v] = e.vec().r
-			e.load(Mem{Base: xt, Disp: u*transposedBytes + width*v}, x[v])
+			e.load(Mem{Base: xt, Disp: u*e.transposed() + width*v}, x[v])
 		}
 		for i := range mr {
 			w := e.vec().r
@@ -76,7 +82,7 @@ func outer(e element, mr, nv int) {
 			}
 		}
 	}
-	ADDQ(U32(4*transposedBytes), xt)
+	ADDQ(U32(uint32(4*e.transposed())), xt)
 	ADDQ(Imm(uint64(4*e.size)), g)
 	DECQ(rows)
 	JNZ(LabelRef("row"))
