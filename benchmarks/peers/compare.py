@@ -5,7 +5,8 @@
     benchmarks/peers/compare.py --rounds 3
 
 In each round every cell of the grid runs Gorge, one peer, Gorge, the next peer, and so on, two threads each.
-Results are added to results.jsonl as they come: a run that was cut short goes on where it was left."""
+Results are added to results.jsonl as they come: a run that was cut short goes on where it was left. Those of another
+machine have a file and a table of their own: --results results-avx2.jsonl goes with the marks table-avx2."""
 import argparse, json, os, platform, re, statistics, subprocess, sys, tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -163,7 +164,8 @@ def main():
                             continue
                         ours(binary, c, a.results, rnd)
                         theirs(a.python, c, peer, a.results, rnd, a.budget)
-    replace("<!-- table -->", "<!-- end of table -->", machine(["matplotlib"]) + "\n\n" + table(a.results))
+    mark = "table" + os.path.basename(a.results).removeprefix("results").removesuffix(".jsonl")
+    replace("<!-- %s -->" % mark, "<!-- end of %s -->" % mark, machine(["matplotlib"]) + "\n\n" + table(a.results))
 
 
 if __name__ == "__main__":
