@@ -124,10 +124,14 @@ func OuterPart[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []in
 	}
 }
 
+// edgeLines is the most features of a tile, or of a block of inputs that is transposed
+// at once.
+const edgeLines = 16
+
 // OuterScratch returns how much scratch [Outer] needs.
 func OuterScratch[T Float](panels int) int {
 	n := PanelRows[T]()
-	return (2*panels*n + 12) * n // a transposed block of inputs, and one tile at an edge
+	return (2*panels*n + edgeLines) * n // a transposed block of inputs, and what is at an edge
 }
 
 // SumRows adds the sum over all rows of the tile of each of n features to acc.

@@ -17,7 +17,7 @@ func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k in
 	}
 	t := outerTiles[T]{ks: ks, dw: dw, g: g, panels: panels, m: m, k: k, reach: reach, add: add}
 	t.xt = scratch[:2*n*n*panels] // stays in the first-level cache for all units
-	t.edge = scratch[2*n*n*panels:][:maxTile*n]
+	t.edge = scratch[2*n*n*panels:][:edgeLines*n]
 	for kb := from; kb < to; kb += 2 * n {
 		for half := 0; half < 2*n && kb+half < k; half += n {
 			t.transpose(x, half, kb+half, min(n, k-kb-half))
@@ -119,19 +119,15 @@ func (t *outerTiles[T]) transpose(x Tile[T], at, from, count int) {
 		dst := t.xt[t.column(at+f):]
 		for p := range t.panels {
 			d, src := dst[p*n*side:], x.Data[p*x.Stride+from*n:][:count*n]
-			if f+lanes <= count {
-				for r := 0; r < n; r += lanes {
-					t.ks.flip(&d[r*side], &src[f*n+r])
-				}
-				continue
+			if f+lanes > count {
+				held := copy(t.edge, src[min(f*n, len(src)):])
+				clear(t.edge[held : lanes*n])
+				src = t.edge
+			} else {
+				src = src[f*n:]
 			}
-			for r := range n {
-				clear(d[r*side:][:lanes])
-			}
-			for c := f; c < min(f+lanes, count); c++ {
-				for r, v := range src[c*n:][:n] {
-					d[r*side+c-f] = v
-				}
+			for r := 0; r < n; r += lanes {
+				t.ks.flip(&d[r*side], &src[r])
 			}
 		}
 	}

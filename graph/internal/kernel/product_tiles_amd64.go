@@ -183,9 +183,7 @@ func (l *linearTTiles[T]) run(y, g, of Tile[T], panels int) {
 		for i := 0; i < l.k; i += l.block {
 			to := min(i+l.block, l.k)
 			if l.packed != nil {
-				some := seen
-				begin, _ := some.next(i, 1) // those before see none of the block
-				l.pack(unit, begin, end, i, to)
+				l.pack(seen, unit, end, i, to)
 			}
 			var next window
 			for p := 0; p < panels; p += l.width {
@@ -253,15 +251,22 @@ func fastLinearTScratch[T Float](m, k, panels int) int {
 	return stripBlock / 6 * stripPitch
 }
 
-// pack copies the weights of units begin … end, of those from unit on, for inputs from … to so that those of one tile
-// stand together: a tile's weights would else be as many lines and, where rows are
-// long, pages of memory as there are units. The last tiles, where what is beyond them
-// need not be there to be read, go one by one.
-func (l *linearTTiles[T]) pack(unit, begin, end, from, to int) {
+// pack copies the weights of units unit … end for inputs from … to, as far as they see
+// them, so that those of one tile stand together: a tile's weights would else be as many
+// lines and, where rows are long, pages of memory as there are units. The last tiles,
+// where what is beyond them need not be there to be read, go one by one.
+func (l *linearTTiles[T]) pack(seen window, unit, end, from, to int) {
+	begin, _ := seen.next(from, 1) // those before see none of the block
 	tile := len(l.kernels) - 1
 	whole := min((to-from)/tile, max(0, l.k-from-2)/tile)
-	if whole > 0 && end > begin {
-		l.copy(end-begin, &l.w.Data[begin*l.w.Stride+from], l.w.Stride, &l.packed[(begin-unit)*tile], whole, stripPitch)
+	for u := begin; u < end && whole > 0; {
+		next, tiles := end, whole
+		if l.reach != nil { // no more than the units see
+			next = seen.step(u, end)
+			tiles = min(whole, (int(l.reach[u])-from+tile-1)/tile)
+		}
+		l.copy(next-u, &l.w.Data[u*l.w.Stride+from], l.w.Stride, &l.packed[(u-unit)*tile], tiles, stripPitch)
+		u = next
 	}
 	for t := whole; from+t*tile < to; t++ {
 		strip := l.packed[t*stripPitch:]
