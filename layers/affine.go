@@ -22,8 +22,11 @@ const (
 	ScaleSigmoid Scale = "sigmoid"
 	// ScaleSoftplus is softplus(a) + 0.001, as in nflows' autoregressive layers.
 	ScaleSoftplus Scale = "softplus"
-	// ScaleSigmoidPlain is sigmoid(a + 2), as in normalizing-flows.
+	// ScaleSigmoidPlain is sigmoid(a + 2), which normalizing-flows calls sigmoid_inv.
 	ScaleSigmoidPlain Scale = "sigmoid-plain"
+	// ScaleGlow is 1/sigmoid(a + 2), so that u = (x - m) sigmoid(a + 2): Glow, Kingma &
+	// Dhariwal (2018), arXiv:1807.03039.
+	ScaleGlow Scale = "glow"
 	// ScaleExp is exp(a): unbounded, the papers' own. A few far rows can ruin it.
 	ScaleExp Scale = "exp"
 )
@@ -49,9 +52,10 @@ func (Affine) Params() int { return 2 }
 
 func (t Affine) check() error {
 	switch t.Scale {
-	case "", ScaleTanh, ScaleSoftclip, ScaleAtan, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleExp:
+	case "", ScaleTanh, ScaleSoftclip, ScaleAtan, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleGlow, ScaleExp:
 	default:
-		return fmt.Errorf("scale %q: want %q, %q, %q, %q, %q, %q or %q", t.Scale, ScaleTanh, ScaleSoftclip, ScaleAtan, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleExp)
+		return fmt.Errorf("scale %q: want %q, %q, %q, %q, %q, %q, %q or %q",
+			t.Scale, ScaleTanh, ScaleSoftclip, ScaleAtan, ScaleSigmoid, ScaleSoftplus, ScaleSigmoidPlain, ScaleGlow, ScaleExp)
 	}
 	if t.Limit < 0 {
 		return fmt.Errorf("scale limit %v: must not be negative", t.Limit)
@@ -83,6 +87,8 @@ func (t Affine) parts(h graph.Expr) (m, logS graph.Expr) {
 		return m, a.Shift(2).Sigmoid().Shift(1e-3).Log()
 	case ScaleSigmoidPlain:
 		return m, a.Shift(2).Neg().Softplus().Neg()
+	case ScaleGlow:
+		return m, a.Shift(2).Neg().Softplus()
 	case ScaleSoftplus:
 		return m, a.Softplus().Shift(1e-3).Log()
 	case ScaleExp:

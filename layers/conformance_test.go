@@ -157,6 +157,8 @@ var table = []struct {
 	{"gaussianization autoregressive", flowtest.Case{Context: 2, Make: autoregressive(layers.Gaussianization{Components: 3}, small, 2)}},
 	{"volume-preserving coupling", flowtest.Case{Make: coupling(layers.Even, layers.VolumePreserving{}, small, layers.CouplingOptions{})}},
 	{"coupling affine, atan", flowtest.Case{Make: coupling(layers.Odd, layers.Affine{Scale: layers.ScaleAtan}, small, layers.CouplingOptions{})}},
+	{"coupling affine, sigmoid", flowtest.Case{Make: coupling(layers.Odd, layers.Affine{Scale: layers.ScaleSigmoidPlain}, small, layers.CouplingOptions{})}},
+	{"coupling affine, Glow", flowtest.Case{Make: coupling(layers.Odd, layers.Affine{Scale: layers.ScaleGlow}, small, layers.CouplingOptions{})}},
 	{"two-sided coupling", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewTwoSided(p, dim, layers.Even, rq, small, layers.CouplingOptions{Context: 2})
 	}}},
@@ -187,6 +189,9 @@ var table = []struct {
 		return layers.NewAcyclic(p, layers.Passes(layers.RandomOrder(dim, 2), 3), rq, small, 0)
 	}, Points: knots}},
 	{"planar", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewPlanar(p, dim, layers.PlanarOptions{}) }}},
+	{"planar, leaky rectifier", flowtest.Case{Kinks: true, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewPlanar(p, dim, layers.PlanarOptions{Slope: 0.2})
+	}}},
 	{"planar, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
 		return layers.NewPlanar(p, dim, layers.PlanarOptions{Context: 2, Net: small})
 	}}},

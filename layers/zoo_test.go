@@ -262,6 +262,13 @@ func TestZooPlanarRadial(t *testing.T) {
 			}
 			return l
 		},
+		"../planar_leaky_relu_normflows": func(p *graph.Params, z map[string][]float64, i string) flows.Layer {
+			l := layers.NewPlanar(p, 5, layers.PlanarOptions{Plain: true, Slope: 0.2})
+			for ours, theirs := range map[string]string{"v": "u", "w": "w", "b": "b"} {
+				require.NoError(t, p.ByName(ours).Set(z["param/"+i+"."+theirs]))
+			}
+			return l
+		},
 		"../radial_normflows": func(p *graph.Params, z map[string][]float64, i string) flows.Layer {
 			l := layers.NewRadial(p, 5, layers.RadialOptions{})
 			require.NoError(t, p.ByName("centre").Set(z["param/"+i+".z_0"]))
