@@ -22,10 +22,11 @@ const (
 	ScaleSigmoid Scale = "sigmoid"
 	// ScaleSoftplus is softplus(a) + 0.001, as in nflows' autoregressive layers.
 	ScaleSoftplus Scale = "softplus"
-	// ScaleSigmoidPlain is sigmoid(a + 2), which normalizing-flows calls sigmoid_inv.
+	// ScaleSigmoidPlain is sigmoid(a + 2), which normalizing-flows calls sigmoid_inv. It
+	// comes as near to zero as a goes below.
 	ScaleSigmoidPlain Scale = "sigmoid-plain"
 	// ScaleGlow is 1/sigmoid(a + 2), so that u = (x - m) sigmoid(a + 2): Glow, Kingma &
-	// Dhariwal (2018), arXiv:1807.03039.
+	// Dhariwal (2018), arXiv:1807.03039. It has no upper bound.
 	ScaleGlow Scale = "glow"
 	// ScaleExp is exp(a): unbounded, the papers' own. A few far rows can ruin it.
 	ScaleExp Scale = "exp"
