@@ -4,7 +4,8 @@ import "github.com/gorgeflow/gorge/graph"
 
 // NewSVD makes W = U S V with U and V products of Householder reflections and
 // S = 1e-3 + softplus(s) diagonal (Tomczak & Welling 2016, arXiv:1611.09630). 0 reflections
-// are as many as columns, made even.
+// are as many as columns, made even. With a context, a [Householder], an [ActNorm] and a
+// [Householder] one after the other are the same for each row.
 func NewSVD(p *graph.Params, dim, count int) *Matrix {
 	l := newMatrix(p, "svd", dim, true)
 	n := l.dim

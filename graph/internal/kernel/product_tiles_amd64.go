@@ -27,7 +27,7 @@ func (t Tile[T]) from(panel int) Tile[T] { return Tile[T]{t.Data[panel*t.Stride:
 // tiledLinear goes over the panels in pairs where there are kernels for that, then
 // over what is left one by one. Sums run in the same order either way.
 func tiledLinear[T Float](ks *set[T], y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
-	l := linearTiles[T]{kernels: ks.nn[:ks.tile+1], width: 1, order: ks.order, w: w, m: m, k: k, reach: reach, b: b, limits: limits}
+	l := linearTiles[T]{product[T]{ks.nn[:ks.tile+1], 1, ks.order, w, m, k, reach, limits}, b}
 	pairs := 0
 	if ks.nnPair[1] != nil {
 		pairs = panels / 2 * 2
@@ -48,19 +48,24 @@ type order struct {
 	terms int // terms at a time
 }
 
-// linearTiles computes as many features of width panels at a time as there are
-// kernels. Under a staircase, the inputs that all of them see come first, then what
-// fewer and fewer of them see, as far as the next step of the staircase at a time: in
-// order of the inputs, as without tiles.
-type linearTiles[T Float] struct {
+// product is what a product and its transpose go by: kernels for width panels at once.
+type product[T Float] struct {
 	kernels []productFunc[T]
 	width   int
 	order
 	w      Matrix[T]
 	m, k   int
 	reach  []int32
-	b      []T
 	limits *[2]T
+}
+
+// linearTiles computes as many features of width panels at a time as there are
+// kernels. Under a staircase, the inputs that all of them see come first, then what
+// fewer and fewer of them see, as far as the next step of the staircase at a time: in
+// order of the inputs, as without tiles.
+type linearTiles[T Float] struct {
+	product[T]
+	b []T
 }
 
 func (l *linearTiles[T]) run(y, x Tile[T], panels int) {
@@ -141,7 +146,7 @@ func (l *linearTiles[T]) stairs(y, x Tile[T], j, end int) {
 
 // tiledLinearT goes over the panels as tiledLinear does.
 func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T, scratch []T) {
-	l := linearTTiles[T]{kernels: ks.tn[:ks.tile+1], width: 1, order: ks.orderT, w: w, m: m, k: k, reach: reach, limits: limits}
+	l := linearTTiles[T]{product: product[T]{ks.tn[:ks.tile+1], 1, ks.orderT, w, m, k, reach, limits}}
 	pairs := 0
 	if ks.tnPair[1] != nil {
 		pairs = panels / 2 * 2
@@ -165,13 +170,7 @@ func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m,
 // there are kernels; terms are units here, a block is of inputs. Under a staircase, each
 // input's own first units come first, then those that see all.
 type linearTTiles[T Float] struct {
-	kernels []productFunc[T]
-	width   int
-	order
-	w      Matrix[T]
-	m, k   int
-	reach  []int32
-	limits *[2]T
+	product[T]
 	copy   stripsFunc[T]
 	packed []T
 }

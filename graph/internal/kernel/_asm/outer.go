@@ -89,25 +89,30 @@ func outer(e element, mr, nv int) {
 	ADDQ(gstep, g)
 	DECQ(np)
 	JNZ(LabelRef("panel"))
+	storeOuter(e, acc, c, ldc)
+	ret(half)
+}
+
+// storeOuter writes the sums of an outer product to c, or adds them to what it holds.
+func storeOuter(e element, acc [][]VecVirtual, c, ldc Register) {
 	add := Load(Param("add"), GP64())
 	TESTQ(add, add)
 	JZ(LabelRef("store"))
 	held := GP64()
 	MOVQ(c, held)
-	for i := range mr {
+	for i := range acc {
 		for v, z := range acc[i] {
-			e.add(Mem{Base: held, Disp: width * v}, z, z)
+			e.add(Mem{Base: held, Disp: e.width() * v}, z, z)
 		}
 		ADDQ(ldc, held)
 	}
 	Label("store")
-	for i := range mr {
+	for i := range acc {
 		for v, z := range acc[i] {
-			e.load(z, Mem{Base: c, Disp: width * v})
+			e.load(z, Mem{Base: c, Disp: e.width() * v})
 		}
 		ADDQ(ldc, c)
 	}
-	ret(half)
 }
 
 // dots is outer for k inputs, few: one unit at a time, rows across the lanes.
