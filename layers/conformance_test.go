@@ -231,6 +231,12 @@ var table = []struct {
 		return layers.NewTriangular(p, dim, layers.TriangularOptions{Context: 2, Net: small})
 	}}},
 	{"low rank", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewLowRank(p, dim, (dim+1)/2, true) }}},
+	{"positive low rank", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewPositiveLowRank(p, dim, (dim+1)/2, layers.PositiveLowRankOptions{})
+	}}},
+	{"positive low rank, context", flowtest.Case{Context: 2, Make: func(p *graph.Params, dim int) flows.Layer {
+		return layers.NewPositiveLowRank(p, dim, min(dim, 3), layers.PositiveLowRankOptions{Context: 2, Net: small})
+	}}},
 	{"dct", flowtest.Case{FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewDCT(p, dim) }}},
 	{"haar", flowtest.Case{FarFromIdentity: true, Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewHaar(p, dim) }}},
 	{"log tails", flowtest.Case{Make: func(p *graph.Params, dim int) flows.Layer { return layers.NewLogTails(p, dim, 4) }, Points: []float64{-4, 4}}},

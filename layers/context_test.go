@@ -38,6 +38,9 @@ func TestContextStartsAtNothing(t *testing.T) {
 		"householder": func(p *graph.Params, c int) flows.Layer {
 			return layers.NewHouseholder(p, 4, 3, layers.HouseholderOptions{Context: c})
 		},
+		"positive low rank": func(p *graph.Params, c int) flows.Layer {
+			return layers.NewPositiveLowRank(p, 4, 2, layers.PositiveLowRankOptions{Context: c})
+		},
 		"triangular": func(p *graph.Params, c int) flows.Layer {
 			return layers.NewTriangular(p, 4, layers.TriangularOptions{Context: c})
 		},

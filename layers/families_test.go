@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -196,5 +197,51 @@ func TestIntegrals(t *testing.T) {
 		want := (math.Erf(ends[1]/math.Sqrt2) - math.Erf(ends[0]/math.Sqrt2)) / 2
 		require.Greater(t, want, 0.9, row.name)
 		require.InDelta(t, want, sum, 1e-3, row.name)
+	}
+}
+
+// A positive low-rank map by updates is the one by Woodbury's inverse.
+func TestPositiveLowRank(t *testing.T) {
+	const dim, rank, rows = 5, 3, 4
+	rng := rand.New(rand.NewPCG(3, 4))
+	x := make([]float64, rows*dim)
+	for i := range x {
+		x[i] = rng.NormFloat64()
+	}
+	s, v := make([]float64, dim), make([]float64, rank*dim)
+	for i := range v {
+		v[i] = rng.NormFloat64()
+	}
+	for i := range s {
+		s[i] = rng.NormFloat64()
+	}
+	u := make([]float64, dim*rank) // the vectors as columns
+	for k := range rank {
+		for i := range dim {
+			u[i*rank+k] = v[k*dim+i]
+		}
+	}
+	out := func(make func(p *graph.Params) flows.Layer, params map[string][]float64) map[string][]float64 {
+		p := graph.NewParams(graph.Float64, 1)
+		l := make(p)
+		for name, v := range params {
+			require.NoError(t, p.ByName(name).Set(v), name)
+		}
+		g := graph.New(p, graph.Eval)
+		in := g.Rows("x", dim)
+		y, ld := l.Inverse(in, graph.Expr{})
+		back, lb := l.Forward(in, graph.Expr{})
+		g.Output("y", y)
+		g.Output("ld", ld)
+		g.Output("back", back)
+		g.Output("lb", lb)
+		return evaluate(t, g, rows, map[string][]float64{"x": x}, map[string]int{"y": dim, "ld": 1, "back": dim, "lb": 1})
+	}
+	got := out(func(p *graph.Params) flows.Layer {
+		return layers.NewPositiveLowRank(p, dim, rank, layers.PositiveLowRankOptions{})
+	}, map[string][]float64{"diagonal": s, "v": v})
+	want := out(func(p *graph.Params) flows.Layer { return layers.NewLowRank(p, dim, rank, true) }, map[string][]float64{"diagonal": s, "u": u})
+	for name := range want {
+		near(t, name, want[name], got[name], 1e-12)
 	}
 }

@@ -6,7 +6,8 @@ import "github.com/gorgeflow/gorge/graph"
 // and bounded smoothly by ±10,
 // with the inverse of Woodbury and the determinant lemma. With symmetric, V = U:
 // W is then positive definite whatever the parameters; without, training may bring
-// it close to a singular matrix. It starts near the identity.
+// it close to a singular matrix. It starts near the identity. [PositiveLowRank] is the
+// symmetric one with a context.
 func NewLowRank(p *graph.Params, dim, rank int, symmetric bool) *Matrix {
 	l := newMatrix(p, "low rank", dim, true)
 	n := l.dim

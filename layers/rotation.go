@@ -9,7 +9,8 @@ import (
 )
 
 // NewRotation makes W = exp(A - Aᵀ), a rotation (Lezcano-Casado & Martínez-Rubio 2019,
-// arXiv:1901.08428). It starts as the identity.
+// arXiv:1901.08428). It starts as the identity. With a context, a [Householder] of an even
+// number of reflections gives each row a rotation of its own.
 func NewRotation(p *graph.Params, dim int) *Matrix {
 	l := newMatrix(p, "rotation", dim, false)
 	a := p.New("generator", l.dim, l.dim, nil)
