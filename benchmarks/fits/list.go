@@ -59,6 +59,7 @@ var everywhere = []string{
 	"--model nsf --steps 3000 --ema 0.999 --dropout 0.2",
 	"--model nsf --steps 8000 --ema 0.999 --dropout 0.2 --patience 20",
 	"--model nsf-ar --steps 16000 --ema 0.999 --dropout 0.2 --patience 20",
+	"--model nsf --steps 16000 --ema 0.999 --dropout 0.2 --patience 20",
 }
 
 // own are the settings chosen for one data set: those that other libraries were
