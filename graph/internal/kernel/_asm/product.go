@@ -247,7 +247,7 @@ func (t *tile) store() {
 	ret(t.half)
 }
 
-// strips copies rows of A, for a transpose, to tiles of half.tile inputs: those of one
+// strips copies rows of A, for a transpose, to tiles of so many inputs: those of one
 // tile stand together, row by row, pitch elements behind those of the tile before. What
 // is a little beyond a tile is read, and written where the next row of the tile goes.
 func strips(e element, tile int) {
