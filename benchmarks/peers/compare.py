@@ -149,6 +149,9 @@ def main():
     p.add_argument("--results", default=os.path.join(HERE, "results.jsonl"))
     p.add_argument("--table-only", action="store_true")
     a = p.parse_args()
+    mark = "table" + os.path.basename(a.results).removeprefix("results").removesuffix(".jsonl")
+    if "<!-- %s -->" % mark not in open(os.path.join(ROOT, "benchmarks", "README.md")).read():
+        p.error("benchmarks/README.md has no <!-- %s --> for the table of %s" % (mark, a.results))
     if not a.table_only:
         with tempfile.TemporaryDirectory() as d:
             binary = build(d)
@@ -164,7 +167,6 @@ def main():
                             continue
                         ours(binary, c, a.results, rnd)
                         theirs(a.python, c, peer, a.results, rnd, a.budget)
-    mark = "table" + os.path.basename(a.results).removeprefix("results").removesuffix(".jsonl")
     replace("<!-- %s -->" % mark, "<!-- end of %s -->" % mark, machine(["matplotlib"]) + "\n\n" + table(a.results))
 
 
