@@ -117,6 +117,19 @@ func (l *line) standard(x, r float64) float64 { return (l.g.toLine(x, r) - l.mea
 // original is the x that the flow's number stands for.
 func (l *line) original(v float64) float64 { return l.g.fromLine(v*l.scale + l.mean) }
 
+// originals is original for n numbers of v, vStep apart, into every xStep-th of x.
+func (l *line) originals(x []float64, xStep int, v []float64, vStep, n int) {
+	if _, plain := l.g.(identity); plain {
+		for i := range n {
+			x[i*xStep] = v[i*vStep]*l.scale + l.mean
+		}
+		return
+	}
+	for i := range n {
+		x[i*xStep] = l.original(v[i*vStep])
+	}
+}
+
 // logSlope is the logarithm of what a density gains in the units of x.
 func (l *line) logSlope(x, r float64) float64 {
 	s, _, _ := l.g.slopes(x, r)

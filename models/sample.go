@@ -111,10 +111,8 @@ func (m *Model) sampleChunk(s *state, x *mat.Dense, lp []float64, context mat.Ma
 		return err
 	}
 	to := x.RawMatrix()
-	for i := lo; i < hi; i++ {
-		for j := range d {
-			to.Data[i*to.Stride+j] = m.cols[j].original(v[(i-lo)*d+j])
-		}
+	for j := range d {
+		m.cols[j].originals(to.Data[lo*to.Stride+j:], to.Stride, v[j:], d, hi-lo)
 	}
 	for i := range lp {
 		lp[i] += logSlopes(m.cols, x, lo+i, nil)

@@ -4,7 +4,8 @@
     benchmarks/peers/setup.sh
     benchmarks/peers/compare.py --rounds 3
 
-In each round every cell of the grid runs Gorge, one peer, Gorge, the next peer, and so on, two threads each.
+In each round every cell of the grid runs Gorge, one peer, Gorge, the next peer, and so on, two threads each. A time is
+the median of five runs or more, of ours as of theirs: an interruption falls into one of them.
 Results are added to results.jsonl as they come: a run that was cut short goes on where it was left. Those of another
 machine have a file and a table of their own: --results results-avx2.jsonl goes with the marks table-avx2."""
 import argparse, json, os, platform, re, statistics, subprocess, sys, tempfile
@@ -32,9 +33,9 @@ def build(folder):
     return binary
 
 
-def run_ours(binary, pattern, seconds):
-    """What the benchmarks of that pattern print, line by line."""
-    return subprocess.run([binary, "-test.run", "^$", "-test.bench", pattern, "-test.benchtime", "%gs" % seconds, "-test.cpu", "2"],
+def run_ours(binary, pattern, seconds, count):
+    """What the benchmarks of that pattern print in count runs each, line by line."""
+    return subprocess.run([binary, "-test.run", "^$", "-test.bench", pattern, "-test.benchtime", "%gs" % seconds, "-test.count", str(count), "-test.cpu", "2"],
                           capture_output=True, text=True, timeout=600, check=True).stdout.splitlines()
 
 
@@ -61,12 +62,14 @@ def run_theirs(python, peer, budget, *args):
 
 def ours(binary, c, out, rnd):
     pattern = "^Benchmark(TrainStep|LogProb|Sample)$/^model=%s$/^dim=%d$/^layers=%d$/^hidden=%d$/^(batch=512|rows=1|rows=10000)$" % c
-    for line in run_ours(binary, pattern, 0.7):
+    times = {}
+    for line in run_ours(binary, pattern, 0.2, 5):
         m = re.match(r"Benchmark(\w+)/.*/(batch=512|rows=\d+)\S*\s+\d+\s+([\d.]+) ns/op", line)
         if m:
-            for key, (bench, size) in MEASURES.items():
-                if (m[1], m[2]) == (bench, size):
-                    add(out, cell=name(c), lib="gorge", measure=key, ms=float(m[3]) / 1e6, round=rnd)
+            times.setdefault((m[1], m[2]), []).append(float(m[3]) / 1e6)
+    for key, of in MEASURES.items():
+        if of in times:
+            add(out, cell=name(c), lib="gorge", measure=key, ms=statistics.median(times[of]), round=rnd)
 
 
 def theirs(python, c, peer, out, rnd, budget):
