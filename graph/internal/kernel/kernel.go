@@ -101,9 +101,8 @@ func LinearTScratch[T Float](m, k, panels int) int { return fastLinearTScratch[T
 //
 //	dw[j][i] += Σ_rows g[j] x[i],  i < reach[j]
 //
-// Without add, what dw held is replaced. Entries at or beyond reach[j] are not
-// touched. Scratch holds at least
-// [OuterScratch] elements.
+// Without add, what dw held is replaced. Entries at or beyond reach[j] stay as they
+// are or become zero. Scratch holds at least [OuterScratch] elements.
 func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
 	for part := range OuterParts(k) {
 		OuterPart(dw, g, x, panels, m, k, reach, scratch, add, part)

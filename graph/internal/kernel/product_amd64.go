@@ -14,6 +14,9 @@ func tn32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
+func outern32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
 func nn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
@@ -21,6 +24,9 @@ func tn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 
 //go:noescape
 func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func outern32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -32,6 +38,9 @@ func tn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
+func outern32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
 func nn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
@@ -39,6 +48,9 @@ func tn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 
 //go:noescape
 func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func outern32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -50,6 +62,9 @@ func tn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
+func outern32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
 func nn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
@@ -57,6 +72,9 @@ func tn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 
 //go:noescape
 func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func outern32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -68,6 +86,9 @@ func tn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
+func outern32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
 func nn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
@@ -75,6 +96,9 @@ func tn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 
 //go:noescape
 func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func outern32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -86,6 +110,9 @@ func tn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
+func outern32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
 func nn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
@@ -93,6 +120,9 @@ func tn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 
 //go:noescape
 func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func outern32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -104,6 +134,9 @@ func tn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
+func outern32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
 func nn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
@@ -111,6 +144,9 @@ func tn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 
 //go:noescape
 func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+
+//go:noescape
+func outern32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
 
 //go:noescape
 func nnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -176,6 +212,9 @@ func tn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
+func outern64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
 func nn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
@@ -183,6 +222,9 @@ func tn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 
 //go:noescape
 func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func outern64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -194,6 +236,9 @@ func tn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
+func outern64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
 func nn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
@@ -201,6 +246,9 @@ func tn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 
 //go:noescape
 func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func outern64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -212,6 +260,9 @@ func tn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
+func outern64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
 func nn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
@@ -219,6 +270,9 @@ func tn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 
 //go:noescape
 func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func outern64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -230,6 +284,9 @@ func tn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
+func outern64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
 func nn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
@@ -237,6 +294,9 @@ func tn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 
 //go:noescape
 func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func outern64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -248,6 +308,9 @@ func tn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
+func outern64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
 func nn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
@@ -255,6 +318,9 @@ func tn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 
 //go:noescape
 func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func outern64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -266,6 +332,9 @@ func tn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
+func outern64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
 func nn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
@@ -273,6 +342,9 @@ func tn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 
 //go:noescape
 func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+
+//go:noescape
+func outern64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
 
 //go:noescape
 func nnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)

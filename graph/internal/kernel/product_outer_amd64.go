@@ -3,9 +3,9 @@
 package kernel
 
 // tiledOuter transposes x to blocks of 2n features by rows and adds tiles of
-// twelve units by n inputs or, where the staircase leaves room, of six by 2n. Tiles
-// on the staircase or beyond the last input go through a small buffer, of which only
-// what is wanted is added. Inputs are those from … to, from a multiple of 2n.
+// twelve units by n inputs or, where the staircase leaves room, of six by 2n. What a tile
+// adds beyond the staircase is cleared; a tile that ends beyond the last input goes
+// through a small buffer. Inputs are those from … to, from a multiple of 2n.
 func tiledOuter[T Float](ks *set[T], dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, from, to int) {
 	if panels == 0 || m == 0 || k == 0 {
 		return
@@ -65,22 +65,38 @@ func (t *outerTiles[T]) wide(kb, j, mr int) {
 	}
 }
 
-// narrow adds mr units by the n inputs from kb+half on, as far as they see them.
+// narrow adds mr units by the n inputs from kb+half on or, where that is all they
+// see, by half as many.
 func (t *outerTiles[T]) narrow(kb, half, j, mr int) {
 	n := PanelRows[T]()
 	from := kb + half
-	if limit(t.reach, j+mr-1, t.k) <= from {
+	first, last := limit(t.reach, j, t.k), limit(t.reach, j+mr-1, t.k)
+	if last <= from {
 		return
 	}
-	gp := &t.g.Data[j*n]
-	if from+n <= limit(t.reach, j, t.k) {
-		next := t.dw.Data[min(j+t.ks.tile, t.m-1)*t.dw.Stride+from:]
-		t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[t.column(half)], &t.dw.Data[j*t.dw.Stride+from], t.dw.Stride, flag(t.add), &next[0])
+	f, width := t.ks.outer[mr], n
+	if t.ks.outerNarrow[1] != nil && last <= from+t.ks.lanes {
+		f, width = t.ks.outerNarrow[mr], t.ks.lanes
+	}
+	gp, xp := &t.g.Data[j*n], &t.xt[t.column(half)]
+	if from+width > t.k {
+		f(t.panels, gp, t.g.Stride, xp, &t.edge[0], n, 0, &t.edge[0])
+		t.addEdge(from, width, j, mr)
 		return
 	}
-	t.ks.outer[mr](t.panels, gp, t.g.Stride, &t.xt[t.column(half)], &t.edge[0], n, 0, &t.edge[0])
+	next := t.dw.Data[min(j+t.ks.tile, t.m-1)*t.dw.Stride+from:]
+	f(t.panels, gp, t.g.Stride, xp, &t.dw.Data[j*t.dw.Stride+from], t.dw.Stride, flag(t.add), &next[0])
+	for i := 0; i < mr && first < from+width; i++ { // what was not asked for
+		clear(t.dw.Data[(j+i)*t.dw.Stride:][max(first, from) : from+width])
+		first = limit(t.reach, min(j+i+1, t.m-1), t.k)
+	}
+}
+
+// addEdge adds what units see of a tile in the small buffer.
+func (t *outerTiles[T]) addEdge(from, width, j, mr int) {
+	n := PanelRows[T]()
 	for i := range mr {
-		end := min(limit(t.reach, j+i, t.k), from+n)
+		end := min(limit(t.reach, j+i, t.k), from+width)
 		if end <= from {
 			continue
 		}

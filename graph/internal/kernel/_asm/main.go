@@ -92,6 +92,9 @@ func write(what string, e element) {
 			product(e, mr, 1, false)
 			product(e, mr, 1, true)
 			outer(e, mr, 2)
+			if !e.half {
+				outer(e, mr, 1)
+			}
 		}
 		if e.half {
 			strips(e, tile)

@@ -22,10 +22,7 @@ func (e element) transposed() int {
 // apart; xt has vectors of each row side by side, of which nv are taken. The tile stays in
 // registers throughout; the tile at ahead, which is the next, is fetched by then.
 func outer(e element, mr, nv int) {
-	name := "outer"
-	if nv == 4 {
-		name = "outerw"
-	}
+	name := map[int]string{1: "outern", 2: "outer", 4: "outerw"}[nv]
 	TEXT(e.kernel(name, mr), NOSPLIT, fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int, ahead *%[1]s)", e.goType))
 	Pragma("noescape")
 	np := Load(Param("np"), GP64())
