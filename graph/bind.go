@@ -95,7 +95,7 @@ func bind[T float](p *plan) *program[T] {
 			s.needs, pr.reducing = true, true
 		case v.body:
 			s := &pr.stages[v.stage]
-			if !v.isView() {
+			if !v.isView() && !v.isThere() {
 				s.body = append(s.body, bodyStep[T]{v, pr.bindBody(v)})
 				s.needs = true
 			}

@@ -82,6 +82,7 @@ var passes = []struct {
 	{"lower", lower},       // gorgonia nodes to values, arguments first, pruned to what is wanted
 	{"classify", classify}, // with rows or without; stages between sums over rows
 	{"fuse", fuse},         // clamps and their derivatives go into the products before them
+	{"room", makeRoom},     // zeros that blocks are placed into, left out where nothing reads them
 	{"views", views},       // runs of columns become pointers
 	{"land", land},         // blocks are computed where they will be placed
 	{"place", place_},      // buffers by liveness

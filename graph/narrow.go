@@ -60,7 +60,7 @@ func (pr *program[T]) bindNarrow() *narrow[T] {
 		case v.leaf != nil:
 			n.steps = append(n.steps, pr.narrowLoad(v, input))
 			input++
-		case !v.isView():
+		case !v.isView() && !v.isThere():
 			step := pr.narrowStep(n, v)
 			if step == nil {
 				return nil

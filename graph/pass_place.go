@@ -160,6 +160,18 @@ func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 	return 0, false
 }
 
+// isThere reports whether nothing is left to do for a value once it has its storage.
+func (v *value) isThere() bool {
+	switch v.k.(type) {
+	case room:
+		return true
+	case place:
+		x, b := v.in[0], v.in[1]
+		return b.landed && x.root == x && x.stage == v.stage && x.keep == v.keep && x.off == v.off
+	}
+	return false
+}
+
 // aliased reports whether another argument looks into the columns of a in a way
 // that writing over them would disturb.
 func aliased(v, a *value) bool {

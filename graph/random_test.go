@@ -25,7 +25,7 @@ func randomGraph(g *Graph, rng *rand.Rand, x, y, v, w Expr, steps int) Expr {
 	}
 	for range steps {
 		var e Expr
-		switch rng.IntN(16) {
+		switch rng.IntN(17) {
 		case 0:
 			e = pick().Tanh()
 		case 1:
@@ -61,6 +61,11 @@ func randomGraph(g *Graph, rng *rand.Rand, x, y, v, w Expr, steps int) Expr {
 			h := Concat(wide(), wide().Tanh(), wide()).Slice(0, 16)
 			a, l := wide().Slice(0, 2).Spline(h.Tanh(), Spline{Bins: 3, Bound: 1.5, MinWidth: 1e-3, MinHeight: 1e-3, MinSlope: 1e-3})
 			e = Concat(a, l)
+		case 16: // blocks into zeros, which are read in between and shared by all such
+			z := x.Zeros(6)
+			z = z.Place(0, wide().Slice(0, 3).Tanh())
+			h := z.MaskedLinear(w, Expr{}, Reach{1, 2, 3, int32(3 + 3*rng.IntN(2))})
+			e = z.Place(3, h.Slice(0, 3).Clamp(-1, 1))
 		}
 		if e.Cols() > 24 {
 			e = e.Slice(0, 24)

@@ -96,7 +96,7 @@ func (o place) shape(in []dims) (dims, error) {
 }
 func (o place) diff(xs []Expr, _, g Expr) []Expr {
 	n := xs[1].Cols()
-	return []Expr{g.Place(o.at, xs[1].Scale(0)), g.Slice(o.at, o.at+n)}
+	return []Expr{g.Place(o.at, xs[1].Zeros(n)), g.Slice(o.at, o.at+n)}
 }
 
 // repeat writes each column k times; sumGroups, its transpose, adds each run of

@@ -59,6 +59,24 @@ type product[T Float] struct {
 	limits *[2]T
 }
 
+// part is how many of n features or inputs the next block takes.
+func (p *product[T]) part(n int) int {
+	if p.block == len(p.kernels)-1 {
+		return fair(n, p.block)
+	}
+	return min(n, p.block)
+}
+
+// fair is the size of the first of the fewest parts of at most so many that n make,
+// all nearly the same: small tiles are the slow ones.
+func fair(n, most int) int {
+	if n <= most {
+		return n
+	}
+	parts := (uint32(n) + uint32(most) - 1) / uint32(most)
+	return int((uint32(n) + parts - 1) / parts)
+}
+
 // linearTiles computes as many features of width panels at a time as there are
 // kernels. Under a staircase, the inputs that all of them see come first, then what
 // fewer and fewer of them see, as far as the next step of the staircase at a time: in
@@ -69,8 +87,8 @@ type linearTiles[T Float] struct {
 }
 
 func (l *linearTiles[T]) run(y, x Tile[T], panels int) {
-	for j := 0; j < l.m; j += l.block {
-		end := min(j+l.block, l.m)
+	for j, end := 0, 0; j < l.m; j = end {
+		end = j + l.part(l.m-j)
 		longest := limit(l.reach, end-1, l.k)
 		for from := 0; from == 0 || from < longest; from += l.terms {
 			for p := 0; p < panels; p += l.width {
@@ -89,16 +107,17 @@ func (l *linearTiles[T]) run(y, x Tile[T], panels int) {
 // tileAt returns how many features the tile from j on has, how many inputs all of them
 // see and how many the last.
 func (l *linearTiles[T]) tileAt(j, end int) (mr, common, last int) {
-	mr = min(len(l.kernels)-1, end-j)
+	mr = fair(end-j, len(l.kernels)-1)
 	return mr, limit(l.reach, j, l.k), limit(l.reach, j+mr-1, l.k)
 }
 
 // common adds the terms from a multiple of l.terms on that all features of each tile
 // have.
 func (l *linearTiles[T]) common(y, x Tile[T], j, end, from, odd int) {
-	n, tile := PanelRows[T](), len(l.kernels)-1
-	for ; j < end; j += tile {
-		mr, common, last := l.tileAt(j, end)
+	n, block := PanelRows[T](), end-j
+	for mr := 0; j < end; j += mr {
+		var common, last int
+		mr, common, last = l.tileAt(j, end)
 		if from > 0 && from >= common {
 			continue
 		}
@@ -114,7 +133,7 @@ func (l *linearTiles[T]) common(y, x Tile[T], j, end, from, odd int) {
 		}
 		row, col := j+3*odd, from+l.terms // of the weights that are wanted next
 		if col >= l.k {
-			row, col = row+l.block, 0
+			row, col = row+block, 0
 		}
 		ahead := at(l.w.Data, min(row, l.m-1)*l.w.Stride+col)
 		l.kernels[mr](count, at(l.w.Data, j*l.w.Stride+from), l.w.Stride, at(x.Data, from*n), x.Stride, &y.Data[j*n], y.Stride, bias, mode, bounds, nil, 0, ahead)
@@ -123,9 +142,10 @@ func (l *linearTiles[T]) common(y, x Tile[T], j, end, from, odd int) {
 
 // stairs adds what only some features of each tile see.
 func (l *linearTiles[T]) stairs(y, x Tile[T], j, end int) {
-	n, tile := PanelRows[T](), len(l.kernels)-1
-	for ; j < end; j += tile {
-		mr, common, last := l.tileAt(j, end)
+	n := PanelRows[T]()
+	for mr := 0; j < end; j += mr {
+		var common, last int
+		mr, common, last = l.tileAt(j, end)
 		if last == common {
 			continue
 		}
@@ -179,8 +199,8 @@ func (l *linearTTiles[T]) run(y, g, of Tile[T], panels int) {
 	for unit := 0; unit == 0 || unit < l.m; unit += l.terms {
 		end := min(unit+l.terms, l.m)
 		seen := window{reach: l.reach, m: end, at: unit}
-		for i := 0; i < l.k; i += l.block {
-			to := min(i+l.block, l.k)
+		for i, to := 0, 0; i < l.k; i = to {
+			to = i + l.part(l.k-i)
 			if l.packed != nil {
 				l.pack(seen, unit, end, i, to)
 			}
