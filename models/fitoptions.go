@@ -40,7 +40,7 @@ type FitOptions struct {
 	// fit), "constant", or "plateau" (halved when validation has not improved for
 	// Patience/2 validations).
 	Schedule string
-	WarmUp   int // steps over which the learning rate rises; default 100
+	WarmUp   int // steps over which the learning rate rises; default 100, negative is none
 	// Clip limits the norm of all gradients together; default 5, negative never.
 	Clip float64
 	// EMA is the decay of a moving average of the weights, which is then what is
@@ -63,7 +63,7 @@ type FitOptions struct {
 	// density by their kind, instead of refusing them.
 	Dequantise bool
 	// Checkpoint is a file from which a fit that was stopped goes on, written every
-	// CheckpointSteps (default 500) and when the fit ends.
+	// CheckpointSteps (default 500, negative never) and when the fit ends.
 	Checkpoint      string
 	CheckpointSteps int
 	// Best is a model file for the best weights so far, which are then there and not in
@@ -84,7 +84,7 @@ type Progress struct {
 	Train         float64 // NLL of the batch, nats per row in the units of the data
 	Valid         float64 // last validation NLL, NaN before the first
 	BestValid     float64
-	Validated     bool // Valid is new
+	Validated     bool // Valid is new; of the step before if the fit was stopped in that validation
 	GradNorm      float64
 	LearnRate     float64
 	RowsPerSecond float64
@@ -165,7 +165,7 @@ func (o FitOptions) complete(rows int) (FitOptions, error) {
 	if o.ValidEvery <= 0 {
 		o.ValidEvery = min(max((rows+o.Batch-1)/o.Batch, 50), 1000)
 	}
-	if o.CheckpointSteps <= 0 {
+	if o.CheckpointSteps == 0 {
 		o.CheckpointSteps = 500
 	}
 	return o, nil

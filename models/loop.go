@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -8,17 +9,31 @@ import (
 	"github.com/gorgeflow/gorge/graph"
 )
 
+// Why a fit stopped that can go on. In validation, it goes on with that validation; users
+// are told that it was interrupted.
+const (
+	interrupted  = "interrupted"
+	inValidation = "interrupted in validation"
+)
+
 // loop takes steps until something ends the fit.
 func (f *fit) loop() error {
 	f.start = time.Now().Add(-time.Duration(f.s.Elapsed * float64(time.Second)))
-	for f.s.Done == "" || f.s.Done == "interrupted" {
+	validated := f.s.Done == inValidation // which is told with the next step
+	if validated {
+		f.s.Done = ""
+		if err := f.judge(true); err != nil {
+			return err
+		}
+	}
+	for f.s.Done == "" || f.s.Done == interrupted {
 		f.s.Done = ""
 		if f.finished() {
 			break
 		}
 		loss, norm, rate, n, err := f.step()
 		if err != nil && f.ctx.Err() != nil { // a step that was taken counts
-			f.s.Done = "interrupted"
+			f.s.Done = interrupted
 			break
 		}
 		if err != nil {
@@ -31,25 +46,39 @@ func (f *fit) loop() error {
 			continue
 		}
 		f.advance(n, loss)
-		validated := f.valid != nil && (f.s.Step%f.opts.ValidEvery == 0 || f.ending())
-		if validated {
-			if err := f.validate(); err != nil {
-				return err
-			}
+		due := f.valid != nil && (f.s.Step%f.opts.ValidEvery == 0 || f.ending())
+		if err := f.judge(due); err != nil {
+			return err
 		}
-		if f.s.Step%keepSteps == 0 && f.s.Best == math.Inf(1) && !(f.s.Train > f.kept.at.Train) {
-			if err := f.kept.keep(f.s); err != nil {
-				return err
-			}
-		}
-		f.tell(loss, norm, rate, validated)
-		if f.opts.Checkpoint != "" && f.s.Step%f.opts.CheckpointSteps == 0 {
+		f.tell(loss, norm, rate, validated || due && f.s.Done == "")
+		validated = false
+		if f.s.Done == "" && f.opts.Checkpoint != "" && f.opts.CheckpointSteps > 0 && f.s.Step%f.opts.CheckpointSteps == 0 {
 			if err := f.save(f.opts.Checkpoint); err != nil {
 				return err
 			}
 		}
 	}
 	f.s.Elapsed = time.Since(f.start).Seconds()
+	return nil
+}
+
+// judge validates the weights after a step, if that is due, and keeps the best so far: by
+// the loss of the training batches until there is one of validation. Where the validation
+// is cut short, nothing is.
+func (f *fit) judge(due bool) error {
+	if due {
+		err := f.validate()
+		if err != nil && errors.Is(err, f.ctx.Err()) {
+			f.s.Done = inValidation
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if f.s.Step%keepSteps == 0 && f.s.Best == math.Inf(1) && !(f.s.Train > f.kept.at.Train) {
+		return f.kept.keep(f.s)
+	}
 	return nil
 }
 
@@ -192,7 +221,7 @@ func (f *fit) ending() bool {
 func (f *fit) finished() bool {
 	switch {
 	case f.ctx.Err() != nil:
-		f.s.Done = "interrupted"
+		f.s.Done = interrupted
 	case f.opts.Epochs > 0 && f.s.Epoch >= f.opts.Epochs:
 		f.s.Done = "epochs"
 	case f.totalSteps > 0 && f.s.Step >= f.totalSteps:
@@ -259,8 +288,7 @@ func (f *fit) validate() error {
 	return nil
 }
 
-// mean is the weighted mean NLL of a table, standardised. It is not cancelled: a fit
-// that goes on later has no other chance to validate these weights.
+// mean is the weighted mean NLL of a table, standardised.
 func (f *fit) mean(t *table) (float64, error) {
 	if f.evalOut == nil {
 		f.evalOut = make([]float64, t.rows)
@@ -271,7 +299,7 @@ func (f *fit) mean(t *table) (float64, error) {
 	if err := f.eval.Into("logprob", graph.Rows{Float64: f.evalOut}); err != nil {
 		return 0, err
 	}
-	if err := f.eval.Do(background, t.rows); err != nil {
+	if err := f.eval.Do(f.ctx, t.rows); err != nil {
 		return 0, fmt.Errorf("models: fit: validation: %w", err)
 	}
 	sum := 0.0
@@ -324,6 +352,9 @@ func (f *fit) report() *Report {
 	r := &Report{
 		Steps: f.s.Step, Epochs: f.s.Epoch, Train: f.s.Train + f.train.shift, Valid: math.NaN(), BestStep: f.s.BestStep, Rows: f.train.rows,
 		Seconds: f.s.Elapsed, Rewinds: f.s.Rewinds, Stopped: f.s.Done, RowsPerSecond: float64(f.s.Rows) / max(f.s.Elapsed, 1e-9),
+	}
+	if r.Stopped == inValidation {
+		r.Stopped = interrupted
 	}
 	if f.valid != nil && !math.IsNaN(f.s.Valid) {
 		r.Valid = f.s.Best + f.validShift()

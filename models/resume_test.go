@@ -28,7 +28,15 @@ func (p *patient) Err() error {
 // validation, it goes on to the same bits, and has validated as often.
 func TestResumeAnywhere(t *testing.T) {
 	x, _ := banana(300, 1)
-	opts := models.FitOptions{Steps: 9, ValidEvery: 3, Batch: 64, EMA: 0.9, Seed: 4, LearnRate: 3e-3}
+	valid, _ := banana(1000, 2)
+	opts := models.FitOptions{Steps: 9, ValidEvery: 3, Batch: 64, EMA: 0.9, Seed: 4, LearnRate: 3e-3, Valid: models.Data{X: valid}}
+	steps, validations := 0, 0
+	opts.Progress = func(p models.Progress) {
+		steps++
+		if p.Validated {
+			validations++
+		}
+	}
 	fit := func(ctx context.Context, o models.FitOptions) (*models.Report, []float64) {
 		m, err := models.New(models.Spec{Model: "maf", Dim: 2, Layers: 2, Hidden: []int{16}, Norm: "act"})
 		require.NoError(t, err)
@@ -40,16 +48,51 @@ func TestResumeAnywhere(t *testing.T) {
 	}
 	whole, want := fit(context.Background(), opts)
 	opts.Checkpoint = filepath.Join(t.TempDir(), "checkpoint")
-	stopped := true
+	stopped, within := true, 0
 	for asked := int64(0); stopped; asked++ {
 		ctx := &patient{Context: context.Background()}
 		ctx.left.Store(asked)
 		opts.Resume = false
-		r, _ := fit(ctx, opts)
-		stopped = r.Stopped == "interrupted"
+		steps, validations = 0, 0
+		part, _ := fit(ctx, opts)
+		stopped = part.Stopped == "interrupted"
+		cut := part.Steps/opts.ValidEvery > validations
+		if cut {
+			within++
+		}
 		opts.Resume = true
 		r, got := fit(context.Background(), opts)
 		require.Equal(t, want, got, "stopped when asked %d times, after %d steps", asked, r.Steps)
 		require.Equal(t, []any{whole.Valid, whole.BestStep}, []any{r.Valid, r.BestStep})
+		require.Equal(t, 9, steps)
+		if !cut || part.Steps < 9 { // no step is left to tell the last one with
+			require.Equal(t, 3, validations)
+		}
+	}
+	require.GreaterOrEqual(t, within, 3*8, "validations that are stopped within their eight shards")
+}
+
+// A negative number of steps between checkpoints is none but the last, from which a fit
+// goes on.
+func TestCheckpointAtTheEndAlone(t *testing.T) {
+	x, _ := banana(300, 1)
+	path := filepath.Join(t.TempDir(), "checkpoint")
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	opts := models.FitOptions{Steps: 600, Batch: 32, Checkpoint: path, CheckpointSteps: -1}
+	opts.Progress = func(p models.Progress) {
+		require.NoFileExists(t, path)
+		if p.Step == 510 {
+			cancel()
+		}
+	}
+	for _, want := range []int{510, 600} {
+		m, err := models.New(models.Spec{Model: "maf", Dim: 2, Layers: 1, Hidden: []int{8}})
+		require.NoError(t, err)
+		r, err := m.Fit(ctx, models.Data{X: x}, opts)
+		require.NoError(t, err)
+		require.Equal(t, want, r.Steps)
+		require.FileExists(t, path)
+		ctx, opts.Resume, opts.Progress = context.Background(), true, nil
 	}
 }

@@ -68,7 +68,7 @@ func TestBounds(t *testing.T) {
 		require.True(t, strings.HasPrefix(out, "n,x,log_prob_bound\n"), out)
 		code, _, errs = gorge("", "score", model, data, "--draws", "0")
 		require.Equal(t, 2, code)
-		require.Contains(t, errs, "0 draws")
+		require.Contains(t, errs, "--draws 0: want at least 1")
 	}
 	code, _, errs := gorge("", "train", "--data", data, "--dequantise", "variatonal")
 	require.Equal(t, 2, code)

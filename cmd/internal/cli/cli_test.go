@@ -58,19 +58,22 @@ var quick = []string{"--model", "realnvp", "--layers", "2", "--hidden", "8", "--
 // A length that is given is the whole schedule's; a built-in shape has its own.
 func TestScheduleDefaults(t *testing.T) {
 	for args, want := range map[string]trainOptions{
-		"":                               {Minutes: 0.4},
-		"--dropout 0.3":                  {Minutes: 0.4, Dropout: 0.3},
-		"--data a.csv":                   {Steps: tableSteps, Patience: tablePatience, Dropout: tableDropout},
-		"--data a.csv --patience -1":     {Steps: tableSteps, Patience: -1, Dropout: tableDropout},
-		"--data a.csv --minutes 2":       {Minutes: 2, Dropout: tableDropout},
-		"--data a.csv --epochs 5":        {Epochs: 5, Dropout: tableDropout},
-		"--data - --steps 9 --dropout 0": {Steps: 9},
+		"":                                  {Minutes: 0.4},
+		"--dropout 0.3":                     {Minutes: 0.4, Dropout: 0.3},
+		"--data a.csv":                      {Steps: tableSteps, Patience: tablePatience, Dropout: tableDropout},
+		"--data a.csv --patience -1":        {Steps: tableSteps, Patience: -1, Dropout: tableDropout},
+		"--data a.csv --minutes 2":          {Minutes: 2, Dropout: tableDropout},
+		"--data a.csv --epochs 5":           {Epochs: 5, Dropout: tableDropout},
+		"--data - --steps 9 --dropout 0":    {Steps: 9},
+		"--steps 0":                         {Minutes: 0.4},
+		"--data a.csv --minutes 0":          {Steps: tableSteps, Patience: tablePatience, Dropout: tableDropout},
+		"--data a.csv --steps 0 --epochs 3": {Epochs: 3, Dropout: tableDropout},
 	} {
 		var o trainOptions
 		c := &cobra.Command{}
 		o.flags(c)
 		require.NoError(t, c.ParseFlags(strings.Fields(args)))
-		o.complete(c.Flags().Changed)
+		require.NoError(t, o.complete(c.Flags().Changed))
 		got := trainOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Patience: o.Patience, Dropout: o.Dropout}
 		require.Equal(t, want, got, args)
 		require.Equal(t, "nsf-ar", o.Model)
@@ -122,7 +125,13 @@ func TestTrainScoreSample(t *testing.T) {
 	code, out, errs = gorge("", "inspect", model)
 	require.Zero(t, code, errs)
 	require.Contains(t, out, "realnvp")
-	require.Contains(t, out, "layer0.hidden0.weight")
+	require.Regexp(t, `\nflow +base +StandardNormal +0\n`, out)
+	require.Regexp(t, `\n +layer1 +Coupling +\d+  8 × [12], `, out)
+	require.NotContains(t, out, "layer0.hidden0.weight")
+	code, all, errs = gorge("", "inspect", model, "--tensors")
+	require.Zero(t, code, errs)
+	require.True(t, strings.HasPrefix(all, out))
+	require.Contains(t, all, "\ntensors     layer0.hidden0.weight ")
 
 	code, out, _ = gorge("", "train", "--resume", run)
 	require.Zero(t, code)
@@ -248,8 +257,8 @@ func TestMessages(t *testing.T) {
 		{[]string{"score", filepath.Join(dir, "none"), good}, 1, "none"},
 		{[]string{"score", model, good, "-o", filepath.Join(dir, "o.xls")}, 1, "unknown kind of file"},
 		{[]string{"score", model, text, "-o", filepath.Join(dir, "o.csv")}, 1, "n/a"},
-		{[]string{"sample", model, "-n", "-3"}, 2, "-3 rows"},
-		{[]string{"sample", model, "--temperature", "0"}, 2, "temperature"},
+		{[]string{"sample", model, "-n", "-3"}, 2, "--rows -3: want 0 or more"},
+		{[]string{"sample", model, "--temperature", "0"}, 2, "--temperature 0: want a number above 0"},
 	} {
 		code, _, errs := gorge("", c.args...)
 		require.Equal(t, c.code, code, "%v: %s", c.args, errs)

@@ -246,7 +246,7 @@ func TestSchemaMessages(t *testing.T) {
 		{"", 1, `column "id" is text, 300 different in 300 rows: too many to model; a schema can say`, []string{"--columns", "id,z"}},
 		{"", 2, `--missing "dorp", did you mean "drop"`, []string{"--missing", "dorp"}},
 		{"", 2, `model "ncsf" is one of angles, and no column is periodic`, []string{"--model", "ncsf", "--columns", "price"}},
-		{"price: {kind: integer}\nz: {kind: periodic, period: 0}", 2, `s.yaml:2: column "z": periodic with period 0 from 0: want a positive period`, nil},
+		{"price: {kind: integer}\nz: {kind: periodic, period: 0}", 2, `s.yaml:2: column "z": period: 0: want a number above 0`, nil},
 	} {
 		args := append([]string{"train", "--data", data, "--schema", file(t, dir, "s.yaml", c.schema), "--out", filepath.Join(dir, "run")}, c.args...)
 		code, _, errs := gorge("", args...)

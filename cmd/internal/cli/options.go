@@ -15,7 +15,7 @@ import (
 )
 
 // trainOptions are the flags of train. The yaml names are those of the flags:
-// the same struct is what a run folder keeps.
+// the same struct is what a run folder keeps, less what is left to package models.
 type trainOptions struct {
 	Data        string  `yaml:"data"`
 	Shape       string  `yaml:"shape"`
@@ -26,18 +26,18 @@ type trainOptions struct {
 	Test        string  `yaml:"test"`
 	Valid       string  `yaml:"valid"`
 	Model       string  `yaml:"model"`
-	Layers      int     `yaml:"layers"`
+	Layers      int     `yaml:"layers,omitempty"`
 	Hidden      []int   `yaml:"hidden,flow"`
-	Blocks      int     `yaml:"blocks"`
-	Bins        int     `yaml:"bins"`
-	Bound       float64 `yaml:"bound"`
+	Blocks      int     `yaml:"blocks,omitempty"`
+	Bins        int     `yaml:"bins,omitempty"`
+	Bound       float64 `yaml:"bound,omitempty"`
 	Activation  string  `yaml:"activation"`
 	Dropout     float64 `yaml:"dropout"`
 	Mixing      string  `yaml:"mixing"`
 	Norm        string  `yaml:"norm"`
 	Base        string  `yaml:"base"`
-	Components  int     `yaml:"components"`
-	Tails       float64 `yaml:"tails"`
+	Components  int     `yaml:"components,omitempty"`
+	Tails       float64 `yaml:"tails,omitempty"`
 	Embed       int     `yaml:"embed"`
 	LearnRate   float64 `yaml:"lr"`
 	Schedule    string  `yaml:"schedule"`
@@ -49,7 +49,7 @@ type trainOptions struct {
 	Clip        float64 `yaml:"clip"`
 	WeightDecay float64 `yaml:"weight-decay"`
 	EMA         float64 `yaml:"ema"`
-	Patience    int     `yaml:"patience"`
+	Patience    int     `yaml:"patience,omitempty"`
 	Seed        uint64  `yaml:"seed"`
 	DType       string  `yaml:"dtype"`
 	Augment     int     `yaml:"augment"`
@@ -77,9 +77,9 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.Model, "model", "nsf-ar", "one of "+strings.Join(models.Names(), ", "))
 	f.IntVar(&o.Layers, "layers", 0, "couplings or autoregressive layers (default of the model)")
 	f.IntSliceVar(&o.Hidden, "hidden", nil, "widths of hidden layers, such as 128,128 (default of the model)")
-	f.IntVar(&o.Blocks, "blocks", 0, "residual blocks in each network, -1 for plain networks (default of the model)")
-	f.IntVar(&o.Bins, "bins", 0, "bins of splines (default 8)")
-	f.Float64Var(&o.Bound, "bound", 0, "half width of the box of splines (default 5)")
+	f.IntVar(&o.Blocks, "blocks", 0, "residual blocks in each network, 0 for plain networks (default of the model)")
+	f.IntVar(&o.Bins, "bins", 0, "bins of splines (default of the model)")
+	f.Float64Var(&o.Bound, "bound", 0, "half width of the box of splines, above 0 (default 5)")
 	f.StringVar(&o.Activation, "activation", "relu", "one of "+strings.Trim(fmt.Sprint(layers.Activations()), "[]"))
 	f.Float64Var(&o.Dropout, "dropout", tableDropout, "probability of dropping a hidden unit in training")
 	f.Lookup("dropout").DefValue += ", 0 for a built-in shape"
@@ -87,26 +87,26 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.StringVar(&o.Norm, "norm", "", "between layers: none, act, batch (default none)")
 	f.StringVar(&o.Base, "base", "", "noise: "+strings.Join(models.Bases(), ", ")+" (default normal, torus for angles)")
 	f.IntVar(&o.Components, "components", 0, "Gaussians of the bases mixture, made and class (default 8, 10 and 1)")
-	f.Float64Var(&o.Tails, "tails", 0, "standard deviations beyond which columns are drawn in, -1 for never (default 4)")
-	f.IntVar(&o.Embed, "embed", 0, "columns to embed the context in, by a network (default none)")
-	f.Float64Var(&o.LearnRate, "lr", 0, "learning rate (default 0.001)")
+	f.Float64Var(&o.Tails, "tails", 0, "standard deviations beyond which columns are drawn in, above 0, or -1 for never (default 4)")
+	f.IntVar(&o.Embed, "embed", 0, "columns to embed the context in, by a network, 0 for none")
+	f.Float64Var(&o.LearnRate, "lr", 1e-3, "learning rate, above 0")
 	f.StringVar(&o.Schedule, "schedule", "cosine", "of the learning rate: cosine, constant, plateau")
-	f.IntVar(&o.WarmUp, "warm-up", 100, "steps over which the learning rate rises")
-	f.IntVar(&o.Epochs, "epochs", 0, "passes over the data")
-	f.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("optimiser steps (default %d, unless --epochs or --minutes is given)", tableSteps))
-	f.Float64Var(&o.Minutes, "minutes", 0, "time for the fit (default 0.4 for a built-in shape)")
-	f.IntVar(&o.Batch, "batch", 0, "rows a step (default 256)")
-	f.Float64Var(&o.Clip, "clip", 5, "limit on the norm of the gradients, -1 for none")
+	f.IntVar(&o.WarmUp, "warm-up", 100, "steps over which the learning rate rises, 0 for none")
+	f.IntVar(&o.Epochs, "epochs", 0, "passes over the data, 0 for no limit")
+	f.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("optimiser steps, 0 for no limit (default %d, unless --epochs or --minutes is given)", tableSteps))
+	f.Float64Var(&o.Minutes, "minutes", 0, "time for the fit, 0 for no limit (default 0.4 for a built-in shape)")
+	f.IntVar(&o.Batch, "batch", 256, "rows a step, at least 1")
+	f.Float64Var(&o.Clip, "clip", 5, "limit on the norm of the gradients, 0 for none")
 	f.Float64Var(&o.WeightDecay, "weight-decay", 0, "decoupled weight decay")
 	f.Float64Var(&o.EMA, "ema", 0.999, "decay of a moving average of the weights, 0 for none")
-	f.IntVar(&o.Patience, "patience", 0, fmt.Sprintf("validations without improvement that end the fit, -1 for never (default %d, 10 with --epochs, never with --steps or --minutes)", tablePatience))
+	f.IntVar(&o.Patience, "patience", 0, fmt.Sprintf("validations without improvement that end the fit, at least 1, or -1 for never (default %d, 10 with --epochs, never with --steps or --minutes)", tablePatience))
 	f.Uint64Var(&o.Seed, "seed", 1, "decides splits, initial weights, order of rows, samples")
 	f.StringVar(&o.DType, "dtype", "float32", "float32 or float64")
 	f.IntVar(&o.Augment, "augment", 0, "columns of noise beside the data; log-densities are then lower bounds")
 	f.StringVar(&o.Dequantise, "dequantise", "", "noise for columns of few distinct values that have a density: uniform, or variational\nfor noise of integer columns that is learnt too, with lower bounds (default none)")
 	f.StringVar(&o.Schema, "schema", "", "YAML file of what columns hold, or none for all real numbers (default inferred)")
 	f.StringVar(&o.Missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
-	f.IntVar(&o.Checkpoint, "checkpoint", 500, "steps between checkpoints")
+	f.IntVar(&o.Checkpoint, "checkpoint", 500, "steps between checkpoints, 0 for none before the end")
 	f.StringVar(&o.Out, "out", "", "run folder (default runs/NAME of the data)")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in this folder, by its own options")
 	f.StringVar(&o.config, "config", "", "YAML file of options by these names; flags come first")
@@ -128,20 +128,86 @@ const (
 
 // complete fills in what depends on whether a table is fitted or a built-in shape,
 // which has as many rows as are asked for and is fitted in no time.
-func (o *trainOptions) complete(given func(flag string) bool) {
+func (o *trainOptions) complete(given func(flag string) bool) error {
+	if err := o.checkNumbers(given); err != nil {
+		return err
+	}
+	o.none(given)
 	if o.Data == "" && !given("dropout") {
 		o.Dropout = 0
 	}
 	if o.Epochs != 0 || o.Steps != 0 || o.Minutes != 0 {
-		return
+		return nil
+	}
+	limit := "steps"
+	if o.Data == "" {
+		limit = "minutes"
+	}
+	if given(limit) {
+		return usagef("--%s 0: nothing ends the fit: want --epochs, --steps or --minutes above 0", limit)
 	}
 	if o.Data == "" {
 		o.Minutes = 0.4
-		return
+		return nil
 	}
 	o.Steps = tableSteps
 	if o.Patience == 0 {
 		o.Patience = tablePatience
+	}
+	return nil
+}
+
+// checkNumbers refuses numbers that options cannot have, among them zeros that package
+// models would take for its defaults.
+func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
+	const orDefault = ", or leave it out for the default of the model"
+	finite := func(v float64) bool { return v-v == 0 }
+	for _, n := range []struct {
+		flag string
+		v    any
+		ok   bool
+		want string
+	}{
+		{"layers", o.Layers, o.Layers > 0 || given("layers") && baseAlone(o.Model), "1 to 1000" + orDefault},
+		{"bins", o.Bins, o.Bins > 0, "1 to 256" + orDefault},
+		{"bound", o.Bound, o.Bound > 0 && finite(o.Bound), "a number above 0" + orDefault},
+		{"components", o.Components, o.Components > 0, "1 to 1000" + orDefault},
+		{"tails", o.Tails, o.Tails != 0 && finite(o.Tails), "a number above 0, or -1 for never"},
+		{"lr", o.LearnRate, o.LearnRate > 0 && finite(o.LearnRate), "a number above 0"},
+		{"warm-up", o.WarmUp, o.WarmUp >= 0, "0 or more steps"},
+		{"epochs", o.Epochs, o.Epochs >= 0, "at least 1, or 0 for no limit"},
+		{"steps", o.Steps, o.Steps >= 0, "at least 1, or 0 for no limit"},
+		{"minutes", o.Minutes, o.Minutes >= 0 && finite(o.Minutes), "a number above 0, or 0 for no limit"},
+		{"batch", o.Batch, o.Batch > 0, "at least 1 row"},
+		{"clip", o.Clip, finite(o.Clip), "a number above 0, or 0 for no limit"},
+		{"weight-decay", o.WeightDecay, o.WeightDecay >= 0 && finite(o.WeightDecay), "0 or more"},
+		{"ema", o.EMA, o.EMA >= 0 && o.EMA < 1, "0 ≤ decay < 1"},
+		{"patience", o.Patience, o.Patience != 0, "at least 1, or -1 for never"},
+	} {
+		if given(n.flag) && !n.ok {
+			return usagef("--%s %v: want %s", n.flag, n.v, n.want)
+		}
+	}
+	return nil
+}
+
+// baseAlone reports whether a model has no layers.
+func baseAlone(model string) bool {
+	m, err := models.New(models.Spec{Model: model, Dim: 2})
+	return err == nil && m.Spec().Layers == 0
+}
+
+// none brings zeros that mean none to what means it in package models, where zero is the
+// default.
+func (o *trainOptions) none(given func(flag string) bool) {
+	if given("blocks") && o.Blocks == 0 {
+		o.Blocks = -1
+	}
+	if o.Clip == 0 {
+		o.Clip = -1
+	}
+	if o.Checkpoint == 0 {
+		o.Checkpoint = -1
 	}
 }
 

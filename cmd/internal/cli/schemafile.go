@@ -30,6 +30,7 @@ type schemaColumn struct {
 	name    string
 	line    int
 	kind    models.Kind
+	ends    bool // lo or hi is given
 	context bool
 }
 
@@ -169,10 +170,14 @@ func (c *schemaColumn) set(key string, n *yaml.Node) (err error) {
 		c.kind.Of, err = scalar(n)
 	case "lo":
 		c.kind.Lo, err = number(n)
+		c.ends = true
 	case "hi":
 		c.kind.Hi, err = number(n)
+		c.ends = true
 	case "period":
-		c.kind.Period, err = number(n)
+		if c.kind.Period, err = number(n); err == nil && c.kind.Period == 0 {
+			err = errors.New("0: want a number above 0")
+		}
 	case "origin":
 		c.kind.Origin, err = number(n)
 	case "levels":
@@ -207,6 +212,9 @@ func (c *schemaColumn) check() error {
 		return errors.New("ignored, and encoded as context")
 	}
 	k := c.kind
+	if c.ends && k.Lo == 0 && k.Hi == 0 { // to package models: no ends
+		return errors.New("lo 0, hi 0: want both, lo < hi")
+	}
 	if k.Discrete() && k.Of != models.KindInteger && len(k.Levels) == 0 {
 		k.Levels = []string{"a", "b"} // as if they were known
 	}

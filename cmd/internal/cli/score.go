@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -37,14 +38,14 @@ with learnt noise (train --augment, --dequantise variational) give lower bounds.
 				return err
 			}
 			if draws < 1 {
-				return usagef("%d draws: want at least one", draws)
+				return usagef("--draws %d: want at least 1", draws)
 			}
 			return score(c.Context(), args[0], args[1], out, missing, draws, streams)
 		},
 	}
 	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .tsv, .npy, .parquet, or - for standard output")
 	c.Flags().StringVar(&missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
-	c.Flags().IntVar(&draws, "draws", models.Draws, "draws of noise for each row where the model gives lower bounds: the more, the nearer")
+	c.Flags().IntVar(&draws, "draws", models.Draws, "draws of noise for each row where the model gives lower bounds, at least 1: the more, the nearer")
 	return c
 }
 
@@ -152,6 +153,12 @@ func sampleCommand(streams IO) *cobra.Command {
   gorge sample model.safetensors --context given.csv --temperature 0.8`,
 		Args: exactly(1, "MODEL"),
 		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case n < 0:
+				return usagef("--rows %d: want 0 or more", n)
+			case !(o.Temperature > 0) || math.IsInf(o.Temperature, 0):
+				return usagef("--temperature %v: want a number above 0", o.Temperature)
+			}
 			return sample(c.Context(), args[0], n, given, out, o, streams)
 		},
 	}
@@ -159,7 +166,7 @@ func sampleCommand(streams IO) *cobra.Command {
 	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .tsv, .npy, .parquet, or - for standard output")
 	c.Flags().StringVar(&given, "context", "", "table with the context of each row")
 	c.Flags().Uint64Var(&o.Seed, "seed", 1, "decides the rows")
-	c.Flags().Float64Var(&o.Temperature, "temperature", 1, "scales the noise")
+	c.Flags().Float64Var(&o.Temperature, "temperature", 1, "scales the noise, above 0")
 	return c
 }
 
@@ -167,9 +174,6 @@ func sample(ctx context.Context, path string, n int, given, out string, o models
 	m, err := models.Load(path)
 	if err != nil {
 		return err
-	}
-	if n < 0 || !(o.Temperature > 0) {
-		return usagef("%d rows at temperature %v: want 0 or more rows, a temperature above 0", n, o.Temperature)
 	}
 	s := m.Schema()
 	var conditions *table.Table

@@ -61,10 +61,12 @@ error unless --missing drop leaves them out.`,
 					return err
 				}
 			}
-			o.complete(c.Flags().Changed)
 			run := o
 			if o.resume == "" {
 				if err := o.checkTable(); err != nil {
+					return err
+				}
+				if err := o.complete(c.Flags().Changed); err != nil {
 					return err
 				}
 			} else {
