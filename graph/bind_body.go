@@ -48,9 +48,13 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 	case solve:
 		return pr.bindSolve(v, k)
 	case spline:
-		return pr.bindSpline(v, k)
+		return pr.bindSpline(v, k, false)
+	case splineOver:
+		return pr.bindSpline(v, k.spline, true)
 	case splineGrad:
-		return pr.bindSplineGrad(v, k)
+		return pr.bindSplineGrad(v, k, false)
+	case splineGradOver:
+		return pr.bindSplineGrad(v, k.splineGrad, true)
 	}
 	return pr.bindShape(v)
 }

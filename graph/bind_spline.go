@@ -8,8 +8,9 @@ func splineKernel[T float](s Spline) *kernel.Spline[T] {
 	return kernel.NewSpline[T](s.Bins, s.Bound, s.MinWidth, s.MinHeight, s.MinSlope, s.SlopeShift, s.ExpSlope)
 }
 
-// bindSpline maps column by column, by vectors where there is assembly.
-func (pr *program[T]) bindSpline(v *value, k spline) func(*worker[T]) {
+// bindSpline maps column by column, by vectors where there is assembly; over says that
+// they write over the parameters.
+func (pr *program[T]) bindSpline(v *value, k spline, over bool) func(*worker[T]) {
 	n := kernel.PanelRows[T]()
 	x, h := v.in[0], v.in[1]
 	np, d := k.s.Params(), x.d.c
@@ -20,7 +21,8 @@ func (pr *program[T]) bindSpline(v *value, k spline) func(*worker[T]) {
 			out, xs, hs := w.tile(v).Panel(p, v.d.c), w.tile(x).Panel(p, d), w.tile(h).Panel(p, h.d.c)
 			for j := range d {
 				y, l, a := out[j*n:][:n], out[(d+j)*n:][:n], hs[j*np*n:][:np*n]
-				if s.Value(y, l, xs[j*n:][:n], a, k.inverse, w.scratch) {
+				if kernel.HasSpline[T]() {
+					s.Value(y, l, xs[j*n:][:n], a, k.inverse, over, w.scratch)
 					continue
 				}
 				for r := range n {
@@ -33,7 +35,7 @@ func (pr *program[T]) bindSpline(v *value, k spline) func(*worker[T]) {
 	}
 }
 
-func (pr *program[T]) bindSplineGrad(v *value, k splineGrad) func(*worker[T]) {
+func (pr *program[T]) bindSplineGrad(v *value, k splineGrad, over bool) func(*worker[T]) {
 	n := kernel.PanelRows[T]()
 	x, h, g := v.in[0], v.in[1], v.in[2]
 	np, d := k.s.Params(), x.d.c
@@ -46,7 +48,8 @@ func (pr *program[T]) bindSplineGrad(v *value, k splineGrad) func(*worker[T]) {
 			for j := range d {
 				gx, gh, a := out[j*n:][:n], out[(d+j*np)*n:][:np*n], hs[j*np*n:][:np*n]
 				gy, gl := gs[j*n:][:n], gs[(d+j)*n:][:n]
-				if !k.inverse && s.Grad(gx, gh, xs[j*n:][:n], a, gy, gl, w.scratch) {
+				if kernel.HasSpline[T]() {
+					s.Grad(gx, gh, xs[j*n:][:n], a, gy, gl, k.inverse, over, w.scratch)
 					continue
 				}
 				for r := range n {

@@ -48,6 +48,7 @@ type value struct {
 	start   int    // of a view: the first of them
 	landed  bool   // computed among the columns of root where it will be placed
 	off     int    // in columns of the tile, or elements of a flat arena
+	cell    int    // of the narrow form: its first column
 	keep    bool   // outlives its stage: one tile for each shard
 	sum     int    // of a sum: its number, and those after it of its parts
 	into    *Param // of a sum: the parameter whose gradient it is
@@ -84,6 +85,7 @@ var passes = []struct {
 	{"fuse", fuse},         // clamps and their derivatives go into the products before them
 	{"room", makeRoom},     // zeros that blocks are placed into, left out where nothing reads them
 	{"views", views},       // runs of columns become pointers
+	{"over", overwrite},    // splines leave what their derivatives want where parameters were
 	{"land", land},         // blocks are computed where they will be placed
 	{"place", place_},      // buffers by liveness
 }

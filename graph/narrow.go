@@ -55,6 +55,10 @@ func (pr *program[T]) bindNarrow() *narrow[T] {
 		if !v.body {
 			continue
 		}
+		v.cell = v.root.off + v.start
+		if v.root.keep {
+			v.cell += p.bodyCols
+		}
 		n.scratch = max(n.scratch, v.d.c+64)
 		switch {
 		case v.leaf != nil:
@@ -75,14 +79,7 @@ func (pr *program[T]) bindNarrow() *narrow[T] {
 }
 
 // values are the columns of a value.
-func (l *lane[T]) values(v *value) []T {
-	root := v.root
-	at := root.off
-	if root.keep {
-		at += l.r.pr.plan.bodyCols
-	}
-	return l.body[at+v.start:][:v.d.c]
-}
+func (l *lane[T]) values(v *value) []T { return l.body[v.cell:][:v.d.c] }
 
 // spread is a value broadcast to cols columns, in scratch where it must be.
 func (l *lane[T]) spread(v *value, flat ref[T], cols int, scratch []T) []T {
@@ -249,14 +246,29 @@ func (pr *program[T]) narrowSpline(v *value, k spline) func(*lane[T]) {
 		for from := 0; from < d; from += n {
 			count := min(n, d-from)
 			copy(xs, x[from:from+count])
-			for c := range count {
-				for m, p := range h[(from+c)*np:][:np] {
-					hs[m*n+c] = p
-				}
-			}
-			s.Value(ys, ls, xs, hs, k.inverse, scratch)
+			columnsToLines(hs, h[from*np:], np, count)
+			s.Value(ys[:count], ls, xs, hs, k.inverse, false, scratch)
 			copy(out[from:], ys[:count])
 			copy(out[d+from:], ls[:count])
+		}
+	}
+}
+
+// columnsToLines writes count runs of np numbers side by side, four at a time: the
+// j-th numbers of all runs become line j.
+func columnsToLines[T float](lines, runs []T, np, count int) {
+	n, c := kernel.PanelRows[T](), 0
+	for ; c+4 <= count; c += 4 {
+		p := runs[c*np:][:np]
+		q, r, s := runs[(c+1)*np:][:len(p)], runs[(c+2)*np:][:len(p)], runs[(c+3)*np:][:len(p)]
+		for j := range p {
+			to := lines[j*n+c:][:4]
+			to[0], to[1], to[2], to[3] = p[j], q[j], r[j], s[j]
+		}
+	}
+	for ; c < count; c++ {
+		for j, v := range runs[c*np:][:np] {
+			lines[j*n+c] = v
 		}
 	}
 }

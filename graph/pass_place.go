@@ -134,10 +134,13 @@ func placeStage(p *plan, stage int, last map[*value]int) int {
 	return f.end
 }
 
-// inPlace reports whether an elementwise step may write over an argument that
-// is not used again.
+// inPlace reports whether a step may write over an argument that is not used again.
 func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 	switch v.k.(type) {
+	case splineGradOver:
+		h := v.in[1]
+		r := h.root
+		return r.off, h.landed && !r.keep && r.stage == v.stage && last[r] == v.id
 	case unary, binary, place, dropout:
 	default:
 		return 0, false
@@ -167,7 +170,7 @@ func (v *value) isThere() bool {
 		return true
 	case place:
 		x, b := v.in[0], v.in[1]
-		return b.landed && x.root == x && x.stage == v.stage && x.keep == v.keep && x.off == v.off
+		return v.root == v && b.landed && x.root == x && x.stage == v.stage && x.keep == v.keep && x.off == v.off
 	}
 	return false
 }

@@ -19,6 +19,16 @@ func makeRoom(p *plan) {
 			v.split(before)
 		}
 	}
+	p.insert(before)
+	for _, v := range p.values {
+		if z, ok := v.k.(zeros); ok && v.body && !v.isRead() {
+			v.k = room{z}
+		}
+	}
+}
+
+// insert puts values before others, and numbers all anew.
+func (p *plan) insert(before map[*value][]*value) {
 	var values []*value
 	for _, v := range p.values {
 		values = append(append(values, before[v]...), v)
@@ -26,11 +36,6 @@ func makeRoom(p *plan) {
 	p.values = values
 	for i, v := range p.values {
 		v.id = i
-	}
-	for _, v := range p.values {
-		if z, ok := v.k.(zeros); ok && v.body && !v.isRead() {
-			v.k = room{z}
-		}
 	}
 }
 

@@ -111,34 +111,58 @@ func flag(b bool) int {
 	return 0
 }
 
-func fastSpline[T Float](s *Spline[T], y, l, x, h []T, inverse bool, scratch []T) bool {
+func hasSpline[T Float]() bool { return assembly[T]().spline != nil }
+
+func fastSpline[T Float](s *Spline[T], y, l, x, h []T, inverse, over bool, scratch []T) {
 	f := assembly[T]().spline
 	if inverse {
 		f = assembly[T]().splineInverse
 	}
-	if f == nil {
-		return false
+	n, at := PanelRows[T](), exponentialsOf(s, h, over, scratch)
+	_, _, _, _ = y[:n], l[n-1], x[n-1], h[(3*s.Bins-1)*n-1]
+	for i := 0; f != nil && i < len(y); i += assembly[T]().lanes {
+		f(&y[i], &l[i], &x[i], &h[i], 128, s.Bins, &s.numbers[0], at.shelf, at.first(i), at.step, at.heights, flag(s.Exponential))
 	}
-	n := PanelRows[T]()
-	_, _, _, _, _ = y[n-1], l[n-1], x[n-1], h[(3*s.Bins-1)*n-1], scratch[SplineScratch[T](s.Bins)-1]
-	for i := 0; i < n; i += assembly[T]().lanes {
-		f(&y[i], &l[i], &x[i], &h[i], 128, s.Bins, &s.numbers[0], &scratch[0], flag(s.Exponential))
-	}
-	return true
 }
 
-func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl, scratch []T) bool {
+func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl []T, inverse, over bool, scratch []T) {
 	f := assembly[T]().splineGrad
-	if f == nil {
-		return false
+	if inverse {
+		f = assembly[T]().splineGradInverse
 	}
-	n := PanelRows[T]()
+	n, at := PanelRows[T](), exponentialsOf(s, h, over, scratch)
 	p := (3*s.Bins-1)*n - 1
-	_, _, _, _, _, _, _ = gx[n-1], gh[p], x[n-1], h[p], gy[n-1], gl[n-1], scratch[SplineScratch[T](s.Bins)-1]
-	for i := 0; i < n; i += assembly[T]().lanes {
-		f(&gx[i], &gh[i], &x[i], &h[i], &gy[i], &gl[i], 128, s.Bins, &s.numbers[0], &scratch[0], flag(s.Exponential))
+	_, _, _, _, _, _ = gx[n-1], gh[p], x[n-1], h[p], gy[n-1], gl[n-1]
+	for i := 0; f != nil && i < n; i += assembly[T]().lanes {
+		f(&gx[i], &gh[i], &x[i], &h[i], &gy[i], &gl[i], 128, s.Bins, &s.numbers[0], at.shelf, at.first(i), at.step, at.heights, flag(s.Exponential), flag(over))
 	}
-	return true
+}
+
+// exponentials are where spline kernels have those of widths and heights: over the raw
+// ones or, for a vector at a time, in scratch. Distances are in bytes.
+type exponentials[T Float] struct {
+	data          []T
+	step, heights int
+	over          bool
+	shelf         *T
+}
+
+func exponentialsOf[T Float](s *Spline[T], h []T, over bool, scratch []T) exponentials[T] {
+	n, width := PanelRows[T](), bytes[T](assembly[T]().lanes)
+	_ = scratch[SplineScratch[T](s.Bins)-1]
+	at := exponentials[T]{scratch, 2 * width, width, over, &scratch[s.Bins*n]}
+	if over {
+		at.data, at.step, at.heights = h, 128, 128*s.Bins
+	}
+	return at
+}
+
+// first is where they begin for the lanes from i on.
+func (e *exponentials[T]) first(i int) *T {
+	if e.over {
+		return &e.data[i]
+	}
+	return &e.data[0]
 }
 
 // fastAdam calls its kernels by name: through a table, its numbers would have to

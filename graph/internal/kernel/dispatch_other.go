@@ -28,9 +28,12 @@ func fastWhere[T Float](dst, c, x, y []T) bool { return false }
 
 func fastFold[T Float](dst, src []T, count int, top bool) bool { return false }
 
-func fastSpline[T Float](s *Spline[T], y, l, x, h []T, inverse bool, scratch []T) bool { return false }
+func hasSpline[T Float]() bool { return false }
 
-func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl, scratch []T) bool { return false }
+func fastSpline[T Float](s *Spline[T], y, l, x, h []T, inverse, over bool, scratch []T) {}
+
+func fastSplineGrad[T Float](s *Spline[T], gx, gh, x, h, gy, gl []T, inverse, over bool, scratch []T) {
+}
 
 func fastAdam[T Float](p, g, m, v, average []T, c *[12]T) bool { return false }
 

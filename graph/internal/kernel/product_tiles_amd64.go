@@ -90,6 +90,10 @@ func (l *linearTiles[T]) run(y, x Tile[T], panels int) {
 	for j, end := 0, 0; j < l.m; j = end {
 		end = j + l.part(l.m-j)
 		longest := limit(l.reach, end-1, l.k)
+		if end-j < len(l.kernels) && longest <= l.terms && limit(l.reach, j, l.k) == longest {
+			l.level(y, x, panels, j, end, longest)
+			continue
+		}
 		for from := 0; from == 0 || from < longest; from += l.terms {
 			for p := 0; p < panels; p += l.width {
 				l.common(y.from(p), x.from(p), j, end, from, p/l.width%2)
@@ -101,6 +105,19 @@ func (l *linearTiles[T]) run(y, x Tile[T], panels int) {
 		for p := 0; p < panels; p += l.width {
 			l.stairs(y.from(p), x.from(p), j, end)
 		}
+	}
+}
+
+// level computes a single tile of features that see the same inputs, in all panels.
+func (l *linearTiles[T]) level(y, x Tile[T], panels, j, end, inputs int) {
+	n, mode, bias, bounds := PanelRows[T](), 0, (*T)(nil), first(l.limits)
+	if l.b != nil {
+		mode, bias = 1, &l.b[j]
+	}
+	f, w, stride := l.kernels[end-j], at(l.w.Data, j*l.w.Stride), l.w.Stride
+	ahead := [2]*T{at(l.w.Data, min(end, l.m-1)*stride), at(l.w.Data, min(end+3, l.m-1)*stride)}
+	for p, odd := 0, 0; p < panels; p, odd = p+l.width, 1-odd {
+		f(inputs, w, stride, at(x.Data, p*x.Stride), x.Stride, &y.Data[p*y.Stride+j*n], y.Stride, bias, mode, bounds, nil, 0, ahead[odd])
 	}
 }
 

@@ -26,12 +26,10 @@ panel:
 	VMOVUPS      64(DI), Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VMOVUPS      32(DI), Y2
 	VMOVUPS      96(DI), Y3
 	VADDPS       Y3, Y2, Y2
 	VADDPS       Y2, Y1, Y1
-	VMOVAPS      Y1, Y1
 	ADDQ         BX, DI
 	DECQ         R8
 	JNZ          panel
@@ -155,7 +153,6 @@ loop:
 	VMULPS       (SP), Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       64(SP), Y0, Y2
-	VMOVAPS      Y1, Y1
 	VMOVUPS      32(SP), Y3
 	VFMADD213PS  Y2, Y3, Y1
 	VPAND        b32y_7fffffff<>+0(SB), Y1, Y2
@@ -165,7 +162,6 @@ loop:
 	VMOVUPS      (BX), Y2
 	VMULPS       Y0, Y0, Y0
 	VMULPS       128(SP), Y0, Y0
-	VMOVAPS      Y2, Y2
 	VMOVUPS      96(SP), Y3
 	VFMADD213PS  Y0, Y3, Y2
 	VPAND        b32y_7fffffff<>+0(SB), Y2, Y0
@@ -183,7 +179,6 @@ loop:
 	VMOVAPS      Y1, Y2
 	VMOVUPS      288(SP), Y3
 	VFNMADD213PS Y1, Y3, Y2
-	VMOVAPS      Y0, Y0
 	VMOVUPS      256(SP), Y1
 	VFNMADD213PS Y2, Y1, Y0
 	VMOVUPS      384(SP), Y1
@@ -210,7 +205,6 @@ tail:
 	VMULPS       (SP), Y1, Y1
 	VMASKMOVPS   (DX), Y0, Y2
 	VMULPS       64(SP), Y1, Y3
-	VMOVAPS      Y2, Y2
 	VMOVUPS      32(SP), Y4
 	VFMADD213PS  Y3, Y4, Y2
 	VPAND        b32y_7fffffff<>+0(SB), Y2, Y3
@@ -220,7 +214,6 @@ tail:
 	VMASKMOVPS   (BX), Y0, Y3
 	VMULPS       Y1, Y1, Y1
 	VMULPS       128(SP), Y1, Y1
-	VMOVAPS      Y3, Y3
 	VMOVUPS      96(SP), Y4
 	VFMADD213PS  Y1, Y4, Y3
 	VPAND        b32y_7fffffff<>+0(SB), Y3, Y1
@@ -238,7 +231,6 @@ tail:
 	VMOVAPS      Y2, Y3
 	VMOVUPS      288(SP), Y4
 	VFNMADD213PS Y2, Y4, Y3
-	VMOVAPS      Y1, Y1
 	VMOVUPS      256(SP), Y2
 	VFNMADD213PS Y3, Y2, Y1
 	VMOVUPS      384(SP), Y2
@@ -336,7 +328,6 @@ loop:
 	VMULPS       (SP), Y0, Y0
 	VMOVUPS      (DX), Y1
 	VMULPS       64(SP), Y0, Y2
-	VMOVAPS      Y1, Y1
 	VMOVUPS      32(SP), Y3
 	VFMADD213PS  Y2, Y3, Y1
 	VPAND        b32y_7fffffff<>+0(SB), Y1, Y2
@@ -346,7 +337,6 @@ loop:
 	VMOVUPS      (BX), Y2
 	VMULPS       Y0, Y0, Y0
 	VMULPS       128(SP), Y0, Y0
-	VMOVAPS      Y2, Y2
 	VMOVUPS      96(SP), Y3
 	VFMADD213PS  Y0, Y3, Y2
 	VPAND        b32y_7fffffff<>+0(SB), Y2, Y0
@@ -364,7 +354,6 @@ loop:
 	VMOVAPS      Y1, Y2
 	VMOVUPS      288(SP), Y3
 	VFNMADD213PS Y1, Y3, Y2
-	VMOVAPS      Y0, Y0
 	VMOVUPS      256(SP), Y1
 	VFNMADD213PS Y2, Y1, Y0
 	VMOVUPS      384(SP), Y1
@@ -374,7 +363,6 @@ loop:
 	VMOVUPS      Y0, (AX)
 	VMOVUPS      (R8), Y1
 	VSUBPS       Y1, Y0, Y0
-	VMOVAPS      Y0, Y0
 	VMOVUPS      352(SP), Y2
 	VFMADD213PS  Y1, Y2, Y0
 	VMOVUPS      Y0, (R8)
@@ -398,7 +386,6 @@ tail:
 	VMULPS       (SP), Y1, Y1
 	VMASKMOVPS   (DX), Y0, Y2
 	VMULPS       64(SP), Y1, Y3
-	VMOVAPS      Y2, Y2
 	VMOVUPS      32(SP), Y4
 	VFMADD213PS  Y3, Y4, Y2
 	VPAND        b32y_7fffffff<>+0(SB), Y2, Y3
@@ -408,7 +395,6 @@ tail:
 	VMASKMOVPS   (BX), Y0, Y3
 	VMULPS       Y1, Y1, Y1
 	VMULPS       128(SP), Y1, Y1
-	VMOVAPS      Y3, Y3
 	VMOVUPS      96(SP), Y4
 	VFMADD213PS  Y1, Y4, Y3
 	VPAND        b32y_7fffffff<>+0(SB), Y3, Y1
@@ -426,7 +412,6 @@ tail:
 	VMOVAPS      Y2, Y3
 	VMOVUPS      288(SP), Y4
 	VFNMADD213PS Y2, Y4, Y3
-	VMOVAPS      Y1, Y1
 	VMOVUPS      256(SP), Y2
 	VFNMADD213PS Y3, Y2, Y1
 	VMOVUPS      384(SP), Y2
@@ -436,7 +421,6 @@ tail:
 	VMASKMOVPS   Y1, Y0, (AX)
 	VMASKMOVPS   (R8), Y0, Y2
 	VSUBPS       Y2, Y1, Y1
-	VMOVAPS      Y1, Y1
 	VMOVUPS      352(SP), Y3
 	VFMADD213PS  Y2, Y3, Y1
 	VMASKMOVPS   Y1, Y0, (R8)
@@ -459,7 +443,6 @@ loop:
 	VMOVUPS     (AX), Y1
 	VMOVUPS     (CX), Y2
 	VSUBPS      Y1, Y2, Y2
-	VMOVAPS     Y2, Y2
 	VFMADD213PS Y1, Y0, Y2
 	VMOVUPS     Y2, (AX)
 	ADDQ        $0x20, AX
@@ -478,7 +461,6 @@ tail:
 	VMASKMOVPS  (AX), Y1, Y2
 	VMASKMOVPS  (CX), Y1, Y3
 	VSUBPS      Y2, Y3, Y3
-	VMOVAPS     Y3, Y3
 	VFMADD213PS Y2, Y0, Y3
 	VMASKMOVPS  Y3, Y1, (AX)
 

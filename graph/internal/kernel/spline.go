@@ -16,18 +16,25 @@ func NewSpline[T Float](bins int, bound, minWidth, minHeight, minSlope, shift fl
 		T(2 * bound * minHeight), T(2 * bound * (1 - k*minHeight)), T(minSlope), T(shift)}}
 }
 
-// SplineScratch is how many elements of scratch the kernels want.
-func SplineScratch[T Float](bins int) int { return (bins + 10) * PanelRows[T]() }
+// SplineScratch is how many elements of scratch the kernels want: three vectors for each
+// bin and some more.
+func SplineScratch[T Float](bins int) int { return (bins + (bins+1)/2 + 16) * PanelRows[T]() }
 
-// Value maps a line x by the splines whose parameters stand in the lines of h:
-// widths, heights, inner slopes. It sets y and the log-slopes l, and reports
-// whether there is assembly for it: if not, nothing is done.
-func (s *Spline[T]) Value(y, l, x, h []T, inverse bool, scratch []T) bool {
-	return fastSpline(s, y, l, x, h, inverse, scratch)
+// HasSpline reports whether there is assembly for splines. Without, the methods of
+// [Spline] do nothing.
+func HasSpline[T Float]() bool { return hasSpline[T]() }
+
+// Value maps a line x by the splines whose parameters stand in the lines of h, or by
+// their inverses: widths, heights, inner slopes. It sets y and the log-slopes l. Of y
+// that ends before the line does, what is beyond its end has no meaning. Over says that
+// exponentials of widths and heights are written over them, for [Spline.Grad].
+func (s *Spline[T]) Value(y, l, x, h []T, inverse, over bool, scratch []T) {
+	fastSpline(s, y, l, x, h, inverse, over, scratch)
 }
 
-// Grad sets gx and the lines gh to the gradients in x and h from those in value
-// and log-slope, gy and gl, of the forward spline.
-func (s *Spline[T]) Grad(gx, gh, x, h, gy, gl, scratch []T) bool {
-	return fastSplineGrad(s, gx, gh, x, h, gy, gl, scratch)
+// Grad sets gx and the lines gh to the gradients in x and h from those in value and
+// log-slope, gy and gl. Over says that h has what [Spline.Value] wrote over it; gh may
+// then be h.
+func (s *Spline[T]) Grad(gx, gh, x, h, gy, gl []T, inverse, over bool, scratch []T) {
+	fastSplineGrad(s, gx, gh, x, h, gy, gl, inverse, over, scratch)
 }

@@ -5,19 +5,25 @@
 package kernel
 
 //go:noescape
-func spline32(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exponential int)
+func spline32(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int)
 
 //go:noescape
-func splineinv32(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exponential int)
+func splineinv32(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int)
 
 //go:noescape
-func splinegrad32(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exponential int)
+func splinegrad32(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int, made int)
 
 //go:noescape
-func spline64(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exponential int)
+func splinegradinv32(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int, made int)
 
 //go:noescape
-func splineinv64(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exponential int)
+func spline64(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int)
 
 //go:noescape
-func splinegrad64(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exponential int)
+func splineinv64(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int)
+
+//go:noescape
+func splinegrad64(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int, made int)
+
+//go:noescape
+func splinegradinv64(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int, made int)

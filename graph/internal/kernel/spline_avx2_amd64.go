@@ -5,19 +5,25 @@
 package kernel
 
 //go:noescape
-func spline32y(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exponential int)
+func spline32y(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int)
 
 //go:noescape
-func splineinv32y(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exponential int)
+func splineinv32y(y *float32, l *float32, x *float32, h *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int)
 
 //go:noescape
-func splinegrad32y(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exponential int)
+func splinegrad32y(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int, made int)
 
 //go:noescape
-func spline64y(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exponential int)
+func splinegradinv32y(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int, made int)
 
 //go:noescape
-func splineinv64y(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exponential int)
+func spline64y(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int)
 
 //go:noescape
-func splinegrad64y(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exponential int)
+func splineinv64y(y *float64, l *float64, x *float64, h *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int)
+
+//go:noescape
+func splinegrad64y(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int, made int)
+
+//go:noescape
+func splinegradinv64y(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int, made int)

@@ -20,8 +20,8 @@ type vectors[T Float] struct {
 	where    func(dst, c, x, y *T, n int)
 	sum, top func(dst, src *T, count int)
 
-	spline, splineInverse func(y, l, x, h *T, step, k int, c, scratch *T, exponential int)
-	splineGrad            func(gx, gh, x, h, gy, gl *T, step, k int, c, scratch *T, exponential int)
+	spline, splineInverse         func(y, l, x, h *T, step, k int, c, scratch, exps *T, estep, eoff, exponential int)
+	splineGrad, splineGradInverse func(gx, gh, x, h, gy, gl *T, step, k int, c, scratch, exps *T, estep, eoff, exponential, made int)
 
 	average    func(a, b *T, n int, w T)
 	sumSquares func(x *T, n int) float64
@@ -71,7 +71,7 @@ var (
 			Less: {pless32, lless32, nless32, mless32},
 		},
 		sin: vsin32, cos: vcos32, where: pwhere32, sum: fsum32, top: ftop32,
-		spline: spline32, splineInverse: splineinv32, splineGrad: splinegrad32,
+		spline: spline32, splineInverse: splineinv32, splineGrad: splinegrad32, splineGradInverse: splinegradinv32,
 		average: average32, sumSquares: sumsq32, sumRows: sumrows32, flip: flip32, peak: peak32,
 		dots:   [9]dotsFunc[float32]{nil, dots32x1, dots32x2, dots32x3, dots32x4, dots32x5, dots32x6, dots32x7, dots32x8},
 		column: [9]columnFunc[float32]{nil, column32x1, column32x2, column32x3, column32x4, column32x5, column32x6, column32x7, column32x8},
@@ -95,7 +95,7 @@ var (
 			Less: {pless64, lless64, nless64, mless64},
 		},
 		sin: vsin64, cos: vcos64, where: pwhere64, sum: fsum64, top: ftop64,
-		spline: spline64, splineInverse: splineinv64, splineGrad: splinegrad64,
+		spline: spline64, splineInverse: splineinv64, splineGrad: splinegrad64, splineGradInverse: splinegradinv64,
 		average: average64, sumSquares: sumsq64, sumRows: sumrows64, flip: flip64, peak: peak64,
 		dots:   [9]dotsFunc[float64]{nil, dots64x1, dots64x2, dots64x3, dots64x4, dots64x5, dots64x6, dots64x7, dots64x8},
 		column: [9]columnFunc[float64]{nil, column64x1, column64x2, column64x3, column64x4, column64x5, column64x6, column64x7, column64x8},
@@ -119,7 +119,7 @@ var (
 			Less: {pless32y, lless32y, nless32y, mless32y},
 		},
 		sin: vsin32y, cos: vcos32y, where: pwhere32y, sum: fsum32y, top: ftop32y,
-		spline: spline32y, splineInverse: splineinv32y, splineGrad: splinegrad32y,
+		spline: spline32y, splineInverse: splineinv32y, splineGrad: splinegrad32y, splineGradInverse: splinegradinv32y,
 		average: average32y, sumSquares: sumsq32y, sumRows: sumrows32y, flip: flip32y, peak: peak32y,
 		dots:   [9]dotsFunc[float32]{nil, dots32yx1, dots32yx2, dots32yx3, dots32yx4, dots32yx5, dots32yx6, dots32yx7, dots32yx8},
 		column: [9]columnFunc[float32]{nil, column32yx1, column32yx2, column32yx3, column32yx4, column32yx5, column32yx6, column32yx7, column32yx8},
@@ -143,7 +143,7 @@ var (
 			Less: {pless64y, lless64y, nless64y, mless64y},
 		},
 		sin: vsin64y, cos: vcos64y, where: pwhere64y, sum: fsum64y, top: ftop64y,
-		spline: spline64y, splineInverse: splineinv64y, splineGrad: splinegrad64y,
+		spline: spline64y, splineInverse: splineinv64y, splineGrad: splinegrad64y, splineGradInverse: splinegradinv64y,
 		average: average64y, sumSquares: sumsq64y, sumRows: sumrows64y, flip: flip64y, peak: peak64y,
 		dots:   [9]dotsFunc[float64]{nil, dots64yx1, dots64yx2, dots64yx3, dots64yx4, dots64yx5, dots64yx6, dots64yx7, dots64yx8},
 		column: [9]columnFunc[float64]{nil, column64yx1, column64yx2, column64yx3, column64yx4, column64yx5, column64yx6, column64yx7, column64yx8},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -17,10 +18,16 @@ func bothWidths[T Float](t *testing.T, what string, f func() []T) {
 	useAVX512 = false
 	defer func() { useAVX512 = true }()
 	half := f()
-	require.Len(t, half, len(wide), what)
-	for i, w := range wide {
-		if h := half[i]; w != h && (w == w || h == h) || math.Signbit(float64(w)) != math.Signbit(float64(h)) && w == w {
-			t.Fatalf("%s[%d]: %v with AVX-512, %v with AVX2", what, i, w, h)
+	requireBits(t, wide, half, what+", AVX-512 and AVX2")
+}
+
+// requireBits wants the same numbers, or none, with the same signs of zeros.
+func requireBits[T Float](t *testing.T, want, got []T, what string) {
+	t.Helper()
+	require.Len(t, got, len(want), what)
+	for i, w := range want {
+		if g := got[i]; w != g && (w == w || g == g) || math.Signbit(float64(w)) != math.Signbit(float64(g)) && w == w {
+			t.Fatalf("%s: element %d: %v, %v", what, i, w, g)
 		}
 	}
 }
@@ -117,13 +124,23 @@ func testWidthsOfRows[T Float](t *testing.T) {
 			}
 			x[0], x[1], x[2] = T(math.NaN()), T(math.Inf(1)), 3
 			scratch := make([]T, SplineScratch[T](bins))
-			bothWidths(t, fmt.Sprintf("spline of %d bins", bins), func() []T {
-				out := make([]T, (3*bins+4)*n)
-				require.True(t, s.Value(out[:n], out[n:2*n], x, h, false, scratch))
-				require.True(t, s.Value(out[2*n:3*n], out[3*n:4*n], x, h, true, scratch))
-				require.True(t, s.Grad(out[4*n:5*n], out[5*n:], x, h, gy, gl, scratch))
-				return out
-			})
+			for _, inverse := range []bool{false, true} {
+				bothWidths(t, fmt.Sprintf("spline of %d bins, inverse %t", bins, inverse), func() []T {
+					out := make([]T, (3*bins+2)*n)
+					y, l, gx, gh := out[:n], out[n:2*n], out[2*n:3*n], out[3*n:]
+					s.Value(y, l, x, h, inverse, false, scratch)
+					s.Grad(gx, gh, x, h, gy, gl, inverse, false, scratch)
+					over, again := slices.Clone(h), make([]T, len(out))
+					s.Value(again[:n], again[n:2*n], x, over, inverse, true, scratch)
+					requireBits(t, h[2*bins*n:], over[2*bins*n:], "slopes")
+					s.Grad(again[2*n:3*n], again[3*n:], x, over, gy, gl, inverse, true, scratch)
+					requireBits(t, out, again, "over sizes")
+					s.Grad(again[2*n:3*n], over, x, over, gy, gl, inverse, true, scratch)
+					requireBits(t, gx, again[2*n:3*n], "gradient in x, in place")
+					requireBits(t, gh, over, "gradient, in place")
+					return out
+				})
+			}
 		}
 	}
 }
@@ -298,19 +315,21 @@ func benchmarkFunctions[T Float](b *testing.B, name string) {
 	s := NewSpline[T](8, 3, 1e-3, 1e-3, 1e-3, 0.5, false)
 	scratch, h := make([]T, SplineScratch[T](8)), buffer[T](rng, 23*n)
 	gh := make([]T, 23*n)
-	if !s.Value(out, out[n:], x, h, false, scratch) {
+	if !HasSpline[T]() {
 		return
 	}
-	run("spline", func() {
-		for i := 0; i < size; i += n {
-			s.Value(out[:n], out[n:2*n], x[i:i+n], h, false, scratch)
-		}
-	})
-	run("spline-gradient", func() {
-		for i := 0; i < size; i += n {
-			s.Grad(out[:n], gh, x[i:i+n], h, x[i:i+n], x[i:i+n], scratch)
-		}
-	})
+	for _, inverse := range []bool{false, true} {
+		run(fmt.Sprintf("spline/inverse=%t", inverse), func() {
+			for i := 0; i < size; i += n {
+				s.Value(out[:n], out[n:2*n], x[i:i+n], h, inverse, false, scratch)
+			}
+		})
+		run(fmt.Sprintf("spline-gradient/inverse=%t", inverse), func() {
+			for i := 0; i < size; i += n {
+				s.Grad(out[:n], gh, x[i:i+n], h, x[i:i+n], x[i:i+n], inverse, false, scratch)
+			}
+		})
+	}
 }
 
 // BenchmarkOptimiser times a step of Adam and a moving average on more parameters than

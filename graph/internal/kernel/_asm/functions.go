@@ -73,12 +73,25 @@ func (v vec) exp() vec {
 // expTail is eʳ - 1 for |r| ≤ log(2)/2, r + r² times expTerms.
 func (r vec) expTail() vec { return r.expTerms().times(r.mul(r), r) }
 
-func (r vec) expTerms() vec {
-	terms := 6
-	if r.e.size == 8 {
-		terms = 12
-	}
-	return r.polynomial(factorials(2, terms))
+// expTerms are (eʳ - 1 - r)/r².
+func (r vec) expTerms() vec { return r.polynomial(expTerms[r.e.size]) }
+
+// expTerms approximate (eʳ - 1 - r)/r² for |r| ≤ log(2)/2 by Chebyshev interpolation;
+// eʳ is then within 1e-8 and 1.7e-17.
+var expTerms = map[int][]float64{
+	4: {0.5, 0.1666657684599397631, 0.04166655443768593889, 0.008363202971575854946, 0.001392621346633244303},
+	8: {0.5, 0.1666666666666666745588, 0.04166666666662399151589, 0.008333333333330051346, 0.001388888891728179331, 0.0001984126986310596875,
+		0.00002480152119021772765, 2.755726837868419287e-6, 2.762013871973399557e-7, 2.510042415700506679e-8},
+}
+
+// expOfNegative is eᵛ for v ≤ 0 where it is added to others, of which one is 1: what is
+// much less may be off by some units in its last place.
+func (v vec) expOfNegative() vec {
+	lo, _ := v.e.expRange()
+	v = v.maxc(lo)
+	n := v.mulc(math.Log2E).round(8)
+	ln2, rest := v.e.ln2()
+	return n.scaled(-ln2-rest, v).expTail().addc(1).scale(n)
 }
 
 // expm1 is eᵛ - 1.
@@ -225,7 +238,14 @@ func (v vec) sigmoid() vec {
 
 // softplus is log(1+eᵛ).
 func (v vec) softplus() vec {
-	return v.maxc(0).add(v.expOfNegAbs().log1p())
+	return v.maxc(0).add(v.expOfNegAbs().log1pOfShare())
+}
+
+// log1pOfShare is log(1+v) for 0 ≤ v ≤ 1, where 1+v or half of it is one and a number
+// that needs no rounding.
+func (v vec) log1pOfShare() vec {
+	above := v.comparec(greater, 0.5)
+	return logSum(v.e.all(1).only(above), v.pick(above, v.addc(-1).mulc(0.5)))
 }
 
 // erfTerms approximate, by Chebyshev interpolation written out in powers of an

@@ -35,6 +35,9 @@ func (v vec) op() Op {
 	return v.r
 }
 
+// shelfLines is how many lines of a panel SplineScratch has for a shelf.
+const shelfLines = 16
+
 // shelf is memory for vectors that are wanted again later: AVX2 has 16 registers only.
 type shelf struct {
 	base Register
@@ -52,7 +55,9 @@ func (s *shelf) keep(v vec) vec {
 // put moves a vector to the shelf.
 func (s *shelf) put(v vec) vec {
 	m := Mem{Base: s.base, Disp: s.used}
-	s.used += v.e.width()
+	if s.used += v.e.width(); s.used > shelfLines*panelBytes {
+		panic("asm: the shelf is full: make SplineScratch larger")
+	}
 	v.store(m)
 	return vec{v.e, nil, &m}
 }

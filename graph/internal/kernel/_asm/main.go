@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -73,12 +74,22 @@ func finish(file string, product, half bool) error {
 	if m := beyondAVX2.Find(text); half && m != nil {
 		return fmt.Errorf("%s: %s is not a register of AVX2: too many are wanted at once", file, m)
 	}
-	if !product {
-		return nil
+	text = moves.ReplaceAllFunc(text, func(move []byte) []byte {
+		if ops := moves.FindSubmatch(move); bytes.Equal(ops[1], ops[2]) {
+			return nil
+		}
+		return move
+	})
+	if product {
+		text = loops.ReplaceAll(text, []byte("\tPCALIGN $$64\n$1:"))
 	}
-	loops := regexp.MustCompile(`(?m)^(loop|row):`)
-	return os.WriteFile(file, loops.ReplaceAll(text, []byte("\tPCALIGN $$64\n$1:")), 0o644)
+	return os.WriteFile(file, text, 0o644)
 }
+
+var (
+	loops = regexp.MustCompile(`(?m)^(loop|row):`)
+	moves = regexp.MustCompile(`(?m)^\tVMOV[AU]PS +([YZ]\d+), ([YZ]\d+)\n`)
+)
 
 // write emits a family of kernels for one element type.
 func write(what string, e element) {
@@ -122,7 +133,8 @@ func write(what string, e element) {
 	case "spline":
 		splineValue(e, false)
 		splineValue(e, true)
-		splineGrad(e)
+		splineGrad(e, false)
+		splineGrad(e, true)
 	}
 }
 

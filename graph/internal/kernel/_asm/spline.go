@@ -19,21 +19,28 @@ const (
 	cShift        // of the raw slopes
 )
 
-// splineArgs are the pointers of a spline kernel, and memory behind the exponentials.
+// splineArgs are the pointers of a spline kernel. The exponentials of a bin's width and
+// height stand estep bytes behind those of the bin before, height eoff bytes behind width.
 type splineArgs struct {
-	h, step, k, c, scratch Register
+	h, step, k, c     Register
+	exps, estep, eoff Register
 	*shelf
 }
 
 func loadSplineArgs(e element) splineArgs {
-	a := splineArgs{h: Load(Param("h"), GP64()), step: Load(Param("step"), GP64()),
-		k: Load(Param("k"), GP64()), c: Load(Param("c"), GP64()), scratch: Load(Param("scratch"), GP64())}
-	behind := GP64()
-	MOVQ(U32(uint32(2*e.width())), behind)
-	IMULQ(a.k, behind)
-	ADDQ(a.scratch, behind)
-	a.shelf = &shelf{base: behind}
-	return a
+	return splineArgs{
+		h: Load(Param("h"), GP64()), step: Load(Param("step"), GP64()), k: Load(Param("k"), GP64()), c: Load(Param("c"), GP64()),
+		exps: Load(Param("exps"), GP64()), estep: Load(Param("estep"), GP64()), eoff: Load(Param("eoff"), GP64()),
+		shelf: &shelf{base: Load(Param("scratch"), GP64())},
+	}
+}
+
+// exponential is where that of a bin stands, given that of its width.
+func (a splineArgs) exponential(s Register, axis int) Mem {
+	if axis == 0 {
+		return Mem{Base: s}
+	}
+	return Mem{Base: s, Index: a.eoff, Scale: 1}
 }
 
 // number is one of those at c, in all lanes.
@@ -47,23 +54,35 @@ type bin struct {
 	x, y, dx, dy vec
 	raw0, raw1   vec // raw slopes at the ends
 	at, last     vec // number of the bin, and of the last one
-	iw, ih       vec // free size over the sum of exponentials
+	iw, ih       vec // one over the sum of exponentials
+	idx, s       vec // one over dx, and dy/dx
 }
 
 func (b bin) isFirst() mask { return b.at.comparec(equal, 0) }
 func (b bin) isLast() mask  { return b.at.compare(equal, b.last) }
 
-// find is as the Go twin's: softmax, corners, and the bin that holds v.
-func (a splineArgs) find(e element, v vec, inverse bool) bin {
-	var b bin
-	w := e.width()
+// shares sets sw and sh to the sums of the exponentials, which are made, or there if
+// made says so.
+func (a splineArgs) shares(e element, hstep Register, made string, sw, sh vec) {
+	h, i, s := GP64(), GP64(), GP64()
+	MOVQ(a.exps, s)
+	MOVQ(a.k, i)
+	if made != "" {
+		there := Load(Param(made), GP64())
+		TESTQ(there, there)
+		JZ(LabelRef("make"))
+		Label("there")
+		sw.set(sw.add(e.loadVec(a.exponential(s, 0))))
+		sh.set(sh.add(e.loadVec(a.exponential(s, 1))))
+		ADDQ(a.estep, s)
+		DECQ(i)
+		JNZ(LabelRef("there"))
+		JMP(LabelRef("shared"))
+		Label("make")
+	}
 	// The largest logits.
-	h, i, hstep := GP64(), GP64(), GP64()
-	MOVQ(a.step, hstep)
-	IMULQ(a.k, hstep) // from the widths to the heights
 	MOVQ(a.h, h)
 	mw, mh := e.loadVec(Mem{Base: h}), e.loadVec(Mem{Base: h, Index: hstep, Scale: 1})
-	MOVQ(a.k, i)
 	Label("largest")
 	ADDQ(a.step, h)
 	DECQ(i)
@@ -71,25 +90,35 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 	mw.set(mw.max(e.loadVec(Mem{Base: h})))
 	mh.set(mh.max(e.loadVec(Mem{Base: h, Index: hstep, Scale: 1})))
 	JMP(LabelRef("largest"))
-	// Exponentials and their sums; widths and heights side by side in scratch.
 	Label("exponentials")
-	s := GP64()
 	MOVQ(a.h, h)
-	MOVQ(a.scratch, s)
 	MOVQ(a.k, i)
-	sw, sh := e.zero(), e.zero()
 	Label("exponential")
-	ew := e.loadVec(Mem{Base: h}).sub(mw).exp()
-	eh := e.loadVec(Mem{Base: h, Index: hstep, Scale: 1}).sub(mh).exp()
-	ew.store(Mem{Base: s})
-	eh.store(Mem{Base: s, Disp: w})
+	ew := e.loadVec(Mem{Base: h}).sub(mw).expOfNegative()
+	eh := e.loadVec(Mem{Base: h, Index: hstep, Scale: 1}).sub(mh).expOfNegative()
+	ew.store(a.exponential(s, 0))
+	eh.store(a.exponential(s, 1))
 	sw.set(sw.add(ew))
 	sh.set(sh.add(eh))
 	ADDQ(a.step, h)
-	ADDQ(U32(uint32(2*w)), s)
+	ADDQ(a.estep, s)
 	DECQ(i)
 	JNZ(LabelRef("exponential"))
-	b.iw, b.ih = a.keep(a.number(e, cFreeW).div(sw)), a.keep(a.number(e, cFreeH).div(sh))
+	if made != "" {
+		Label("shared")
+	}
+}
+
+// find is as the Go twin's: softmax, corners, and the bin that holds v.
+func (a splineArgs) find(e element, v vec, inverse bool, made string) bin {
+	var b bin
+	hstep := GP64()
+	MOVQ(a.step, hstep)
+	IMULQ(a.k, hstep) // from the widths to the heights
+	sw, sh := e.zero(), e.zero()
+	a.shares(e, hstep, made, sw, sh)
+	b.iw, b.ih = a.keep(e.all(1).div(sw)), a.keep(e.all(1).div(sh))
+	shareW, shareH := a.keep(b.iw.mul(a.number(e, cFreeW))), a.keep(b.ih.mul(a.number(e, cFreeH)))
 	// Corners.
 	bound := a.number(e, cBound)
 	low := bound.neg()
@@ -99,10 +128,10 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 	b.x, b.y, b.dx, b.dy = a.keep(low.copy()), a.keep(low.copy()), a.keep(e.zero()), a.keep(e.zero())
 	b.raw0, b.raw1, b.at = a.keep(e.zero()), a.keep(e.zero()), a.keep(e.zero())
 	number, one := e.zero(), e.all(1)
-	slopes, prior, end := GP64(), GP64(), GP64()
+	s, i, slopes, prior, end := GP64(), GP64(), GP64(), GP64(), GP64()
 	LEAQ(Mem{Base: a.h, Index: hstep, Scale: 2}, slopes)
 	MOVQ(slopes, prior) // read, and not used, in the first bin
-	MOVQ(a.scratch, s)
+	MOVQ(a.exps, s)
 	MOVQ(a.k, i)
 	// The raw slope behind the last bin does not exist: read the one before.
 	MOVQ(hstep, end)
@@ -115,8 +144,8 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 	MOVQ(a.h, prior)
 	MOVQ(a.h, end)
 	Label("corner")
-	dx := e.loadVec(Mem{Base: s}).times(b.iw, minW)
-	dy := e.loadVec(Mem{Base: s, Disp: w}).times(b.ih, minH)
+	dx := e.loadVec(a.exponential(s, 0)).times(shareW, minW)
+	dy := e.loadVec(a.exponential(s, 1)).times(shareH, minH)
 	CMPQ(i, Imm(1))
 	JNE(LabelRef("inner"))
 	// The last corner is the bound itself.
@@ -141,12 +170,14 @@ func (a splineArgs) find(e element, v vec, inverse bool) bin {
 	number.set(number.add(one))
 	MOVQ(slopes, prior)
 	ADDQ(a.step, slopes)
-	ADDQ(U32(uint32(2*w)), s)
+	ADDQ(a.estep, s)
 	DECQ(i)
 	JNZ(LabelRef("corner"))
 	b.dx.set(b.dx.maxc(1e-12))
 	b.dy.set(b.dy.maxc(1e-12))
 	b.last = a.keep(number.addc(-1))
+	b.idx = a.keep(e.all(1).div(b.dx))
+	b.s = a.keep(b.dy.mul(b.idx))
 	return b
 }
 
@@ -159,7 +190,7 @@ func (a splineArgs) slope(e element, raw vec, edge func() mask, label string, gr
 	JNZ(LabelRef(label + "exp"))
 	z := raw.add(a.number(e, cShift))
 	ez := z.expOfNegAbs()
-	d.set(z.maxc(0).add(ez.log1p()))
+	d.set(z.maxc(0).add(ez.log1pOfShare()))
 	if grad {
 		num := ez.pick(z.comparec(notLess, 0), e.all(1))
 		dd.set(num.div(ez.addc(1)))
@@ -182,14 +213,13 @@ func (b bin) ratio(v, d0, d1 vec, inverse bool) vec {
 	zero, one := v.e.zero(), v.e.all(1)
 	clamp := func(t vec) vec { return one.min(zero.max(t)) }
 	if !inverse {
-		return clamp(v.sub(b.x).div(b.dx))
+		return clamp(v.sub(b.x).mul(b.idx))
 	}
-	s := b.dy.div(b.dx)
-	t := clamp(v.sub(b.y).div(b.dy)).mul(b.dy)
-	w := d0.add(d1).sub(s.add(s))
-	qa := t.times(w, b.dy.mul(s.sub(d0)))
+	t := b.dy.min(zero.max(v.sub(b.y)))
+	w := d0.add(d1).sub(b.s.add(b.s))
+	qa := t.times(w, b.dy.mul(b.s.sub(d0)))
 	qb := t.minus(w, b.dy.mul(d0))
-	c := s.mul(t).neg()
+	c := b.s.mul(t).neg()
 	disc := zero.max(qa.mul(c).mulc(4).neg().add(qb.mul(qb)))
 	den := qb.add(disc.sqrt()).neg()
 	xi := clamp(c.add(c).div(den))
@@ -203,17 +233,17 @@ func (a splineArgs) inside(e element, v vec) mask {
 }
 
 // splineValue maps lines: x and the parameters of one column to values and
-// log-slopes, one vector of them.
+// log-slopes, one vector of them. The exponentials stay at exps.
 func splineValue(e element, inverse bool) {
 	name := "spline"
 	if inverse {
 		name = "splineinv"
 	}
-	TEXT(name+e.name, NOSPLIT, fmt.Sprintf("func(y, l, x, h *%[1]s, step, k int, c, scratch *%[1]s, exponential int)", e.goType))
+	TEXT(name+e.name, NOSPLIT, fmt.Sprintf("func(y, l, x, h *%[1]s, step, k int, c, scratch, exps *%[1]s, estep, eoff, exponential int)", e.goType))
 	Pragma("noescape")
 	a := loadSplineArgs(e)
 	// x is read anew where it is wanted: registers are short.
-	b := a.find(e, e.argument("x"), inverse)
+	b := a.find(e, e.argument("x"), inverse, "")
 	d0, _ := a.slope(e, b.raw0, b.isFirst, "left", false)
 	d0 = a.keep(d0)
 	d1, _ := a.slope(e, b.raw1, b.isLast, "right", false)
@@ -221,20 +251,21 @@ func splineValue(e element, inverse bool) {
 	v := e.argument("x")
 	xi := b.ratio(v, d0, d1, inverse)
 	one := e.all(1)
-	s := b.dy.div(b.dx)
+	s := b.s
 	rest := one.sub(xi)
 	t := xi.mul(rest)
 	den := d0.add(d1).sub(s.add(s)).times(t, s)
 	xx := xi.mul(xi)
 	p := d1.times(xx, s.add(s).times(t, d0.mul(rest).mul(rest)))
-	q := s.div(den)
+	iden := one.div(den)
+	q := s.mul(iden)
 	l := p.mul(q.mul(q)).log()
 	var out vec
 	if inverse {
 		out, l = xi.times(b.dx, b.x), l.neg()
 	} else {
 		num := s.times(xx, d0.mul(t))
-		out = b.dy.mul(num.div(den)).add(b.y)
+		out = b.dy.mul(num.mul(iden)).add(b.y)
 	}
 	in := a.inside(e, v)
 	v.pick(in, out).store(Mem{Base: Load(Param("y"), GP64())})
@@ -243,14 +274,19 @@ func splineValue(e element, inverse bool) {
 	RET()
 }
 
-// splineGrad carries gradients gy, gl in value and log-slope back to x and the
-// parameters.
-func splineGrad(e element) {
-	TEXT("splinegrad"+e.name, NOSPLIT, fmt.Sprintf("func(gx, gh, x, h, gy, gl *%[1]s, step, k int, c, scratch *%[1]s, exponential int)", e.goType))
+// splineGrad carries gradients gy, gl in value and log-slope, of the spline or its
+// inverse, back to x and the parameters. The exponentials are at exps, if made says so, or stay there. With them at
+// h, gh may be h.
+func splineGrad(e element, inverse bool) {
+	name := "splinegrad"
+	if inverse {
+		name += "inv"
+	}
+	TEXT(name+e.name, NOSPLIT, fmt.Sprintf("func(gx, gh, x, h, gy, gl *%[1]s, step, k int, c, scratch, exps *%[1]s, estep, eoff, exponential, made int)", e.goType))
 	Pragma("noescape")
 	a := loadSplineArgs(e)
-	b := a.find(e, e.argument("x"), false)
-	// What is wanted again at the end waits behind the exponentials.
+	b := a.find(e, e.argument("x"), inverse, "made")
+	// What is wanted again at the end waits in memory.
 	if !e.half {
 		b.iw, b.ih, b.at = a.put(b.iw), a.put(b.ih), a.put(b.at)
 	}
@@ -263,35 +299,52 @@ func splineGrad(e element) {
 	dd.put(b.isLast(), e.zero())
 	dd1 := a.put(dd)
 	v := a.keep(e.argument("x"))
-	xi := a.keep(b.ratio(v, d0, d1, false))
-	gy, gl := a.keep(e.argument("gy")), a.keep(e.argument("gl"))
+	xi := a.keep(b.ratio(v, d0, d1, inverse))
 	rest := a.keep(e.all(1).sub(xi))
-	s := a.keep(b.dy.div(b.dx))
+	s := b.s
 	t := a.keep(xi.mul(rest))
 	w := a.keep(d0.add(d1).sub(s.add(s)))
 	den := w.times(t, s)
 	xx := a.keep(xi.mul(xi))
 	r2 := a.keep(rest.mul(rest))
 	num := s.times(xx, d0.mul(t))
-	p := d1.times(xx, s.add(s).times(t, d0.mul(r2)))
-	iden := e.all(1).div(den)
+	p := a.keep(d1.times(xx, s.add(s).times(t, d0.mul(r2))))
+	iden, ip := a.keep(e.all(1).div(den)), a.keep(e.all(1).div(p))
 	r := a.keep(num.mul(iden))
+	turn := a.keep(rest.sub(xi)) // dt/dξ
+	pxi := d1.mul(xi).sub(d0.mul(rest)).add(s.mul(turn))
+	pxi = a.keep(pxi.add(pxi)) // dp/dξ
+	in := a.inside(e, v)
+	gy, gl := a.keep(e.argument("gy")), a.keep(e.argument("gl"))
+	var gx, gxi vec
+	if inverse {
+		// Of x = f⁻¹(y) and -l, l = log f'(x): dx = (dy - f_h dh)/f', dl = l_x dx + l_h dh.
+		// With g that of y, f's gradient in x is -g f' - gl l_x: that of x itself, turned.
+		wt := w.mul(turn)
+		lx := pxi.mul(ip).sub(wt.add(wt).mul(iden)).mul(b.idx)
+		q := s.mul(iden)
+		g := gy.sub(gl.mul(lx)).div(p.mul(q).mul(q))
+		gy.pick(in, g).store(Mem{Base: Load(Param("gx"), GP64())})
+		gx = a.keep(gy.neg())
+		gxi = a.keep(gx.mul(b.dx))
+		gy, gl = a.keep(g.neg()), a.keep(gl.neg())
+	}
 	gn := a.keep(gy.mul(b.dy).mul(iden))
 	gl2 := a.keep(gl.add(gl))
 	gd := a.keep(gn.mul(r).add(gl2.mul(iden)).neg())
-	gp := a.keep(gl.div(p))
-	gt := gn.mul(d0).add(gd.mul(w)).add(gp.mul(s).mulc(2))
-	gxi := a.keep(gn.mul(s).mul(xi).mulc(2).add(gp.mul(d1.mul(xi).sub(d0.mul(rest))).mulc(2)).add(gt.mul(rest.sub(xi))))
+	gp := a.keep(gl.mul(ip))
+	if !inverse {
+		gt := gn.mul(d0).add(gd.mul(w))
+		gxi = a.keep(gn.mul(s).mul(xi).mulc(2).add(gp.mul(pxi)).add(gt.mul(turn)))
+		gx = a.keep(gxi.mul(b.idx))
+		gy.pick(in, gx).store(Mem{Base: Load(Param("gx"), GP64())})
+	}
 	gs := a.keep(gl2.div(s).add(gn.mul(xx)).add(gd.mul(e.all(1).sub(t.add(t)))).add(gp.mul(t).mulc(2)))
-	in := a.inside(e, v)
 	dd0.set(dd0.mul(gn.mul(t).add(gd.mul(t)).add(gp.mul(r2))).only(in))
 	dd1.set(dd1.mul(gd.mul(t).add(gp.mul(xx))).only(in))
-	idx := e.all(1).div(b.dx)
-	gx := gxi.mul(idx)
-	gy.pick(in, gx).store(Mem{Base: Load(Param("gx"), GP64())})
 	// Corner and size, in x and in y.
-	gdx := gs.mul(s).add(gxi.mul(xi)).mul(idx).neg()
-	gdy := gy.mul(r).add(gs.mul(idx))
+	gdx := gs.mul(s).add(gxi.mul(xi)).mul(b.idx).neg()
+	gdy := gy.mul(r).add(gs.mul(b.idx))
 	gX, gY := gx.neg(), gy.copy()
 	// The size of the last bin is what the corner leaves.
 	last := b.isLast()
@@ -301,8 +354,8 @@ func splineGrad(e element) {
 	gdy.put(last, e.zero())
 	corners, sizes := []vec{a.put(gX.only(in)), a.put(gY.only(in))}, []vec{a.put(gdx.only(in)), a.put(gdy.only(in))}
 	out := Load(Param("gh"), GP64())
-	for axis, share := range []vec{b.iw, b.ih} {
-		spread(e, a, out, axis, share, b.at, corners[axis], sizes[axis])
+	for axis, inv := range []vec{b.iw, b.ih} {
+		spread(e, a, out, axis, inv, b.at, corners[axis], sizes[axis])
 	}
 	// Slopes: the two at the ends of the bin.
 	at, g0, g1 := b.at.copy(), dd0.copy(), dd1.copy()
@@ -324,38 +377,38 @@ func splineGrad(e element) {
 }
 
 // spread carries the gradient in a bin's corner and size through the cumulative
-// sum and the softmax to the k logits of one axis, and steps out over them. Share is
-// the free size over the sum of exponentials, at the number of the bin.
-func spread(e element, a splineArgs, out Register, axis int, share, at, corner, size vec) {
+// sum and the softmax to the k logits of one axis, and steps out over them. Inv is one
+// over the sum of exponentials, at the number of the bin.
+func spread(e element, a splineArgs, out Register, axis int, inv, at, corner, size vec) {
 	name := fmt.Sprint("axis", axis)
-	share, at, corner, size = share.copy(), at.copy(), corner.copy(), size.copy()
+	inv, at, corner, size = inv.copy(), at.copy(), corner.copy(), size.copy()
 	one := e.all(1)
 	s, i := GP64(), GP64()
-	MOVQ(a.scratch, s)
+	MOVQ(a.exps, s)
 	MOVQ(a.k, i)
-	base, step := axis*e.width(), U32(uint32(2*e.width()))
 	number, mean := e.zero(), e.zero()
-	free := a.number(e, []int{cFreeW, cFreeH}[axis])
-	inv := share.div(free) // one over the sum
-	inv.put(free.comparec(equal, 0), e.zero())
+	share := inv.mul(a.number(e, []int{cFreeW, cFreeH}[axis]))
+	to := GP64() // behind the shelf
+	LEAQ(Mem{Base: a.base, Disp: shelfLines * panelBytes}, to)
 	Label(name + "mean")
 	d := corner.only(number.compare(less, at))
 	d.put(number.compare(equal, at), size)
-	mean.set(d.times(e.loadVec(Mem{Base: s, Disp: base}), mean))
+	d.store(Mem{Base: to})
+	mean.set(d.times(e.loadVec(a.exponential(s, axis)), mean))
 	number.set(number.add(one))
-	ADDQ(step, s)
+	ADDQ(a.estep, s)
+	ADDQ(U32(uint32(e.width())), to)
 	DECQ(i)
 	JNZ(LabelRef(name + "mean"))
-	mean.set(mean.mul(inv))
-	MOVQ(a.scratch, s)
+	mean.set(mean.mul(inv).mul(share).neg())
+	MOVQ(a.exps, s)
 	MOVQ(a.k, i)
-	number.set(e.zero())
+	LEAQ(Mem{Base: a.base, Disp: shelfLines * panelBytes}, to)
 	Label(name + "spread")
-	d = corner.only(number.compare(less, at))
-	d.put(number.compare(equal, at), size)
-	e.loadVec(Mem{Base: s, Disp: base}).mul(share).mul(d.sub(mean)).store(Mem{Base: out})
-	number.set(number.add(one))
-	ADDQ(step, s)
+	d = e.loadVec(Mem{Base: to}).times(share, mean)
+	e.loadVec(a.exponential(s, axis)).mul(d).store(Mem{Base: out})
+	ADDQ(a.estep, s)
+	ADDQ(U32(uint32(e.width())), to)
 	ADDQ(a.step, out)
 	DECQ(i)
 	JNZ(LabelRef(name + "spread"))
