@@ -176,25 +176,37 @@ const (
 	huge = 1e12
 )
 
-// ratio is the position in the bin, in [0, 1].
-func (q *knots) ratio(v float64, inverse bool) float64 {
+// ratio is the position ξ in the bin, in [0, 1], and 1-ξ. Of the inverse, the nearer
+// end is solved for: where slopes are steep, all of the bin's height but little may lie
+// within a rounding of the other.
+func (q *knots) ratio(v float64, inverse bool) (xi, rest float64) {
 	if !inverse {
-		return clamp01((v - q.x) / q.dx)
+		xi = clamp01((v - q.x) / q.dx)
+		return xi, 1 - xi
 	}
-	// The quadratic a ξ² + b ξ + c = 0 of the paper's appendix, its root in the
-	// form that does not cancel.
 	s := q.dy / q.dx
-	t := clamp01((v-q.y)/q.dy) * q.dy
-	e := q.d0 + q.d1 - 2*s
-	a := q.dy*(s-q.d0) + t*e
-	b := q.dy*q.d0 - t*e
-	c := -s * t
-	disc := math.Max(b*b-4*a*c, 0)
-	den := -b - math.Sqrt(disc)
-	if den == 0 {
-		return 0
+	t, end := math.Min(math.Max(v-q.y, 0), q.dy), q.d0
+	far := t*(2*s+q.d0+q.d1) > q.dy*(s+q.d0) // beyond the middle
+	if far {
+		t, end = q.dy-t, q.d1
 	}
-	return clamp01(2 * c / den)
+	// The quadratic a z² + b z + c = 0 of the paper's appendix, its root in the form
+	// that does not cancel.
+	e := q.d0 + q.d1 - 2*s
+	a, b, c := q.dy*(s-end)+t*e, q.dy*end-t*e, -s*t
+	sum := math.Abs(b) + math.Sqrt(math.Max(b*b-4*a*c, 0))
+	num, den := -2*c, sum
+	if b < 0 {
+		num, den = sum, 2*a
+	}
+	z := 0.0
+	if den != 0 {
+		z = clamp01(num / den)
+	}
+	if far {
+		return 1 - z, z
+	}
+	return z, 1 - z
 }
 
 func clamp01(v float64) float64 { return math.Min(math.Max(v, 0), 1) }
@@ -209,12 +221,12 @@ func (q *knots) load(s Spline, at func(int) float64) {
 }
 
 // value returns the image of ξ and the log-slope there.
-func (q *knots) value(xi float64) (y, logSlope float64) {
+func (q *knots) value(xi, rest float64) (y, logSlope float64) {
 	s := q.dy / q.dx
-	t := xi * (1 - xi)
+	t := xi * rest
 	den := s + (q.d0+q.d1-2*s)*t
 	num := s*xi*xi + q.d0*t
-	p := q.d1*xi*xi + 2*s*t + q.d0*(1-xi)*(1-xi)
+	p := q.d1*xi*xi + 2*s*t + q.d0*rest*rest
 	return q.y + q.dy*num/den, 2*math.Log(s) + math.Log(p) - 2*math.Log(den)
 }
 
@@ -223,13 +235,13 @@ type binGrad struct{ x, y, dx, dy, d0, d1, in float64 }
 
 // reverse differentiates gy·value + gl·logSlope in the bin's numbers and in the
 // argument.
-func (q *knots) reverse(xi, gy, gl float64) binGrad {
+func (q *knots) reverse(xi, rest, gy, gl float64) binGrad {
 	s := q.dy / q.dx
-	t := xi * (1 - xi)
+	t := xi * rest
 	e := q.d0 + q.d1 - 2*s
 	den := s + e*t
 	num := s*xi*xi + q.d0*t
-	p := q.d1*xi*xi + 2*s*t + q.d0*(1-xi)*(1-xi)
+	p := q.d1*xi*xi + 2*s*t + q.d0*rest*rest
 	r := num / den
 	var g binGrad
 	g.y = gy
@@ -238,9 +250,9 @@ func (q *knots) reverse(xi, gy, gl float64) binGrad {
 	gp := gl / p
 	gs := 2*gl/s + gn*xi*xi + gd*(1-2*t) + gp*2*t
 	gt := gn*q.d0 + gd*e + gp*2*s
-	g.d0 = gn*t + gd*t + gp*(1-xi)*(1-xi)
+	g.d0 = gn*t + gd*t + gp*rest*rest
 	g.d1 = gd*t + gp*xi*xi
-	gxi := gn*2*s*xi + gp*2*(q.d1*xi-q.d0*(1-xi)) + gt*(1-2*xi)
+	gxi := gn*2*s*xi + gp*2*(q.d1*xi-q.d0*rest) + gt*(rest-xi)
 	g.dy = gy*r + gs/q.dx
 	g.dx = -gs*s/q.dx - gxi*xi/q.dx
 	g.x = -gxi / q.dx
@@ -255,8 +267,8 @@ func (s Spline) eval(q *knots, v float64, inverse bool, at func(int) float64) (o
 	}
 	q.load(s, at)
 	q.find(s, v, inverse)
-	xi := q.ratio(v, inverse)
-	out, logSlope = q.value(xi)
+	xi, rest := q.ratio(v, inverse)
+	out, logSlope = q.value(xi, rest)
 	if inverse {
 		out, logSlope = q.x+xi*q.dx, -logSlope
 	}
@@ -273,20 +285,20 @@ func (s Spline) grad(q *knots, v, gy, gl float64, inverse bool, at func(int) flo
 	}
 	q.load(s, at)
 	q.find(s, v, inverse)
-	xi := q.ratio(v, inverse)
+	xi, rest := q.ratio(v, inverse)
 	var g binGrad
 	var gv float64
 	if !inverse {
-		g = q.reverse(xi, gy, gl)
+		g = q.reverse(xi, rest, gy, gl)
 		gv = g.in
 	} else {
 		// x solves S(x; θ) = v: dx = (dv - S_θ dθ)/S', and the log-slope of the
 		// inverse is -L(x; θ).
-		_, l := q.value(xi)
+		_, l := q.value(xi, rest)
 		slope := math.Exp(l)
-		lx := q.reverse(xi, 0, 1).in
+		lx := q.reverse(xi, rest, 0, 1).in
 		gv = (gy - gl*lx) / slope
-		g = q.reverse(xi, -gv, -gl)
+		g = q.reverse(xi, rest, -gv, -gl)
 	}
 	q.spread(s, g, set)
 	return gv

@@ -338,20 +338,20 @@ rightdone:
 	VMULPS           Z1, Z8, Z1
 	VMAXPS           Z1, Z6, Z1
 	VMINPS           Z1, Z7, Z1
-	VBROADCASTSS     c32_3ff0000000000000<>+0(SB), Z6
-	VSUBPS           Z1, Z6, Z7
-	VMULPS           Z7, Z1, Z8
+	VSUBPS           Z1, Z7, Z6
+	VBROADCASTSS     c32_3ff0000000000000<>+0(SB), Z7
+	VMULPS           Z6, Z1, Z8
 	VADDPS           Z5, Z3, Z9
 	VADDPS           Z2, Z2, Z10
 	VSUBPS           Z10, Z9, Z9
 	VFMADD213PS      Z2, Z8, Z9
 	VMULPS           Z1, Z1, Z1
 	VADDPS           Z2, Z2, Z10
-	VMULPS           Z7, Z3, Z12
-	VMULPS           Z7, Z12, Z7
-	VFMADD213PS      Z7, Z8, Z10
+	VMULPS           Z6, Z3, Z12
+	VMULPS           Z6, Z12, Z6
+	VFMADD213PS      Z6, Z8, Z10
 	VFMADD213PS      Z10, Z1, Z5
-	VDIVPS           Z9, Z6, Z6
+	VDIVPS           Z9, Z7, Z6
 	VMULPS           Z6, Z2, Z7
 	VMULPS           Z7, Z7, Z7
 	VMULPS           Z7, Z5, Z5
@@ -816,80 +816,96 @@ rightdone:
 	VSUBPS           Z4, Z0, Z4
 	VMAXPS           Z4, Z5, Z4
 	VMINPS           Z4, Z11, Z4
-	VADDPS           Z3, Z2, Z7
-	VADDPS           Z1, Z1, Z8
-	VSUBPS           Z8, Z7, Z7
-	VSUBPS           Z2, Z1, Z8
+	VADDPS           Z1, Z1, Z7
+	VADDPS           Z2, Z7, Z8
+	VADDPS           Z3, Z8, Z8
+	VMULPS           Z8, Z4, Z8
+	VADDPS           Z2, Z1, Z12
+	VMULPS           Z12, Z11, Z12
+	VCMPPS           $0x0e, Z12, Z8, K1
+	VSUBPS           Z4, Z11, Z8
+	VBLENDMPS        Z8, Z4, K1, Z4
+	VMOVAPS          Z2, Z8
+	VBLENDMPS        Z3, Z8, K1, Z8
+	VADDPS           Z3, Z2, Z12
+	VSUBPS           Z7, Z12, Z12
+	VSUBPS           Z8, Z1, Z13
+	VMULPS           Z13, Z11, Z13
+	VMOVAPS          Z4, Z14
+	VFMADD213PS      Z13, Z12, Z14
 	VMULPS           Z8, Z11, Z8
-	VMOVAPS          Z4, Z12
-	VFMADD213PS      Z8, Z7, Z12
-	VMULPS           Z2, Z11, Z8
 	VMOVAPS          Z4, Z11
-	VFNMADD213PS     Z8, Z7, Z11
-	VMULPS           Z4, Z1, Z4
-	VPXORD.BCST      b32_80000000<>+0(SB), Z4, Z4
-	VMULPS           Z4, Z12, Z7
-	VMULPS.BCST      c32_4010000000000000<>+0(SB), Z7, Z7
-	VPXORD.BCST      b32_80000000<>+0(SB), Z7, Z7
+	VFNMADD213PS     Z8, Z12, Z11
+	VMULPS           Z4, Z7, Z4
+	VMULPS           Z4, Z14, Z7
+	VMULPS           Z4, Z14, Z8
+	VADDPS           Z8, Z7, Z7
 	VMULPS           Z11, Z11, Z8
 	VADDPS           Z8, Z7, Z7
 	VMAXPS           Z7, Z5, Z7
 	VSQRTPS          Z7, Z7
-	VADDPS           Z7, Z11, Z7
-	VPXORD.BCST      b32_80000000<>+0(SB), Z7, Z7
-	VADDPS           Z4, Z4, Z4
-	VDIVPS           Z7, Z4, Z4
+	VPANDD.BCST      b32_7fffffff<>+0(SB), Z11, Z8
+	VADDPS           Z7, Z8, Z7
+	VCMPPS.BCST      $0x01, c32_0<>+0(SB), Z11, K2
+	VADDPS           Z14, Z14, Z8
+	VMOVAPS          Z7, Z11
+	VBLENDMPS        Z8, Z11, K2, Z11
+	VBLENDMPS        Z7, Z4, K2, Z4
+	VDIVPS           Z11, Z4, Z4
 	VMAXPS           Z4, Z5, Z4
 	VMINPS           Z4, Z6, Z4
-	VCMPPS.BCST      $0x00, c32_0<>+0(SB), Z7, K1
-	VBLENDMPS        Z5, Z4, K1, Z4
-	VBROADCASTSS     c32_3ff0000000000000<>+0(SB), Z5
-	VSUBPS           Z4, Z5, Z6
-	VMULPS           Z6, Z4, Z7
+	VCMPPS.BCST      $0x00, c32_0<>+0(SB), Z11, K2
+	VBLENDMPS        Z5, Z4, K2, Z4
+	VSUBPS           Z4, Z6, Z5
+	VMOVAPS          Z4, Z6
+	VBLENDMPS        Z5, Z6, K1, Z6
+	VBLENDMPS        Z4, Z5, K1, Z5
+	VBROADCASTSS     c32_3ff0000000000000<>+0(SB), Z4
+	VMULPS           Z5, Z6, Z7
 	VADDPS           Z3, Z2, Z8
 	VADDPS           Z1, Z1, Z11
 	VSUBPS           Z11, Z8, Z8
 	VFMADD213PS      Z1, Z7, Z8
-	VMULPS           Z4, Z4, Z11
+	VMULPS           Z6, Z6, Z11
 	VADDPS           Z1, Z1, Z12
-	VMULPS           Z6, Z2, Z2
-	VMULPS           Z6, Z2, Z2
-	VMOVAPS          Z12, Z6
-	VFMADD213PS      Z2, Z7, Z6
+	VMULPS           Z5, Z2, Z2
+	VMULPS           Z5, Z2, Z2
+	VMOVAPS          Z12, Z5
+	VFMADD213PS      Z2, Z7, Z5
 	VMOVAPS          Z3, Z2
-	VFMADD213PS      Z6, Z11, Z2
-	VDIVPS           Z8, Z5, Z3
+	VFMADD213PS      Z5, Z11, Z2
+	VDIVPS           Z8, Z4, Z3
 	VMULPS           Z3, Z1, Z1
 	VMULPS           Z1, Z1, Z1
 	VMULPS           Z1, Z2, Z1
 	VGETMANTPS       $0x0b, Z1, Z2
 	VGETEXPPS        Z1, Z3
-	VGETEXPPS        Z2, Z5
-	VSUBPS           Z5, Z3, Z3
+	VGETEXPPS        Z2, Z4
+	VSUBPS           Z4, Z3, Z3
 	VADDPS.BCST      c32_bff0000000000000<>+0(SB), Z2, Z2
-	VADDPS.BCST      c32_4000000000000000<>+0(SB), Z2, Z5
-	VDIVPS           Z5, Z2, Z5
-	VMULPS           Z5, Z5, Z6
+	VADDPS.BCST      c32_4000000000000000<>+0(SB), Z2, Z4
+	VDIVPS           Z4, Z2, Z4
+	VMULPS           Z4, Z4, Z5
 	VBROADCASTSS     c32_3fc745d1745d1746<>+0(SB), Z7
-	VFMADD213PS.BCST c32_3fcc71c71c71c71c<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST c32_3fd2492492492492<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST c32_3fd999999999999a<>+0(SB), Z6, Z7
-	VFMADD213PS.BCST c32_3fe5555555555555<>+0(SB), Z6, Z7
-	VMULPS           Z6, Z7, Z6
+	VFMADD213PS.BCST c32_3fcc71c71c71c71c<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST c32_3fd2492492492492<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST c32_3fd999999999999a<>+0(SB), Z5, Z7
+	VFMADD213PS.BCST c32_3fe5555555555555<>+0(SB), Z5, Z7
+	VMULPS           Z5, Z7, Z5
 	VMULPS           Z2, Z2, Z7
 	VMULPS.BCST      c32_3fe0000000000000<>+0(SB), Z7, Z7
-	VADDPS           Z6, Z7, Z6
+	VADDPS           Z5, Z7, Z5
 	VMULPS.BCST      c32_3ee2fefa20005e2b<>+0(SB), Z3, Z8
-	VFMADD213PS      Z8, Z5, Z6
-	VSUBPS           Z6, Z7, Z5
-	VSUBPS           Z5, Z2, Z2
+	VFMADD213PS      Z8, Z4, Z5
+	VSUBPS           Z5, Z7, Z4
+	VSUBPS           Z4, Z2, Z2
 	VFMADD231PS.BCST c32_3fe62e300000317a<>+0(SB), Z3, Z2
 	VCMPPS.BCST      $0x00, c32_0<>+0(SB), Z1, K1
 	VBROADCASTSS     c32_fff0000000000000<>+0(SB), Z3
 	VBLENDMPS        Z3, Z2, K1, Z2
 	VCMPPS.BCST      $0x00, c32_7ff0000000000000<>+0(SB), Z1, K1
 	VBLENDMPS        Z1, Z2, K1, Z2
-	VMOVAPS          Z4, Z1
+	VMOVAPS          Z6, Z1
 	VFMADD213PS      Z9, Z10, Z1
 	VPXORD.BCST      b32_80000000<>+0(SB), Z2, Z2
 	VPANDD.BCST      b32_7fffffff<>+0(SB), Z0, Z3
@@ -903,9 +919,6 @@ rightdone:
 	VMOVUPS          Z0, (AX)
 	VZEROUPPER
 	RET
-
-DATA c32_4010000000000000<>+0(SB)/4, $(4.0)
-GLOBL c32_4010000000000000<>(SB), RODATA|NOPTR, $4
 
 // func splinegrad32(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int, made int)
 // Requires: AVX, AVX512F
@@ -1290,7 +1303,6 @@ rightdone:
 	VMULPS       Z3, Z8, Z8
 	VMAXPS       Z8, Z6, Z6
 	VMINPS       Z6, Z7, Z6
-	VBROADCASTSS c32_3ff0000000000000<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VMULPS       Z7, Z6, Z8
 	VADDPS       Z2, Z1, Z9
@@ -1903,49 +1915,64 @@ rightdone:
 	VSUBPS       Z6, Z5, Z6
 	VMAXPS       Z6, Z7, Z6
 	VMINPS       Z6, Z13, Z6
-	VADDPS       Z2, Z1, Z9
-	VADDPS       Z4, Z4, Z10
-	VSUBPS       Z10, Z9, Z9
-	VSUBPS       Z1, Z4, Z10
+	VADDPS       Z4, Z4, Z9
+	VADDPS       Z1, Z9, Z10
+	VADDPS       Z2, Z10, Z10
+	VMULPS       Z10, Z6, Z10
+	VADDPS       Z1, Z4, Z11
+	VMULPS       Z11, Z13, Z11
+	VCMPPS       $0x0e, Z11, Z10, K1
+	VSUBPS       Z6, Z13, Z10
+	VBLENDMPS    Z10, Z6, K1, Z6
+	VMOVAPS      Z1, Z10
+	VBLENDMPS    Z2, Z10, K1, Z10
+	VADDPS       Z2, Z1, Z11
+	VSUBPS       Z9, Z11, Z11
+	VSUBPS       Z10, Z4, Z14
+	VMULPS       Z14, Z13, Z14
+	VMOVAPS      Z6, Z15
+	VFMADD213PS  Z14, Z11, Z15
 	VMULPS       Z10, Z13, Z10
-	VMOVAPS      Z6, Z11
-	VFMADD213PS  Z10, Z9, Z11
-	VMULPS       Z1, Z13, Z10
 	VMOVAPS      Z6, Z14
-	VFNMADD213PS Z10, Z9, Z14
-	VMULPS       Z6, Z4, Z6
-	VPXORD.BCST  b32_80000000<>+0(SB), Z6, Z6
-	VMULPS       Z6, Z11, Z9
-	VMULPS.BCST  c32_4010000000000000<>+0(SB), Z9, Z9
-	VPXORD.BCST  b32_80000000<>+0(SB), Z9, Z9
+	VFNMADD213PS Z10, Z11, Z14
+	VMULPS       Z6, Z9, Z6
+	VMULPS       Z6, Z15, Z9
+	VMULPS       Z6, Z15, Z10
+	VADDPS       Z10, Z9, Z9
 	VMULPS       Z14, Z14, Z10
 	VADDPS       Z10, Z9, Z9
 	VMAXPS       Z9, Z7, Z9
 	VSQRTPS      Z9, Z9
-	VADDPS       Z9, Z14, Z9
-	VPXORD.BCST  b32_80000000<>+0(SB), Z9, Z9
-	VADDPS       Z6, Z6, Z6
-	VDIVPS       Z9, Z6, Z6
+	VPANDD.BCST  b32_7fffffff<>+0(SB), Z14, Z10
+	VADDPS       Z9, Z10, Z9
+	VCMPPS.BCST  $0x01, c32_0<>+0(SB), Z14, K2
+	VADDPS       Z15, Z15, Z10
+	VMOVAPS      Z9, Z11
+	VBLENDMPS    Z10, Z11, K2, Z11
+	VBLENDMPS    Z9, Z6, K2, Z6
+	VDIVPS       Z11, Z6, Z6
 	VMAXPS       Z6, Z7, Z6
 	VMINPS       Z6, Z8, Z6
-	VCMPPS.BCST  $0x00, c32_0<>+0(SB), Z9, K1
-	VBLENDMPS    Z7, Z6, K1, Z6
-	VBROADCASTSS c32_3ff0000000000000<>+0(SB), Z7
-	VSUBPS       Z6, Z7, Z7
-	VMULPS       Z7, Z6, Z8
+	VCMPPS.BCST  $0x00, c32_0<>+0(SB), Z11, K2
+	VBLENDMPS    Z7, Z6, K2, Z6
+	VSUBPS       Z6, Z8, Z7
+	VMOVAPS      Z6, Z8
+	VBLENDMPS    Z7, Z8, K1, Z8
+	VBLENDMPS    Z6, Z7, K1, Z7
+	VMULPS       Z7, Z8, Z6
 	VADDPS       Z2, Z1, Z9
 	VADDPS       Z4, Z4, Z10
 	VSUBPS       Z10, Z9, Z9
 	VMOVAPS      Z9, Z10
-	VFMADD213PS  Z4, Z8, Z10
-	VMULPS       Z6, Z6, Z11
+	VFMADD213PS  Z4, Z6, Z10
+	VMULPS       Z8, Z8, Z11
 	VMULPS       Z7, Z7, Z14
-	VMULPS       Z8, Z1, Z15
+	VMULPS       Z6, Z1, Z15
 	VMOVAPS      Z4, Z16
 	VFMADD213PS  Z15, Z11, Z16
 	VADDPS       Z4, Z4, Z15
 	VMULPS       Z14, Z1, Z17
-	VFMADD213PS  Z17, Z8, Z15
+	VFMADD213PS  Z17, Z6, Z15
 	VMOVAPS      Z2, Z17
 	VFMADD213PS  Z15, Z11, Z17
 	VBROADCASTSS c32_3ff0000000000000<>+0(SB), Z15
@@ -1953,8 +1980,8 @@ rightdone:
 	VBROADCASTSS c32_3ff0000000000000<>+0(SB), Z15
 	VDIVPS       Z17, Z15, Z15
 	VMULPS       Z10, Z16, Z16
-	VSUBPS       Z6, Z7, Z18
-	VMULPS       Z6, Z2, Z2
+	VSUBPS       Z8, Z7, Z18
+	VMULPS       Z8, Z2, Z2
 	VMULPS       Z7, Z1, Z1
 	VSUBPS       Z1, Z2, Z1
 	VMULPS       Z18, Z4, Z2
@@ -1999,15 +2026,15 @@ rightdone:
 	VMULPS       Z11, Z9, Z13
 	VADDPS       Z13, Z12, Z12
 	VBROADCASTSS c32_3ff0000000000000<>+0(SB), Z13
-	VADDPS       Z8, Z8, Z15
+	VADDPS       Z6, Z6, Z15
 	VSUBPS       Z15, Z13, Z13
 	VMULPS       Z13, Z10, Z13
 	VADDPS       Z13, Z12, Z12
-	VMULPS       Z8, Z5, Z13
+	VMULPS       Z6, Z5, Z13
 	VMULPS.BCST  c32_4000000000000000<>+0(SB), Z13, Z13
 	VADDPS       Z13, Z12, Z12
-	VMULPS       Z8, Z9, Z9
-	VMULPS       Z8, Z10, Z13
+	VMULPS       Z6, Z9, Z9
+	VMULPS       Z6, Z10, Z13
 	VADDPS       Z13, Z9, Z9
 	VMULPS       Z14, Z5, Z13
 	VADDPS       Z13, Z9, Z9
@@ -2015,15 +2042,15 @@ rightdone:
 	VMULPS       Z9, Z13, Z9
 	VMOVAPS.Z    Z9, K1, Z9
 	VMOVUPS      Z9, 192(R9)
-	VMULPS       Z8, Z10, Z8
+	VMULPS       Z6, Z10, Z6
 	VMULPS       Z11, Z5, Z5
-	VADDPS       Z5, Z8, Z5
-	VMOVUPS      256(R9), Z8
-	VMULPS       Z5, Z8, Z5
+	VADDPS       Z5, Z6, Z5
+	VMOVUPS      256(R9), Z6
+	VMULPS       Z5, Z6, Z5
 	VMOVAPS.Z    Z5, K1, Z5
 	VMOVUPS      Z5, 256(R9)
 	VMULPS       Z4, Z12, Z4
-	VMULPS       Z6, Z7, Z5
+	VMULPS       Z8, Z7, Z5
 	VADDPS       Z5, Z4, Z4
 	VMULPS       Z3, Z4, Z4
 	VPXORD.BCST  b32_80000000<>+0(SB), Z4, Z4
@@ -2585,9 +2612,9 @@ rightdone:
 	VMULPD           Z1, Z8, Z1
 	VMAXPD           Z1, Z6, Z1
 	VMINPD           Z1, Z7, Z1
-	VBROADCASTSD     c64_3ff0000000000000<>+0(SB), Z6
-	VSUBPD           Z1, Z6, Z7
-	VMULPD           Z7, Z1, Z8
+	VSUBPD           Z1, Z7, Z6
+	VBROADCASTSD     c64_3ff0000000000000<>+0(SB), Z7
+	VMULPD           Z6, Z1, Z8
 	VADDPD           Z5, Z3, Z9
 	VADDPD           Z2, Z2, Z10
 	VSUBPD           Z10, Z9, Z9
@@ -2595,13 +2622,13 @@ rightdone:
 	VFMADD213PD      Z2, Z8, Z9
 	VMULPD           Z1, Z1, Z1
 	VADDPD           Z2, Z2, Z10
-	VMULPD           Z7, Z3, Z12
-	VMULPD           Z7, Z12, Z7
+	VMULPD           Z6, Z3, Z12
+	VMULPD           Z6, Z12, Z6
 	VMOVAPD          Z10, Z10
-	VFMADD213PD      Z7, Z8, Z10
+	VFMADD213PD      Z6, Z8, Z10
 	VMOVAPD          Z5, Z5
 	VFMADD213PD      Z10, Z1, Z5
-	VDIVPD           Z9, Z6, Z6
+	VDIVPD           Z9, Z7, Z6
 	VMULPD           Z6, Z2, Z7
 	VMULPD           Z7, Z7, Z7
 	VMULPD           Z7, Z5, Z5
@@ -3195,81 +3222,100 @@ rightdone:
 	VSUBPD           Z4, Z0, Z4
 	VMAXPD           Z4, Z5, Z4
 	VMINPD           Z4, Z11, Z4
-	VADDPD           Z3, Z2, Z7
-	VADDPD           Z1, Z1, Z8
-	VSUBPD           Z8, Z7, Z7
-	VSUBPD           Z2, Z1, Z8
+	VADDPD           Z1, Z1, Z7
+	VADDPD           Z2, Z7, Z8
+	VADDPD           Z3, Z8, Z8
+	VMULPD           Z8, Z4, Z8
+	VADDPD           Z2, Z1, Z12
+	VMULPD           Z12, Z11, Z12
+	VCMPPD           $0x0e, Z12, Z8, K1
+	VSUBPD           Z4, Z11, Z8
+	VMOVAPD          Z4, Z4
+	VBLENDMPD        Z8, Z4, K1, Z4
+	VMOVAPD          Z2, Z8
+	VBLENDMPD        Z3, Z8, K1, Z8
+	VADDPD           Z3, Z2, Z12
+	VSUBPD           Z7, Z12, Z12
+	VSUBPD           Z8, Z1, Z13
+	VMULPD           Z13, Z11, Z13
+	VMOVAPD          Z4, Z14
+	VFMADD213PD      Z13, Z12, Z14
 	VMULPD           Z8, Z11, Z8
-	VMOVAPD          Z4, Z12
-	VFMADD213PD      Z8, Z7, Z12
-	VMULPD           Z2, Z11, Z8
 	VMOVAPD          Z4, Z11
-	VFNMADD213PD     Z8, Z7, Z11
-	VMULPD           Z4, Z1, Z4
-	VPXORQ.BCST      b64_8000000000000000<>+0(SB), Z4, Z4
-	VMULPD           Z4, Z12, Z7
-	VMULPD.BCST      c64_4010000000000000<>+0(SB), Z7, Z7
-	VPXORQ.BCST      b64_8000000000000000<>+0(SB), Z7, Z7
+	VFNMADD213PD     Z8, Z12, Z11
+	VMULPD           Z4, Z7, Z4
+	VMULPD           Z4, Z14, Z7
+	VMULPD           Z4, Z14, Z8
+	VADDPD           Z8, Z7, Z7
 	VMULPD           Z11, Z11, Z8
 	VADDPD           Z8, Z7, Z7
 	VMAXPD           Z7, Z5, Z7
 	VSQRTPD          Z7, Z7
-	VADDPD           Z7, Z11, Z7
-	VPXORQ.BCST      b64_8000000000000000<>+0(SB), Z7, Z7
-	VADDPD           Z4, Z4, Z4
-	VDIVPD           Z7, Z4, Z4
+	VPANDQ.BCST      b64_7fffffffffffffff<>+0(SB), Z11, Z8
+	VADDPD           Z7, Z8, Z7
+	VCMPPD.BCST      $0x01, c64_0<>+0(SB), Z11, K2
+	VADDPD           Z14, Z14, Z8
+	VMOVAPD          Z7, Z11
+	VBLENDMPD        Z8, Z11, K2, Z11
+	VMOVAPD          Z4, Z4
+	VBLENDMPD        Z7, Z4, K2, Z4
+	VDIVPD           Z11, Z4, Z4
 	VMAXPD           Z4, Z5, Z4
 	VMINPD           Z4, Z6, Z4
-	VCMPPD.BCST      $0x00, c64_0<>+0(SB), Z7, K1
-	VBLENDMPD        Z5, Z4, K1, Z4
-	VBROADCASTSD     c64_3ff0000000000000<>+0(SB), Z5
-	VSUBPD           Z4, Z5, Z6
-	VMULPD           Z6, Z4, Z7
+	VCMPPD.BCST      $0x00, c64_0<>+0(SB), Z11, K2
+	VBLENDMPD        Z5, Z4, K2, Z4
+	VSUBPD           Z4, Z6, Z5
+	VMOVAPD          Z4, Z6
+	VBLENDMPD        Z5, Z6, K1, Z6
+	VMOVAPD          Z5, Z5
+	VBLENDMPD        Z4, Z5, K1, Z5
+	VBROADCASTSD     c64_3ff0000000000000<>+0(SB), Z4
+	VMULPD           Z5, Z6, Z7
 	VADDPD           Z3, Z2, Z8
 	VADDPD           Z1, Z1, Z11
 	VSUBPD           Z11, Z8, Z8
 	VMOVAPD          Z8, Z8
 	VFMADD213PD      Z1, Z7, Z8
-	VMULPD           Z4, Z4, Z11
+	VMULPD           Z6, Z6, Z11
 	VADDPD           Z1, Z1, Z12
-	VMULPD           Z6, Z2, Z2
-	VMULPD           Z6, Z2, Z2
-	VMOVAPD          Z12, Z6
-	VFMADD213PD      Z2, Z7, Z6
+	VMULPD           Z5, Z2, Z2
+	VMULPD           Z5, Z2, Z2
+	VMOVAPD          Z12, Z5
+	VFMADD213PD      Z2, Z7, Z5
 	VMOVAPD          Z3, Z2
-	VFMADD213PD      Z6, Z11, Z2
-	VDIVPD           Z8, Z5, Z3
+	VFMADD213PD      Z5, Z11, Z2
+	VDIVPD           Z8, Z4, Z3
 	VMULPD           Z3, Z1, Z1
 	VMULPD           Z1, Z1, Z1
 	VMULPD           Z1, Z2, Z1
 	VGETMANTPD       $0x0b, Z1, Z2
 	VGETEXPPD        Z1, Z3
-	VGETEXPPD        Z2, Z5
-	VSUBPD           Z5, Z3, Z3
+	VGETEXPPD        Z2, Z4
+	VSUBPD           Z4, Z3, Z3
 	VADDPD.BCST      c64_bff0000000000000<>+0(SB), Z2, Z2
-	VADDPD.BCST      c64_4000000000000000<>+0(SB), Z2, Z5
-	VDIVPD           Z5, Z2, Z5
-	VMULPD           Z5, Z5, Z6
+	VADDPD.BCST      c64_4000000000000000<>+0(SB), Z2, Z4
+	VDIVPD           Z4, Z2, Z4
+	VMULPD           Z4, Z4, Z5
 	VBROADCASTSD     c64_3fb642c8590b2164<>+0(SB), Z7
-	VFMADD213PD.BCST c64_3fb8618618618618<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fbaf286bca1af28<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fbe1e1e1e1e1e1e<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fc1111111111111<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fc3b13b13b13b14<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fc745d1745d1746<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fcc71c71c71c71c<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fd2492492492492<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fd999999999999a<>+0(SB), Z6, Z7
-	VFMADD213PD.BCST c64_3fe5555555555555<>+0(SB), Z6, Z7
-	VMULPD           Z6, Z7, Z6
+	VFMADD213PD.BCST c64_3fb8618618618618<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fbaf286bca1af28<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fbe1e1e1e1e1e1e<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fc1111111111111<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fc3b13b13b13b14<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fc745d1745d1746<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fcc71c71c71c71c<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fd2492492492492<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fd999999999999a<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST c64_3fe5555555555555<>+0(SB), Z5, Z7
+	VMULPD           Z5, Z7, Z5
 	VMULPD           Z2, Z2, Z7
 	VMULPD.BCST      c64_3fe0000000000000<>+0(SB), Z7, Z7
-	VADDPD           Z6, Z7, Z6
+	VADDPD           Z5, Z7, Z5
 	VMULPD.BCST      c64_3dea39ef35793c76<>+0(SB), Z3, Z8
-	VMOVAPD          Z6, Z6
-	VFMADD213PD      Z8, Z5, Z6
-	VSUBPD           Z6, Z7, Z5
-	VSUBPD           Z5, Z2, Z2
+	VMOVAPD          Z5, Z5
+	VFMADD213PD      Z8, Z4, Z5
+	VSUBPD           Z5, Z7, Z4
+	VSUBPD           Z4, Z2, Z2
 	VMOVAPD          Z2, Z2
 	VFMADD231PD.BCST c64_3fe62e42fee00000<>+0(SB), Z3, Z2
 	VCMPPD.BCST      $0x00, c64_0<>+0(SB), Z1, K1
@@ -3277,7 +3323,7 @@ rightdone:
 	VBLENDMPD        Z3, Z2, K1, Z2
 	VCMPPD.BCST      $0x00, c64_7ff0000000000000<>+0(SB), Z1, K1
 	VBLENDMPD        Z1, Z2, K1, Z2
-	VMOVAPD          Z4, Z1
+	VMOVAPD          Z6, Z1
 	VFMADD213PD      Z9, Z10, Z1
 	VPXORQ.BCST      b64_8000000000000000<>+0(SB), Z2, Z2
 	VPANDQ.BCST      b64_7fffffffffffffff<>+0(SB), Z0, Z3
@@ -3292,9 +3338,6 @@ rightdone:
 	VMOVUPD          Z0, (AX)
 	VZEROUPPER
 	RET
-
-DATA c64_4010000000000000<>+0(SB)/8, $(4.0)
-GLOBL c64_4010000000000000<>(SB), RODATA|NOPTR, $8
 
 // func splinegrad64(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int, made int)
 // Requires: AVX, AVX512F
@@ -3767,7 +3810,6 @@ rightdone:
 	VMULPD       Z3, Z8, Z8
 	VMAXPD       Z8, Z6, Z6
 	VMINPD       Z6, Z7, Z6
-	VBROADCASTSD c64_3ff0000000000000<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VMULPD       Z7, Z6, Z8
 	VADDPD       Z2, Z1, Z9
@@ -4476,50 +4518,68 @@ rightdone:
 	VSUBPD       Z6, Z5, Z6
 	VMAXPD       Z6, Z7, Z6
 	VMINPD       Z6, Z13, Z6
-	VADDPD       Z2, Z1, Z9
-	VADDPD       Z4, Z4, Z10
-	VSUBPD       Z10, Z9, Z9
-	VSUBPD       Z1, Z4, Z10
+	VADDPD       Z4, Z4, Z9
+	VADDPD       Z1, Z9, Z10
+	VADDPD       Z2, Z10, Z10
+	VMULPD       Z10, Z6, Z10
+	VADDPD       Z1, Z4, Z11
+	VMULPD       Z11, Z13, Z11
+	VCMPPD       $0x0e, Z11, Z10, K1
+	VSUBPD       Z6, Z13, Z10
+	VMOVAPD      Z6, Z6
+	VBLENDMPD    Z10, Z6, K1, Z6
+	VMOVAPD      Z1, Z10
+	VBLENDMPD    Z2, Z10, K1, Z10
+	VADDPD       Z2, Z1, Z11
+	VSUBPD       Z9, Z11, Z11
+	VSUBPD       Z10, Z4, Z14
+	VMULPD       Z14, Z13, Z14
+	VMOVAPD      Z6, Z15
+	VFMADD213PD  Z14, Z11, Z15
 	VMULPD       Z10, Z13, Z10
-	VMOVAPD      Z6, Z11
-	VFMADD213PD  Z10, Z9, Z11
-	VMULPD       Z1, Z13, Z10
 	VMOVAPD      Z6, Z14
-	VFNMADD213PD Z10, Z9, Z14
-	VMULPD       Z6, Z4, Z6
-	VPXORQ.BCST  b64_8000000000000000<>+0(SB), Z6, Z6
-	VMULPD       Z6, Z11, Z9
-	VMULPD.BCST  c64_4010000000000000<>+0(SB), Z9, Z9
-	VPXORQ.BCST  b64_8000000000000000<>+0(SB), Z9, Z9
+	VFNMADD213PD Z10, Z11, Z14
+	VMULPD       Z6, Z9, Z6
+	VMULPD       Z6, Z15, Z9
+	VMULPD       Z6, Z15, Z10
+	VADDPD       Z10, Z9, Z9
 	VMULPD       Z14, Z14, Z10
 	VADDPD       Z10, Z9, Z9
 	VMAXPD       Z9, Z7, Z9
 	VSQRTPD      Z9, Z9
-	VADDPD       Z9, Z14, Z9
-	VPXORQ.BCST  b64_8000000000000000<>+0(SB), Z9, Z9
-	VADDPD       Z6, Z6, Z6
-	VDIVPD       Z9, Z6, Z6
+	VPANDQ.BCST  b64_7fffffffffffffff<>+0(SB), Z14, Z10
+	VADDPD       Z9, Z10, Z9
+	VCMPPD.BCST  $0x01, c64_0<>+0(SB), Z14, K2
+	VADDPD       Z15, Z15, Z10
+	VMOVAPD      Z9, Z11
+	VBLENDMPD    Z10, Z11, K2, Z11
+	VMOVAPD      Z6, Z6
+	VBLENDMPD    Z9, Z6, K2, Z6
+	VDIVPD       Z11, Z6, Z6
 	VMAXPD       Z6, Z7, Z6
 	VMINPD       Z6, Z8, Z6
-	VCMPPD.BCST  $0x00, c64_0<>+0(SB), Z9, K1
-	VBLENDMPD    Z7, Z6, K1, Z6
-	VBROADCASTSD c64_3ff0000000000000<>+0(SB), Z7
-	VSUBPD       Z6, Z7, Z7
-	VMULPD       Z7, Z6, Z8
+	VCMPPD.BCST  $0x00, c64_0<>+0(SB), Z11, K2
+	VBLENDMPD    Z7, Z6, K2, Z6
+	VSUBPD       Z6, Z8, Z7
+	VMOVAPD      Z6, Z8
+	VBLENDMPD    Z7, Z8, K1, Z8
+	VMOVAPD      Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z7
+	VMULPD       Z7, Z8, Z6
 	VADDPD       Z2, Z1, Z9
 	VADDPD       Z4, Z4, Z10
 	VSUBPD       Z10, Z9, Z9
 	VMOVAPD      Z9, Z10
-	VFMADD213PD  Z4, Z8, Z10
-	VMULPD       Z6, Z6, Z11
+	VFMADD213PD  Z4, Z6, Z10
+	VMULPD       Z8, Z8, Z11
 	VMULPD       Z7, Z7, Z14
-	VMULPD       Z8, Z1, Z15
+	VMULPD       Z6, Z1, Z15
 	VMOVAPD      Z4, Z16
 	VFMADD213PD  Z15, Z11, Z16
 	VADDPD       Z4, Z4, Z15
 	VMULPD       Z14, Z1, Z17
 	VMOVAPD      Z15, Z15
-	VFMADD213PD  Z17, Z8, Z15
+	VFMADD213PD  Z17, Z6, Z15
 	VMOVAPD      Z2, Z17
 	VFMADD213PD  Z15, Z11, Z17
 	VBROADCASTSD c64_3ff0000000000000<>+0(SB), Z15
@@ -4527,8 +4587,8 @@ rightdone:
 	VBROADCASTSD c64_3ff0000000000000<>+0(SB), Z15
 	VDIVPD       Z17, Z15, Z15
 	VMULPD       Z10, Z16, Z16
-	VSUBPD       Z6, Z7, Z18
-	VMULPD       Z6, Z2, Z2
+	VSUBPD       Z8, Z7, Z18
+	VMULPD       Z8, Z2, Z2
 	VMULPD       Z7, Z1, Z1
 	VSUBPD       Z1, Z2, Z1
 	VMULPD       Z18, Z4, Z2
@@ -4573,15 +4633,15 @@ rightdone:
 	VMULPD       Z11, Z9, Z13
 	VADDPD       Z13, Z12, Z12
 	VBROADCASTSD c64_3ff0000000000000<>+0(SB), Z13
-	VADDPD       Z8, Z8, Z15
+	VADDPD       Z6, Z6, Z15
 	VSUBPD       Z15, Z13, Z13
 	VMULPD       Z13, Z10, Z13
 	VADDPD       Z13, Z12, Z12
-	VMULPD       Z8, Z5, Z13
+	VMULPD       Z6, Z5, Z13
 	VMULPD.BCST  c64_4000000000000000<>+0(SB), Z13, Z13
 	VADDPD       Z13, Z12, Z12
-	VMULPD       Z8, Z9, Z9
-	VMULPD       Z8, Z10, Z13
+	VMULPD       Z6, Z9, Z9
+	VMULPD       Z6, Z10, Z13
 	VADDPD       Z13, Z9, Z9
 	VMULPD       Z14, Z5, Z13
 	VADDPD       Z13, Z9, Z9
@@ -4589,15 +4649,15 @@ rightdone:
 	VMULPD       Z9, Z13, Z9
 	VMOVAPD.Z    Z9, K1, Z9
 	VMOVUPD      Z9, 192(R9)
-	VMULPD       Z8, Z10, Z8
+	VMULPD       Z6, Z10, Z6
 	VMULPD       Z11, Z5, Z5
-	VADDPD       Z5, Z8, Z5
-	VMOVUPD      256(R9), Z8
-	VMULPD       Z5, Z8, Z5
+	VADDPD       Z5, Z6, Z5
+	VMOVUPD      256(R9), Z6
+	VMULPD       Z5, Z6, Z5
 	VMOVAPD.Z    Z5, K1, Z5
 	VMOVUPD      Z5, 256(R9)
 	VMULPD       Z4, Z12, Z4
-	VMULPD       Z6, Z7, Z5
+	VMULPD       Z8, Z7, Z5
 	VADDPD       Z5, Z4, Z4
 	VMULPD       Z3, Z4, Z4
 	VPXORQ.BCST  b64_8000000000000000<>+0(SB), Z4, Z4

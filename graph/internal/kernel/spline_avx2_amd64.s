@@ -430,9 +430,9 @@ rightdone:
 	VMULPS       480(R9), Y3, Y3
 	VMAXPS       Y3, Y1, Y1
 	VMINPS       Y1, Y2, Y1
-	VBROADCASTSS c32y_3ff0000000000000<>+0(SB), Y2
-	VSUBPS       Y1, Y2, Y3
-	VMULPS       Y3, Y1, Y4
+	VSUBPS       Y1, Y2, Y2
+	VBROADCASTSS c32y_3ff0000000000000<>+0(SB), Y3
+	VMULPS       Y2, Y1, Y4
 	VMOVUPS      544(R9), Y5
 	VADDPS       576(R9), Y5, Y5
 	VMOVUPS      512(R9), Y6
@@ -443,19 +443,19 @@ rightdone:
 	VMOVUPS      512(R9), Y6
 	VADDPS       512(R9), Y6, Y6
 	VMOVUPS      544(R9), Y7
-	VMULPS       Y3, Y7, Y7
-	VMULPS       Y3, Y7, Y3
-	VFMADD213PS  Y3, Y4, Y6
-	VMOVUPS      576(R9), Y3
-	VFMADD213PS  Y6, Y1, Y3
-	VDIVPS       Y5, Y2, Y2
+	VMULPS       Y2, Y7, Y7
+	VMULPS       Y2, Y7, Y2
+	VFMADD213PS  Y2, Y4, Y6
+	VMOVUPS      576(R9), Y2
+	VFMADD213PS  Y6, Y1, Y2
+	VDIVPS       Y5, Y3, Y3
 	VMOVUPS      512(R9), Y5
-	VMULPS       Y2, Y5, Y5
+	VMULPS       Y3, Y5, Y5
 	VMULPS       Y5, Y5, Y5
-	VMULPS       Y5, Y3, Y3
-	VCMPPS       $0x01, c32y_3810000000000000<>+0(SB), Y3, Y5
-	VMULPS       c32y_4170000000000000<>+0(SB), Y3, Y6
-	VBLENDVPS    Y5, Y6, Y3, Y6
+	VMULPS       Y5, Y2, Y2
+	VCMPPS       $0x01, c32y_3810000000000000<>+0(SB), Y2, Y5
+	VMULPS       c32y_4170000000000000<>+0(SB), Y2, Y6
+	VBLENDVPS    Y5, Y6, Y2, Y6
 	VPADDD       b32y_400000<>+0(SB), Y6, Y6
 	VPSRLD       $0x17, Y6, Y7
 	VPOR         b32y_4b000000<>+0(SB), Y7, Y7
@@ -463,7 +463,7 @@ rightdone:
 	VBROADCASTSS c32y_4038000000000000<>+0(SB), Y8
 	VPAND        Y8, Y5, Y5
 	VSUBPS       Y5, Y7, Y5
-	VCMPPS       $0x19, c32y_0<>+0(SB), Y3, Y7
+	VCMPPS       $0x19, c32y_0<>+0(SB), Y2, Y7
 	VBROADCASTSS b32y_7fc00000<>+0(SB), Y8
 	VBLENDVPS    Y7, Y8, Y5, Y5
 	VPAND        b32y_7fffff<>+0(SB), Y6, Y6
@@ -486,16 +486,16 @@ rightdone:
 	VSUBPS       Y8, Y9, Y7
 	VSUBPS       Y7, Y6, Y6
 	VFMADD231PS  c32y_3fe62e300000317a<>+0(SB), Y5, Y6
-	VCMPPS       $0x00, c32y_0<>+0(SB), Y3, Y5
+	VCMPPS       $0x00, c32y_0<>+0(SB), Y2, Y5
 	VBROADCASTSS c32y_fff0000000000000<>+0(SB), Y7
 	VBLENDVPS    Y5, Y7, Y6, Y6
-	VCMPPS       $0x00, c32y_7ff0000000000000<>+0(SB), Y3, Y5
-	VBLENDVPS    Y5, Y3, Y6, Y6
-	VMOVUPS      544(R9), Y3
-	VMULPS       Y4, Y3, Y3
+	VCMPPS       $0x00, c32y_7ff0000000000000<>+0(SB), Y2, Y5
+	VBLENDVPS    Y5, Y2, Y6, Y6
+	VMOVUPS      544(R9), Y2
+	VMULPS       Y4, Y2, Y2
 	VMOVUPS      512(R9), Y4
-	VFMADD213PS  Y3, Y1, Y4
-	VMULPS       Y2, Y4, Y1
+	VFMADD213PS  Y2, Y1, Y4
+	VMULPS       Y3, Y4, Y1
 	VMOVUPS      320(R9), Y2
 	VMULPS       Y1, Y2, Y1
 	VADDPS       256(R9), Y1, Y1
@@ -1317,42 +1317,58 @@ rightdone:
 	VMAXPS       Y3, Y1, Y3
 	VMOVUPS      320(R9), Y4
 	VMINPS       Y3, Y4, Y3
-	VMOVUPS      544(R9), Y4
-	VADDPS       576(R9), Y4, Y4
-	VMOVUPS      512(R9), Y5
-	VADDPS       512(R9), Y5, Y5
-	VSUBPS       Y5, Y4, Y4
-	VMOVUPS      512(R9), Y5
-	VSUBPS       544(R9), Y5, Y5
-	VMOVUPS      320(R9), Y6
-	VMULPS       Y5, Y6, Y5
-	VMOVAPS      Y3, Y6
-	VFMADD213PS  Y5, Y4, Y6
-	VMOVUPS      320(R9), Y5
-	VMULPS       544(R9), Y5, Y5
-	VMOVAPS      Y3, Y7
-	VFNMADD213PS Y5, Y4, Y7
 	VMOVUPS      512(R9), Y4
+	VADDPS       512(R9), Y4, Y4
+	VADDPS       544(R9), Y4, Y5
+	VADDPS       576(R9), Y5, Y5
+	VMULPS       Y5, Y3, Y5
+	VMOVUPS      512(R9), Y6
+	VADDPS       544(R9), Y6, Y6
+	VMOVUPS      320(R9), Y7
+	VMULPS       Y6, Y7, Y6
+	VCMPPS       $0x0e, Y6, Y5, Y5
+	VMOVUPS      320(R9), Y6
+	VSUBPS       Y3, Y6, Y6
+	VBLENDVPS    Y5, Y6, Y3, Y3
+	VMOVUPS      544(R9), Y6
+	VBLENDVPS    Y5, 576(R9), Y6, Y6
+	VMOVUPS      544(R9), Y7
+	VADDPS       576(R9), Y7, Y7
+	VSUBPS       Y4, Y7, Y7
+	VMOVUPS      512(R9), Y8
+	VSUBPS       Y6, Y8, Y8
+	VMOVUPS      320(R9), Y9
+	VMULPS       Y8, Y9, Y8
+	VMOVAPS      Y3, Y9
+	VFMADD213PS  Y8, Y7, Y9
+	VMOVUPS      320(R9), Y8
+	VMULPS       Y6, Y8, Y6
+	VMOVAPS      Y3, Y8
+	VFNMADD213PS Y6, Y7, Y8
 	VMULPS       Y3, Y4, Y3
-	VPXOR        b32y_80000000<>+0(SB), Y3, Y3
-	VMULPS       Y3, Y6, Y4
-	VMULPS       c32y_4010000000000000<>+0(SB), Y4, Y4
-	VPXOR        b32y_80000000<>+0(SB), Y4, Y4
-	VMULPS       Y7, Y7, Y5
-	VADDPS       Y5, Y4, Y4
+	VMULPS       Y3, Y9, Y4
+	VMULPS       Y3, Y9, Y6
+	VADDPS       Y6, Y4, Y4
+	VMULPS       Y8, Y8, Y6
+	VADDPS       Y6, Y4, Y4
 	VMAXPS       Y4, Y1, Y4
 	VSQRTPS      Y4, Y4
-	VADDPS       Y4, Y7, Y4
-	VPXOR        b32y_80000000<>+0(SB), Y4, Y4
-	VADDPS       Y3, Y3, Y3
-	VDIVPS       Y4, Y3, Y3
+	VPAND        b32y_7fffffff<>+0(SB), Y8, Y6
+	VADDPS       Y4, Y6, Y4
+	VCMPPS       $0x01, c32y_0<>+0(SB), Y8, Y6
+	VADDPS       Y9, Y9, Y7
+	VBLENDVPS    Y6, Y7, Y4, Y7
+	VBLENDVPS    Y6, Y4, Y3, Y3
+	VDIVPS       Y7, Y3, Y3
 	VMAXPS       Y3, Y1, Y3
-	VMINPS       Y3, Y2, Y2
-	VCMPPS       $0x00, c32y_0<>+0(SB), Y4, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y2
-	VBROADCASTSS c32y_3ff0000000000000<>+0(SB), Y1
-	VSUBPS       Y2, Y1, Y3
-	VMULPS       Y3, Y2, Y4
+	VMINPS       Y3, Y2, Y3
+	VCMPPS       $0x00, c32y_0<>+0(SB), Y7, Y4
+	VBLENDVPS    Y4, Y1, Y3, Y3
+	VSUBPS       Y3, Y2, Y1
+	VBLENDVPS    Y5, Y1, Y3, Y2
+	VBLENDVPS    Y5, Y3, Y1, Y1
+	VBROADCASTSS c32y_3ff0000000000000<>+0(SB), Y3
+	VMULPS       Y1, Y2, Y4
 	VMOVUPS      544(R9), Y5
 	VADDPS       576(R9), Y5, Y5
 	VMOVUPS      512(R9), Y6
@@ -1363,16 +1379,16 @@ rightdone:
 	VMOVUPS      512(R9), Y7
 	VADDPS       512(R9), Y7, Y7
 	VMOVUPS      544(R9), Y8
-	VMULPS       Y3, Y8, Y8
-	VMULPS       Y3, Y8, Y3
-	VFMADD213PS  Y3, Y4, Y7
-	VMOVUPS      576(R9), Y3
-	VFMADD213PS  Y7, Y6, Y3
-	VDIVPS       Y5, Y1, Y1
+	VMULPS       Y1, Y8, Y8
+	VMULPS       Y1, Y8, Y1
+	VFMADD213PS  Y1, Y4, Y7
+	VMOVUPS      576(R9), Y1
+	VFMADD213PS  Y7, Y6, Y1
+	VDIVPS       Y5, Y3, Y3
 	VMOVUPS      512(R9), Y4
-	VMULPS       Y1, Y4, Y1
-	VMULPS       Y1, Y1, Y1
-	VMULPS       Y1, Y3, Y1
+	VMULPS       Y3, Y4, Y3
+	VMULPS       Y3, Y3, Y3
+	VMULPS       Y3, Y1, Y1
 	VCMPPS       $0x01, c32y_3810000000000000<>+0(SB), Y1, Y3
 	VMULPS       c32y_4170000000000000<>+0(SB), Y1, Y4
 	VBLENDVPS    Y3, Y4, Y1, Y4
@@ -1426,16 +1442,6 @@ rightdone:
 	VMOVUPS      Y0, (AX)
 	VZEROUPPER
 	RET
-
-DATA c32y_4010000000000000<>+0(SB)/4, $(4.0)
-DATA c32y_4010000000000000<>+4(SB)/4, $(4.0)
-DATA c32y_4010000000000000<>+8(SB)/4, $(4.0)
-DATA c32y_4010000000000000<>+12(SB)/4, $(4.0)
-DATA c32y_4010000000000000<>+16(SB)/4, $(4.0)
-DATA c32y_4010000000000000<>+20(SB)/4, $(4.0)
-DATA c32y_4010000000000000<>+24(SB)/4, $(4.0)
-DATA c32y_4010000000000000<>+28(SB)/4, $(4.0)
-GLOBL c32y_4010000000000000<>(SB), RODATA|NOPTR, $32
 
 // func splinegrad32y(gx *float32, gh *float32, x *float32, h *float32, gy *float32, gl *float32, step int, k int, c *float32, scratch *float32, exps *float32, estep int, eoff int, exponential int, made int)
 // Requires: AVX, AVX2, FMA3
@@ -1905,10 +1911,9 @@ rightdone:
 	VMULPS       480(R9), Y2, Y2
 	VMAXPS       Y2, Y0, Y0
 	VMINPS       Y0, Y1, Y0
+	VSUBPS       Y0, Y1, Y1
 	VMOVUPS      Y0, 704(R9)
-	VBROADCASTSS c32y_3ff0000000000000<>+0(SB), Y0
-	VSUBPS       704(R9), Y0, Y0
-	VMOVUPS      Y0, 736(R9)
+	VMOVUPS      Y1, 736(R9)
 	VMOVUPS      704(R9), Y0
 	VMULPS       736(R9), Y0, Y0
 	VMOVUPS      Y0, 768(R9)
@@ -2667,42 +2672,57 @@ rightdone:
 	VMAXPS       Y2, Y0, Y2
 	VMOVUPS      320(R9), Y3
 	VMINPS       Y2, Y3, Y2
-	VMOVUPS      544(R9), Y3
-	VADDPS       608(R9), Y3, Y3
-	VMOVUPS      512(R9), Y4
-	VADDPS       512(R9), Y4, Y4
-	VSUBPS       Y4, Y3, Y3
-	VMOVUPS      512(R9), Y4
-	VSUBPS       544(R9), Y4, Y4
-	VMOVUPS      320(R9), Y5
-	VMULPS       Y4, Y5, Y4
-	VMOVAPS      Y2, Y5
-	VFMADD213PS  Y4, Y3, Y5
-	VMOVUPS      320(R9), Y4
-	VMULPS       544(R9), Y4, Y4
-	VMOVAPS      Y2, Y6
-	VFNMADD213PS Y4, Y3, Y6
 	VMOVUPS      512(R9), Y3
+	VADDPS       512(R9), Y3, Y3
+	VADDPS       544(R9), Y3, Y4
+	VADDPS       608(R9), Y4, Y4
+	VMULPS       Y4, Y2, Y4
+	VMOVUPS      512(R9), Y5
+	VADDPS       544(R9), Y5, Y5
+	VMOVUPS      320(R9), Y6
+	VMULPS       Y5, Y6, Y5
+	VCMPPS       $0x0e, Y5, Y4, Y4
+	VMOVUPS      320(R9), Y5
+	VSUBPS       Y2, Y5, Y5
+	VBLENDVPS    Y4, Y5, Y2, Y2
+	VMOVUPS      544(R9), Y5
+	VBLENDVPS    Y4, 608(R9), Y5, Y5
+	VMOVUPS      544(R9), Y6
+	VADDPS       608(R9), Y6, Y6
+	VSUBPS       Y3, Y6, Y6
+	VMOVUPS      512(R9), Y7
+	VSUBPS       Y5, Y7, Y7
+	VMOVUPS      320(R9), Y8
+	VMULPS       Y7, Y8, Y7
+	VMOVAPS      Y2, Y8
+	VFMADD213PS  Y7, Y6, Y8
+	VMOVUPS      320(R9), Y7
+	VMULPS       Y5, Y7, Y5
+	VMOVAPS      Y2, Y7
+	VFNMADD213PS Y5, Y6, Y7
 	VMULPS       Y2, Y3, Y2
-	VPXOR        b32y_80000000<>+0(SB), Y2, Y2
-	VMULPS       Y2, Y5, Y3
-	VMULPS       c32y_4010000000000000<>+0(SB), Y3, Y3
-	VPXOR        b32y_80000000<>+0(SB), Y3, Y3
-	VMULPS       Y6, Y6, Y4
-	VADDPS       Y4, Y3, Y3
+	VMULPS       Y2, Y8, Y3
+	VMULPS       Y2, Y8, Y5
+	VADDPS       Y5, Y3, Y3
+	VMULPS       Y7, Y7, Y5
+	VADDPS       Y5, Y3, Y3
 	VMAXPS       Y3, Y0, Y3
 	VSQRTPS      Y3, Y3
-	VADDPS       Y3, Y6, Y3
-	VPXOR        b32y_80000000<>+0(SB), Y3, Y3
-	VADDPS       Y2, Y2, Y2
-	VDIVPS       Y3, Y2, Y2
+	VPAND        b32y_7fffffff<>+0(SB), Y7, Y5
+	VADDPS       Y3, Y5, Y3
+	VCMPPS       $0x01, c32y_0<>+0(SB), Y7, Y5
+	VADDPS       Y8, Y8, Y6
+	VBLENDVPS    Y5, Y6, Y3, Y6
+	VBLENDVPS    Y5, Y3, Y2, Y2
+	VDIVPS       Y6, Y2, Y2
 	VMAXPS       Y2, Y0, Y2
-	VMINPS       Y2, Y1, Y1
-	VCMPPS       $0x00, c32y_0<>+0(SB), Y3, Y2
-	VBLENDVPS    Y2, Y0, Y1, Y1
+	VMINPS       Y2, Y1, Y2
+	VCMPPS       $0x00, c32y_0<>+0(SB), Y6, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y2
+	VSUBPS       Y2, Y1, Y0
+	VBLENDVPS    Y4, Y0, Y2, Y1
+	VBLENDVPS    Y4, Y2, Y0, Y0
 	VMOVUPS      Y1, 704(R9)
-	VBROADCASTSS c32y_3ff0000000000000<>+0(SB), Y0
-	VSUBPS       704(R9), Y0, Y0
 	VMOVUPS      Y0, 736(R9)
 	VMOVUPS      704(R9), Y0
 	VMULPS       736(R9), Y0, Y0
@@ -3515,9 +3535,9 @@ rightdone:
 	VMULPD       480(R9), Y3, Y3
 	VMAXPD       Y3, Y1, Y1
 	VMINPD       Y1, Y2, Y1
-	VBROADCASTSD c64y_3ff0000000000000<>+0(SB), Y2
-	VSUBPD       Y1, Y2, Y3
-	VMULPD       Y3, Y1, Y4
+	VSUBPD       Y1, Y2, Y2
+	VBROADCASTSD c64y_3ff0000000000000<>+0(SB), Y3
+	VMULPD       Y2, Y1, Y4
 	VMOVUPD      544(R9), Y5
 	VADDPD       576(R9), Y5, Y5
 	VMOVUPD      512(R9), Y6
@@ -3529,20 +3549,20 @@ rightdone:
 	VMOVUPD      512(R9), Y6
 	VADDPD       512(R9), Y6, Y6
 	VMOVUPD      544(R9), Y7
-	VMULPD       Y3, Y7, Y7
-	VMULPD       Y3, Y7, Y3
+	VMULPD       Y2, Y7, Y7
+	VMULPD       Y2, Y7, Y2
 	VMOVAPD      Y6, Y6
-	VFMADD213PD  Y3, Y4, Y6
-	VMOVUPD      576(R9), Y3
-	VFMADD213PD  Y6, Y1, Y3
-	VDIVPD       Y5, Y2, Y2
+	VFMADD213PD  Y2, Y4, Y6
+	VMOVUPD      576(R9), Y2
+	VFMADD213PD  Y6, Y1, Y2
+	VDIVPD       Y5, Y3, Y3
 	VMOVUPD      512(R9), Y5
-	VMULPD       Y2, Y5, Y5
+	VMULPD       Y3, Y5, Y5
 	VMULPD       Y5, Y5, Y5
-	VMULPD       Y5, Y3, Y3
-	VCMPPD       $0x01, c64y_10000000000000<>+0(SB), Y3, Y5
-	VMULPD       c64y_4340000000000000<>+0(SB), Y3, Y6
-	VBLENDVPD    Y5, Y6, Y3, Y6
+	VMULPD       Y5, Y2, Y2
+	VCMPPD       $0x01, c64y_10000000000000<>+0(SB), Y2, Y5
+	VMULPD       c64y_4340000000000000<>+0(SB), Y2, Y6
+	VBLENDVPD    Y5, Y6, Y2, Y6
 	VPADDQ       b64y_8000000000000<>+0(SB), Y6, Y6
 	VPSRLQ       $0x34, Y6, Y7
 	VPOR         b64y_4330000000000000<>+0(SB), Y7, Y7
@@ -3550,7 +3570,7 @@ rightdone:
 	VBROADCASTSD c64y_404a800000000000<>+0(SB), Y8
 	VPAND        Y8, Y5, Y5
 	VSUBPD       Y5, Y7, Y5
-	VCMPPD       $0x19, c64y_0<>+0(SB), Y3, Y7
+	VCMPPD       $0x19, c64y_0<>+0(SB), Y2, Y7
 	VBROADCASTSD b64y_7ff8000000000001<>+0(SB), Y8
 	VBLENDVPD    Y7, Y8, Y5, Y5
 	VPAND        b64y_fffffffffffff<>+0(SB), Y6, Y6
@@ -3581,16 +3601,16 @@ rightdone:
 	VSUBPD       Y7, Y6, Y6
 	VMOVAPD      Y6, Y6
 	VFMADD231PD  c64y_3fe62e42fee00000<>+0(SB), Y5, Y6
-	VCMPPD       $0x00, c64y_0<>+0(SB), Y3, Y5
+	VCMPPD       $0x00, c64y_0<>+0(SB), Y2, Y5
 	VBROADCASTSD c64y_fff0000000000000<>+0(SB), Y7
 	VBLENDVPD    Y5, Y7, Y6, Y6
-	VCMPPD       $0x00, c64y_7ff0000000000000<>+0(SB), Y3, Y5
-	VBLENDVPD    Y5, Y3, Y6, Y6
-	VMOVUPD      544(R9), Y3
-	VMULPD       Y4, Y3, Y3
+	VCMPPD       $0x00, c64y_7ff0000000000000<>+0(SB), Y2, Y5
+	VBLENDVPD    Y5, Y2, Y6, Y6
+	VMOVUPD      544(R9), Y2
+	VMULPD       Y4, Y2, Y2
 	VMOVUPD      512(R9), Y4
-	VFMADD213PD  Y3, Y1, Y4
-	VMULPD       Y2, Y4, Y1
+	VFMADD213PD  Y2, Y1, Y4
+	VMULPD       Y3, Y4, Y1
 	VMOVUPD      320(R9), Y2
 	VMULPD       Y1, Y2, Y1
 	VADDPD       256(R9), Y1, Y1
@@ -4410,42 +4430,58 @@ rightdone:
 	VMAXPD       Y3, Y1, Y3
 	VMOVUPD      320(R9), Y4
 	VMINPD       Y3, Y4, Y3
-	VMOVUPD      544(R9), Y4
-	VADDPD       576(R9), Y4, Y4
-	VMOVUPD      512(R9), Y5
-	VADDPD       512(R9), Y5, Y5
-	VSUBPD       Y5, Y4, Y4
-	VMOVUPD      512(R9), Y5
-	VSUBPD       544(R9), Y5, Y5
-	VMOVUPD      320(R9), Y6
-	VMULPD       Y5, Y6, Y5
-	VMOVAPD      Y3, Y6
-	VFMADD213PD  Y5, Y4, Y6
-	VMOVUPD      320(R9), Y5
-	VMULPD       544(R9), Y5, Y5
-	VMOVAPD      Y3, Y7
-	VFNMADD213PD Y5, Y4, Y7
 	VMOVUPD      512(R9), Y4
+	VADDPD       512(R9), Y4, Y4
+	VADDPD       544(R9), Y4, Y5
+	VADDPD       576(R9), Y5, Y5
+	VMULPD       Y5, Y3, Y5
+	VMOVUPD      512(R9), Y6
+	VADDPD       544(R9), Y6, Y6
+	VMOVUPD      320(R9), Y7
+	VMULPD       Y6, Y7, Y6
+	VCMPPD       $0x0e, Y6, Y5, Y5
+	VMOVUPD      320(R9), Y6
+	VSUBPD       Y3, Y6, Y6
+	VBLENDVPD    Y5, Y6, Y3, Y3
+	VMOVUPD      544(R9), Y6
+	VBLENDVPD    Y5, 576(R9), Y6, Y6
+	VMOVUPD      544(R9), Y7
+	VADDPD       576(R9), Y7, Y7
+	VSUBPD       Y4, Y7, Y7
+	VMOVUPD      512(R9), Y8
+	VSUBPD       Y6, Y8, Y8
+	VMOVUPD      320(R9), Y9
+	VMULPD       Y8, Y9, Y8
+	VMOVAPD      Y3, Y9
+	VFMADD213PD  Y8, Y7, Y9
+	VMOVUPD      320(R9), Y8
+	VMULPD       Y6, Y8, Y6
+	VMOVAPD      Y3, Y8
+	VFNMADD213PD Y6, Y7, Y8
 	VMULPD       Y3, Y4, Y3
-	VPXOR        b64y_8000000000000000<>+0(SB), Y3, Y3
-	VMULPD       Y3, Y6, Y4
-	VMULPD       c64y_4010000000000000<>+0(SB), Y4, Y4
-	VPXOR        b64y_8000000000000000<>+0(SB), Y4, Y4
-	VMULPD       Y7, Y7, Y5
-	VADDPD       Y5, Y4, Y4
+	VMULPD       Y3, Y9, Y4
+	VMULPD       Y3, Y9, Y6
+	VADDPD       Y6, Y4, Y4
+	VMULPD       Y8, Y8, Y6
+	VADDPD       Y6, Y4, Y4
 	VMAXPD       Y4, Y1, Y4
 	VSQRTPD      Y4, Y4
-	VADDPD       Y4, Y7, Y4
-	VPXOR        b64y_8000000000000000<>+0(SB), Y4, Y4
-	VADDPD       Y3, Y3, Y3
-	VDIVPD       Y4, Y3, Y3
+	VPAND        b64y_7fffffffffffffff<>+0(SB), Y8, Y6
+	VADDPD       Y4, Y6, Y4
+	VCMPPD       $0x01, c64y_0<>+0(SB), Y8, Y6
+	VADDPD       Y9, Y9, Y7
+	VBLENDVPD    Y6, Y7, Y4, Y7
+	VBLENDVPD    Y6, Y4, Y3, Y3
+	VDIVPD       Y7, Y3, Y3
 	VMAXPD       Y3, Y1, Y3
-	VMINPD       Y3, Y2, Y2
-	VCMPPD       $0x00, c64y_0<>+0(SB), Y4, Y3
-	VBLENDVPD    Y3, Y1, Y2, Y2
-	VBROADCASTSD c64y_3ff0000000000000<>+0(SB), Y1
-	VSUBPD       Y2, Y1, Y3
-	VMULPD       Y3, Y2, Y4
+	VMINPD       Y3, Y2, Y3
+	VCMPPD       $0x00, c64y_0<>+0(SB), Y7, Y4
+	VBLENDVPD    Y4, Y1, Y3, Y3
+	VSUBPD       Y3, Y2, Y1
+	VBLENDVPD    Y5, Y1, Y3, Y2
+	VBLENDVPD    Y5, Y3, Y1, Y1
+	VBROADCASTSD c64y_3ff0000000000000<>+0(SB), Y3
+	VMULPD       Y1, Y2, Y4
 	VMOVUPD      544(R9), Y5
 	VADDPD       576(R9), Y5, Y5
 	VMOVUPD      512(R9), Y6
@@ -4457,17 +4493,17 @@ rightdone:
 	VMOVUPD      512(R9), Y7
 	VADDPD       512(R9), Y7, Y7
 	VMOVUPD      544(R9), Y8
-	VMULPD       Y3, Y8, Y8
-	VMULPD       Y3, Y8, Y3
+	VMULPD       Y1, Y8, Y8
+	VMULPD       Y1, Y8, Y1
 	VMOVAPD      Y7, Y7
-	VFMADD213PD  Y3, Y4, Y7
-	VMOVUPD      576(R9), Y3
-	VFMADD213PD  Y7, Y6, Y3
-	VDIVPD       Y5, Y1, Y1
+	VFMADD213PD  Y1, Y4, Y7
+	VMOVUPD      576(R9), Y1
+	VFMADD213PD  Y7, Y6, Y1
+	VDIVPD       Y5, Y3, Y3
 	VMOVUPD      512(R9), Y4
-	VMULPD       Y1, Y4, Y1
-	VMULPD       Y1, Y1, Y1
-	VMULPD       Y1, Y3, Y1
+	VMULPD       Y3, Y4, Y3
+	VMULPD       Y3, Y3, Y3
+	VMULPD       Y3, Y1, Y1
 	VCMPPD       $0x01, c64y_10000000000000<>+0(SB), Y1, Y3
 	VMULPD       c64y_4340000000000000<>+0(SB), Y1, Y4
 	VBLENDVPD    Y3, Y4, Y1, Y4
@@ -4529,12 +4565,6 @@ rightdone:
 	VMOVUPD      Y0, (AX)
 	VZEROUPPER
 	RET
-
-DATA c64y_4010000000000000<>+0(SB)/8, $(4.0)
-DATA c64y_4010000000000000<>+8(SB)/8, $(4.0)
-DATA c64y_4010000000000000<>+16(SB)/8, $(4.0)
-DATA c64y_4010000000000000<>+24(SB)/8, $(4.0)
-GLOBL c64y_4010000000000000<>(SB), RODATA|NOPTR, $32
 
 // func splinegrad64y(gx *float64, gh *float64, x *float64, h *float64, gy *float64, gl *float64, step int, k int, c *float64, scratch *float64, exps *float64, estep int, eoff int, exponential int, made int)
 // Requires: AVX, AVX2, FMA3
@@ -5092,10 +5122,9 @@ rightdone:
 	VMULPD       480(R9), Y2, Y2
 	VMAXPD       Y2, Y0, Y0
 	VMINPD       Y0, Y1, Y0
+	VSUBPD       Y0, Y1, Y1
 	VMOVUPD      Y0, 704(R9)
-	VBROADCASTSD c64y_3ff0000000000000<>+0(SB), Y0
-	VSUBPD       704(R9), Y0, Y0
-	VMOVUPD      Y0, 736(R9)
+	VMOVUPD      Y1, 736(R9)
 	VMOVUPD      704(R9), Y0
 	VMULPD       736(R9), Y0, Y0
 	VMOVUPD      Y0, 768(R9)
@@ -5950,42 +5979,57 @@ rightdone:
 	VMAXPD       Y2, Y0, Y2
 	VMOVUPD      320(R9), Y3
 	VMINPD       Y2, Y3, Y2
-	VMOVUPD      544(R9), Y3
-	VADDPD       608(R9), Y3, Y3
-	VMOVUPD      512(R9), Y4
-	VADDPD       512(R9), Y4, Y4
-	VSUBPD       Y4, Y3, Y3
-	VMOVUPD      512(R9), Y4
-	VSUBPD       544(R9), Y4, Y4
-	VMOVUPD      320(R9), Y5
-	VMULPD       Y4, Y5, Y4
-	VMOVAPD      Y2, Y5
-	VFMADD213PD  Y4, Y3, Y5
-	VMOVUPD      320(R9), Y4
-	VMULPD       544(R9), Y4, Y4
-	VMOVAPD      Y2, Y6
-	VFNMADD213PD Y4, Y3, Y6
 	VMOVUPD      512(R9), Y3
+	VADDPD       512(R9), Y3, Y3
+	VADDPD       544(R9), Y3, Y4
+	VADDPD       608(R9), Y4, Y4
+	VMULPD       Y4, Y2, Y4
+	VMOVUPD      512(R9), Y5
+	VADDPD       544(R9), Y5, Y5
+	VMOVUPD      320(R9), Y6
+	VMULPD       Y5, Y6, Y5
+	VCMPPD       $0x0e, Y5, Y4, Y4
+	VMOVUPD      320(R9), Y5
+	VSUBPD       Y2, Y5, Y5
+	VBLENDVPD    Y4, Y5, Y2, Y2
+	VMOVUPD      544(R9), Y5
+	VBLENDVPD    Y4, 608(R9), Y5, Y5
+	VMOVUPD      544(R9), Y6
+	VADDPD       608(R9), Y6, Y6
+	VSUBPD       Y3, Y6, Y6
+	VMOVUPD      512(R9), Y7
+	VSUBPD       Y5, Y7, Y7
+	VMOVUPD      320(R9), Y8
+	VMULPD       Y7, Y8, Y7
+	VMOVAPD      Y2, Y8
+	VFMADD213PD  Y7, Y6, Y8
+	VMOVUPD      320(R9), Y7
+	VMULPD       Y5, Y7, Y5
+	VMOVAPD      Y2, Y7
+	VFNMADD213PD Y5, Y6, Y7
 	VMULPD       Y2, Y3, Y2
-	VPXOR        b64y_8000000000000000<>+0(SB), Y2, Y2
-	VMULPD       Y2, Y5, Y3
-	VMULPD       c64y_4010000000000000<>+0(SB), Y3, Y3
-	VPXOR        b64y_8000000000000000<>+0(SB), Y3, Y3
-	VMULPD       Y6, Y6, Y4
-	VADDPD       Y4, Y3, Y3
+	VMULPD       Y2, Y8, Y3
+	VMULPD       Y2, Y8, Y5
+	VADDPD       Y5, Y3, Y3
+	VMULPD       Y7, Y7, Y5
+	VADDPD       Y5, Y3, Y3
 	VMAXPD       Y3, Y0, Y3
 	VSQRTPD      Y3, Y3
-	VADDPD       Y3, Y6, Y3
-	VPXOR        b64y_8000000000000000<>+0(SB), Y3, Y3
-	VADDPD       Y2, Y2, Y2
-	VDIVPD       Y3, Y2, Y2
+	VPAND        b64y_7fffffffffffffff<>+0(SB), Y7, Y5
+	VADDPD       Y3, Y5, Y3
+	VCMPPD       $0x01, c64y_0<>+0(SB), Y7, Y5
+	VADDPD       Y8, Y8, Y6
+	VBLENDVPD    Y5, Y6, Y3, Y6
+	VBLENDVPD    Y5, Y3, Y2, Y2
+	VDIVPD       Y6, Y2, Y2
 	VMAXPD       Y2, Y0, Y2
-	VMINPD       Y2, Y1, Y1
-	VCMPPD       $0x00, c64y_0<>+0(SB), Y3, Y2
-	VBLENDVPD    Y2, Y0, Y1, Y1
+	VMINPD       Y2, Y1, Y2
+	VCMPPD       $0x00, c64y_0<>+0(SB), Y6, Y3
+	VBLENDVPD    Y3, Y0, Y2, Y2
+	VSUBPD       Y2, Y1, Y0
+	VBLENDVPD    Y4, Y0, Y2, Y1
+	VBLENDVPD    Y4, Y2, Y0, Y0
 	VMOVUPD      Y1, 704(R9)
-	VBROADCASTSD c64y_3ff0000000000000<>+0(SB), Y0
-	VSUBPD       704(R9), Y0, Y0
 	VMOVUPD      Y0, 736(R9)
 	VMOVUPD      704(R9), Y0
 	VMULPD       736(R9), Y0, Y0

@@ -208,23 +208,35 @@ func (a splineArgs) slope(e element, raw vec, edge func() mask, label string, gr
 	return d, dd
 }
 
-// ratio is the position in the bin.
-func (b bin) ratio(v, d0, d1 vec, inverse bool) vec {
+// ratio is the position in the bin, and what is left of the bin beyond it. Of the
+// inverse, the nearer end is solved for: where slopes are steep, all of the bin's height
+// but little may lie within a rounding of the other.
+func (b bin) ratio(v, d0, d1 vec, inverse bool) (xi, rest vec) {
 	zero, one := v.e.zero(), v.e.all(1)
 	clamp := func(t vec) vec { return one.min(zero.max(t)) }
 	if !inverse {
-		return clamp(v.sub(b.x).mul(b.idx))
+		xi = clamp(v.sub(b.x).mul(b.idx))
+		return xi, one.sub(xi)
 	}
 	t := b.dy.min(zero.max(v.sub(b.y)))
-	w := d0.add(d1).sub(b.s.add(b.s))
-	qa := t.times(w, b.dy.mul(b.s.sub(d0)))
-	qb := t.minus(w, b.dy.mul(d0))
-	c := b.s.mul(t).neg()
-	disc := zero.max(qa.mul(c).mulc(4).neg().add(qb.mul(qb)))
-	den := qb.add(disc.sqrt()).neg()
-	xi := clamp(c.add(c).div(den))
-	xi.put(den.comparec(equal, 0), zero)
-	return xi
+	// In the middle of the bin t is dy (s+d0)/(2s+d0+d1).
+	two := b.s.add(b.s)
+	far := t.mul(two.add(d0).add(d1)).compare(greater, b.dy.mul(b.s.add(d0)))
+	t = t.pick(far, b.dy.sub(t))
+	end := d0.pick(far, d1)
+	w := d0.add(d1).sub(two)
+	// a z² + b z - s t = 0, by the form that does not cancel.
+	qa := t.times(w, b.dy.mul(b.s.sub(end)))
+	qb := t.minus(w, b.dy.mul(end))
+	st := two.mul(t)
+	root := zero.max(qa.mul(st).add(qa.mul(st)).add(qb.mul(qb))).sqrt()
+	sum := qb.abs().add(root)
+	below := qb.comparec(less, 0)
+	den := sum.pick(below, qa.add(qa))
+	z := clamp(st.pick(below, sum).div(den))
+	z.put(den.comparec(equal, 0), zero)
+	other := one.sub(z)
+	return z.pick(far, other), other.pick(far, z)
 }
 
 // inside gives the lanes whose argument is in the box.
@@ -249,10 +261,9 @@ func splineValue(e element, inverse bool) {
 	d1, _ := a.slope(e, b.raw1, b.isLast, "right", false)
 	d1 = a.keep(d1)
 	v := e.argument("x")
-	xi := b.ratio(v, d0, d1, inverse)
+	xi, rest := b.ratio(v, d0, d1, inverse)
 	one := e.all(1)
 	s := b.s
-	rest := one.sub(xi)
 	t := xi.mul(rest)
 	den := d0.add(d1).sub(s.add(s)).times(t, s)
 	xx := xi.mul(xi)
@@ -299,8 +310,8 @@ func splineGrad(e element, inverse bool) {
 	dd.put(b.isLast(), e.zero())
 	dd1 := a.put(dd)
 	v := a.keep(e.argument("x"))
-	xi := a.keep(b.ratio(v, d0, d1, inverse))
-	rest := a.keep(e.all(1).sub(xi))
+	xi, rest := b.ratio(v, d0, d1, inverse)
+	xi, rest = a.keep(xi), a.keep(rest)
 	s := b.s
 	t := a.keep(xi.mul(rest))
 	w := a.keep(d0.add(d1).sub(s.add(s)))
