@@ -13,7 +13,8 @@ func (o splineOver) String() string     { return o.spline.String() + "+over" }
 func (o splineGradOver) String() string { return o.splineGrad.String() + "+over" }
 
 // overwrite finds the splines whose parameters nothing else reads. The derivative is
-// written over them, too: they get room for that of the argument before them.
+// written over them, too, where both are in one stage: they get room for that of the
+// argument before them.
 func overwrite(p *plan) {
 	if !kernel.HasSpline[float32]() {
 		return

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// room is columns for blocks to be placed into, of which nothing is read before.
+// room is columns that are written, by blocks placed into them or in place of something
+// that stood there, before they are read.
 type room struct{ zeros }
 
 func (r room) String() string { return fmt.Sprintf("room(%d)", r.d.c) }

@@ -79,12 +79,14 @@ type FitOptions struct {
 
 // Progress is the state of a fit after a step.
 type Progress struct {
-	Step, Steps   int // Steps is 0 if unknown
-	Epoch         int
-	Train         float64 // NLL of the batch, nats per row in the units of the data
-	Valid         float64 // last validation NLL, NaN before the first
-	BestValid     float64
-	Validated     bool // Valid is new; of the step before if the fit was stopped in that validation
+	Step, Steps int // Steps is 0 if unknown
+	Epoch       int
+	Train       float64 // NLL of the batch, nats per row in the units of the data
+	Valid       float64 // last validation NLL, NaN before the first
+	BestValid   float64
+	// Validated says that Valid is new. If the fit was stopped in a validation, that is told
+	// with the next step; if there is none, in the report alone.
+	Validated     bool
 	GradNorm      float64
 	LearnRate     float64
 	RowsPerSecond float64

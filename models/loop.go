@@ -64,7 +64,7 @@ func (f *fit) loop() error {
 
 // judge validates the weights after a step, if that is due, and keeps the best so far: by
 // the loss of the training batches until there is one of validation. Where the validation
-// is cut short, nothing is.
+// is cut short, nothing is kept.
 func (f *fit) judge(due bool) error {
 	if due {
 		err := f.validate()

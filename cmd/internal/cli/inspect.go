@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
@@ -125,8 +126,8 @@ func parts(m *models.Model) ([]part, error) {
 	flow.Base().LogProb(x, c)
 	take("base", flow.Base())
 	slices.Reverse(out)
-	for name, tensors := range left {
-		out = append(out, part{name, "MLP", tensors})
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		out = append(out, part{name, "MLP", left[name]})
 	}
 	return out, g.Err()
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,6 +62,7 @@ type trainOptions struct {
 	Quiet       bool    `yaml:"quiet"`
 	resume      string
 	config      string
+	inConfig    []string // options that the file of --config gave
 }
 
 func (o *trainOptions) flags(c *cobra.Command) {
@@ -144,7 +146,7 @@ func (o *trainOptions) complete(given func(flag string) bool) error {
 		limit = "minutes"
 	}
 	if given(limit) {
-		return usagef("--%s 0: nothing ends the fit: want --epochs, --steps or --minutes above 0", limit)
+		return usagef("%s 0: the fit has no limit: want --epochs, --steps or --minutes above 0", o.name(limit))
 	}
 	if o.Data == "" {
 		o.Minutes = 0.4
@@ -168,7 +170,7 @@ func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
 		ok   bool
 		want string
 	}{
-		{"layers", o.Layers, o.Layers > 0 || given("layers") && baseAlone(o.Model), "1 to 1000" + orDefault},
+		{"layers", o.Layers, o.Layers > 0 || o.Layers == 0 && baseAlone(o.Model), "1 to 1000" + orDefault},
 		{"bins", o.Bins, o.Bins > 0, "1 to 256" + orDefault},
 		{"bound", o.Bound, o.Bound > 0 && finite(o.Bound), "a number above 0" + orDefault},
 		{"components", o.Components, o.Components > 0, "1 to 1000" + orDefault},
@@ -185,16 +187,25 @@ func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
 		{"patience", o.Patience, o.Patience != 0, "at least 1, or -1 for never"},
 	} {
 		if given(n.flag) && !n.ok {
-			return usagef("--%s %v: want %s", n.flag, n.v, n.want)
+			return usagef("%s %v: want %s", o.name(n.flag), n.v, n.want)
 		}
 	}
 	return nil
 }
 
-// baseAlone reports whether a model has no layers.
+// name is what users know an option by: a flag, or a line of the file they gave.
+func (o *trainOptions) name(flag string) string {
+	if slices.Contains(o.inConfig, flag) {
+		return o.config + ": " + flag
+	}
+	return "--" + flag
+}
+
+// baseAlone reports whether a model has no layers. Of an unknown one, users are to be told
+// that and not how many layers it wants.
 func baseAlone(model string) bool {
 	m, err := models.New(models.Spec{Model: model, Dim: 2})
-	return err == nil && m.Spec().Layers == 0
+	return err != nil || m.Spec().Layers == 0
 }
 
 // none brings zeros that mean none to what means it in package models, where zero is the
@@ -249,7 +260,7 @@ func (o *trainOptions) checkTable() error {
 }
 
 // readConfig sets the flags that a YAML file names and the command line does not.
-func readConfig(c *cobra.Command, path string) error {
+func (o *trainOptions) readConfig(c *cobra.Command, path string) error {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -279,6 +290,7 @@ func readConfig(c *cobra.Command, path string) error {
 		if err := c.Flags().Set(key, text); err != nil {
 			return usagef("%s: %s: %w", path, key, err)
 		}
+		o.inConfig = append(o.inConfig, key)
 	}
 	return nil
 }

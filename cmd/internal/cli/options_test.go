@@ -36,10 +36,12 @@ func TestNumbersRefused(t *testing.T) {
 		"--weight-decay -1":          "--weight-decay -1: want 0 or more",
 		"--epochs -1":                "--epochs -1: want at least 1, or 0 for no limit",
 		"--clip inf":                 "--clip +Inf: want a number above 0, or 0 for no limit",
-		"--steps 0":                  "--steps 0: nothing ends the fit: want --epochs, --steps or --minutes above 0",
-		"--steps 0 --minutes 0":      "--steps 0: nothing ends the fit",
+		"--steps 0":                  "--steps 0: the fit has no limit: want --epochs, --steps or --minutes above 0",
+		"--steps 0 --minutes 0":      "--steps 0: the fit has no limit",
 		"--hidden 0":                 "width 0: must be positive",
-		"--config " + file(t, dir, "c.yaml", "lr: 0\n"): "--lr 0: want a number above 0",
+		"--config " + file(t, dir, "c.yaml", "lr: 0\n"): "c.yaml: lr 0: want a number above 0",
+		"--model made --layers -1":                      "--layers -1: want 1 to 1000",
+		"--model bogus --layers 0":                      "bogus",
 	} {
 		code, _, errs := gorge("", append([]string{"train", "--data", data, "--out", run}, strings.Fields(args)...)...)
 		require.Equal(t, 2, code, "%s: %s", args, errs)
@@ -48,7 +50,7 @@ func TestNumbersRefused(t *testing.T) {
 	}
 	code, _, errs := gorge("", "train", "--minutes", "0", "--out", run)
 	require.Equal(t, 2, code)
-	require.Contains(t, errs, "--minutes 0: nothing ends the fit")
+	require.Contains(t, errs, "--minutes 0: the fit has no limit")
 	code, _, errs = gorge("", "train", "--data", data, "--model", "made", "--layers", "0", "--steps", "5", "--quiet", "--out", run)
 	require.Zero(t, code, "a model without layers: %s", errs)
 }

@@ -30,7 +30,7 @@ type schemaColumn struct {
 	name    string
 	line    int
 	kind    models.Kind
-	ends    bool // lo or hi is given
+	lo, hi  bool // are given
 	context bool
 }
 
@@ -170,10 +170,10 @@ func (c *schemaColumn) set(key string, n *yaml.Node) (err error) {
 		c.kind.Of, err = scalar(n)
 	case "lo":
 		c.kind.Lo, err = number(n)
-		c.ends = true
+		c.lo = true
 	case "hi":
 		c.kind.Hi, err = number(n)
-		c.ends = true
+		c.hi = true
 	case "period":
 		if c.kind.Period, err = number(n); err == nil && c.kind.Period == 0 {
 			err = errors.New("0: want a number above 0")
@@ -212,8 +212,9 @@ func (c *schemaColumn) check() error {
 		return errors.New("ignored, and encoded as context")
 	}
 	k := c.kind
-	if c.ends && k.Lo == 0 && k.Hi == 0 { // to package models: no ends
-		return errors.New("lo 0, hi 0: want both, lo < hi")
+	hasEnds := k.Of == models.KindBounded || k.Of == models.KindInteger
+	if hasEnds && (c.lo != c.hi || c.lo && k.Lo == 0 && k.Hi == 0) { // to package models, 0 and 0 are no ends
+		return fmt.Errorf("lo %v, hi %v: want both, lo < hi", k.Lo, k.Hi)
 	}
 	if k.Discrete() && k.Of != models.KindInteger && len(k.Levels) == 0 {
 		k.Levels = []string{"a", "b"} // as if they were known

@@ -57,7 +57,7 @@ error unless --missing drop leaves them out.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			tidy(20)
 			if o.config != "" {
-				if err := readConfig(c, o.config); err != nil {
+				if err := o.readConfig(c, o.config); err != nil {
 					return err
 				}
 			}

@@ -4,8 +4,8 @@ package kernel
 
 import "unsafe"
 
-// Each function here runs the assembly twin of the one it is named after, and
-// reports whether there is one.
+// Each function here runs the assembly twin of the one it is named after. It reports
+// whether there is one or, for splines, hasSpline does.
 
 func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) bool {
 	ks := assembly[T]()

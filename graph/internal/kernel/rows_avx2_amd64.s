@@ -1890,12 +1890,10 @@ panel:
 	VMOVUPD      64(DI), Y3
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y0, Y0
-	VMOVAPD      Y0, Y0
 	VMOVUPD      32(DI), Y2
 	VMOVUPD      96(DI), Y3
 	VADDPD       Y3, Y2, Y2
 	VADDPD       Y2, Y1, Y1
-	VMOVAPD      Y1, Y1
 	ADDQ         BX, DI
 	DECQ         R8
 	JNZ          panel
@@ -1983,7 +1981,6 @@ loop:
 	VMULPD       (SP), Y0, Y0
 	VMOVUPD      (DX), Y1
 	VMULPD       64(SP), Y0, Y2
-	VMOVAPD      Y1, Y1
 	VMOVUPD      32(SP), Y3
 	VFMADD213PD  Y2, Y3, Y1
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y1, Y2
@@ -1993,7 +1990,6 @@ loop:
 	VMOVUPD      (BX), Y2
 	VMULPD       Y0, Y0, Y0
 	VMULPD       128(SP), Y0, Y0
-	VMOVAPD      Y2, Y2
 	VMOVUPD      96(SP), Y3
 	VFMADD213PD  Y0, Y3, Y2
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y2, Y0
@@ -2011,7 +2007,6 @@ loop:
 	VMOVAPD      Y1, Y2
 	VMOVUPD      288(SP), Y3
 	VFNMADD213PD Y1, Y3, Y2
-	VMOVAPD      Y0, Y0
 	VMOVUPD      256(SP), Y1
 	VFNMADD213PD Y2, Y1, Y0
 	VMOVUPD      384(SP), Y1
@@ -2038,7 +2033,6 @@ tail:
 	VMULPD       (SP), Y1, Y1
 	VMASKMOVPD   (DX), Y0, Y2
 	VMULPD       64(SP), Y1, Y3
-	VMOVAPD      Y2, Y2
 	VMOVUPD      32(SP), Y4
 	VFMADD213PD  Y3, Y4, Y2
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y2, Y3
@@ -2048,7 +2042,6 @@ tail:
 	VMASKMOVPD   (BX), Y0, Y3
 	VMULPD       Y1, Y1, Y1
 	VMULPD       128(SP), Y1, Y1
-	VMOVAPD      Y3, Y3
 	VMOVUPD      96(SP), Y4
 	VFMADD213PD  Y1, Y4, Y3
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y3, Y1
@@ -2066,7 +2059,6 @@ tail:
 	VMOVAPD      Y2, Y3
 	VMOVUPD      288(SP), Y4
 	VFNMADD213PD Y2, Y4, Y3
-	VMOVAPD      Y1, Y1
 	VMOVUPD      256(SP), Y2
 	VFNMADD213PD Y3, Y2, Y1
 	VMOVUPD      384(SP), Y2
@@ -2142,7 +2134,6 @@ loop:
 	VMULPD       (SP), Y0, Y0
 	VMOVUPD      (DX), Y1
 	VMULPD       64(SP), Y0, Y2
-	VMOVAPD      Y1, Y1
 	VMOVUPD      32(SP), Y3
 	VFMADD213PD  Y2, Y3, Y1
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y1, Y2
@@ -2152,7 +2143,6 @@ loop:
 	VMOVUPD      (BX), Y2
 	VMULPD       Y0, Y0, Y0
 	VMULPD       128(SP), Y0, Y0
-	VMOVAPD      Y2, Y2
 	VMOVUPD      96(SP), Y3
 	VFMADD213PD  Y0, Y3, Y2
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y2, Y0
@@ -2170,7 +2160,6 @@ loop:
 	VMOVAPD      Y1, Y2
 	VMOVUPD      288(SP), Y3
 	VFNMADD213PD Y1, Y3, Y2
-	VMOVAPD      Y0, Y0
 	VMOVUPD      256(SP), Y1
 	VFNMADD213PD Y2, Y1, Y0
 	VMOVUPD      384(SP), Y1
@@ -2180,7 +2169,6 @@ loop:
 	VMOVUPD      Y0, (AX)
 	VMOVUPD      (R8), Y1
 	VSUBPD       Y1, Y0, Y0
-	VMOVAPD      Y0, Y0
 	VMOVUPD      352(SP), Y2
 	VFMADD213PD  Y1, Y2, Y0
 	VMOVUPD      Y0, (R8)
@@ -2204,7 +2192,6 @@ tail:
 	VMULPD       (SP), Y1, Y1
 	VMASKMOVPD   (DX), Y0, Y2
 	VMULPD       64(SP), Y1, Y3
-	VMOVAPD      Y2, Y2
 	VMOVUPD      32(SP), Y4
 	VFMADD213PD  Y3, Y4, Y2
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y2, Y3
@@ -2214,7 +2201,6 @@ tail:
 	VMASKMOVPD   (BX), Y0, Y3
 	VMULPD       Y1, Y1, Y1
 	VMULPD       128(SP), Y1, Y1
-	VMOVAPD      Y3, Y3
 	VMOVUPD      96(SP), Y4
 	VFMADD213PD  Y1, Y4, Y3
 	VPAND        b64y_7fffffffffffffff<>+0(SB), Y3, Y1
@@ -2232,7 +2218,6 @@ tail:
 	VMOVAPD      Y2, Y3
 	VMOVUPD      288(SP), Y4
 	VFNMADD213PD Y2, Y4, Y3
-	VMOVAPD      Y1, Y1
 	VMOVUPD      256(SP), Y2
 	VFNMADD213PD Y3, Y2, Y1
 	VMOVUPD      384(SP), Y2
@@ -2242,7 +2227,6 @@ tail:
 	VMASKMOVPD   Y1, Y0, (AX)
 	VMASKMOVPD   (R8), Y0, Y2
 	VSUBPD       Y2, Y1, Y1
-	VMOVAPD      Y1, Y1
 	VMOVUPD      352(SP), Y3
 	VFMADD213PD  Y2, Y3, Y1
 	VMASKMOVPD   Y1, Y0, (R8)
@@ -2265,7 +2249,6 @@ loop:
 	VMOVUPD     (AX), Y1
 	VMOVUPD     (CX), Y2
 	VSUBPD      Y1, Y2, Y2
-	VMOVAPD     Y2, Y2
 	VFMADD213PD Y1, Y0, Y2
 	VMOVUPD     Y2, (AX)
 	ADDQ        $0x20, AX
@@ -2284,7 +2267,6 @@ tail:
 	VMASKMOVPD  (AX), Y1, Y2
 	VMASKMOVPD  (CX), Y1, Y3
 	VSUBPD      Y2, Y3, Y3
-	VMOVAPD     Y3, Y3
 	VFMADD213PD Y2, Y0, Y3
 	VMASKMOVPD  Y3, Y1, (AX)
 

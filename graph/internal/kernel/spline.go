@@ -18,7 +18,10 @@ func NewSpline[T Float](bins int, bound, minWidth, minHeight, minSlope, shift fl
 
 // SplineScratch is how many elements of scratch the kernels want: three vectors for each
 // bin and some more.
-func SplineScratch[T Float](bins int) int { return (bins + (bins+1)/2 + 16) * PanelRows[T]() }
+func SplineScratch[T Float](bins int) int { return (bins + (bins+1)/2 + shelfLines) * PanelRows[T]() }
+
+// shelfLines is what the generator's constant of that name says.
+const shelfLines = 16
 
 // HasSpline reports whether there is assembly for splines. Without, the methods of
 // [Spline] do nothing.

@@ -13,13 +13,13 @@ import (
 // -5 to -2e-6) and of 25,000 random numbers of float64, against 45 digits:
 //
 //	           float32  float64
-//	exp           1.05     0.96
-//	expm1         1.61     1.74
+//	exp           1.10     1.09
+//	expm1         1.61     1.49
 //	log           0.91     0.79
 //	log1p         1.44     1.14
 //	tanh          1.31     1.25
-//	sigmoid       2.00     1.95
-//	softplus      1.97     1.82
+//	sigmoid       2.00     1.97
+//	softplus      1.62     1.59
 //	erf           1.19     1.25
 //	atan          1.36     1.27
 
@@ -63,7 +63,7 @@ func (e element) expRange() (lo, hi float64) {
 	return -746, 710.5
 }
 
-// exp is eᵛ: a Taylor polynomial of the rest after powers of two.
+// exp is eᵛ: a polynomial of the rest after powers of two.
 func (v vec) exp() vec {
 	lo, hi := v.e.expRange()
 	n, r := reduceExp(v, lo, hi)
@@ -77,7 +77,7 @@ func (r vec) expTail() vec { return r.expTerms().times(r.mul(r), r) }
 func (r vec) expTerms() vec { return r.polynomial(expTerms[r.e.size]) }
 
 // expTerms approximate (eʳ - 1 - r)/r² for |r| ≤ log(2)/2 by Chebyshev interpolation;
-// eʳ is then within 1e-8 and 1.7e-17.
+// eʳ is then within 1e-8 and 2.5e-17 of itself.
 var expTerms = map[int][]float64{
 	4: {0.5, 0.1666657684599397631, 0.04166655443768593889, 0.008363202971575854946, 0.001392621346633244303},
 	8: {0.5, 0.1666666666666666745588, 0.04166666666662399151589, 0.008333333333330051346, 0.001388888891728179331, 0.0001984126986310596875,

@@ -35,7 +35,7 @@ func (v vec) op() Op {
 	return v.r
 }
 
-// shelfLines is how many lines of a panel SplineScratch has for a shelf.
+// shelfLines is how many lines of a panel a shelf has: as many as kernel.shelfLines says.
 const shelfLines = 16
 
 // shelf is memory for vectors that are wanted again later: AVX2 has 16 registers only.
@@ -56,7 +56,7 @@ func (s *shelf) keep(v vec) vec {
 func (s *shelf) put(v vec) vec {
 	m := Mem{Base: s.base, Disp: s.used}
 	if s.used += v.e.width(); s.used > shelfLines*panelBytes {
-		panic("asm: the shelf is full: make SplineScratch larger")
+		panic("asm: the shelf is full: make both shelfLines larger")
 	}
 	v.store(m)
 	return vec{v.e, nil, &m}

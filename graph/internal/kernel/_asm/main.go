@@ -65,7 +65,7 @@ var beyondAVX2 = regexp.MustCompile(`\b([XY](1[6-9]|2[0-9]|3[01])|Z[0-9]+|K[0-7]
 
 // finish puts the innermost loops of products on cache lines, for which avo has no
 // word, and refuses code for AVX2 that needs more: avo takes registers as it finds
-// them.
+// them. Moves of a register to itself are left out.
 func finish(file string, product, half bool) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -88,7 +88,7 @@ func finish(file string, product, half bool) error {
 
 var (
 	loops = regexp.MustCompile(`(?m)^(loop|row):`)
-	moves = regexp.MustCompile(`(?m)^\tVMOV[AU]PS +([YZ]\d+), ([YZ]\d+)\n`)
+	moves = regexp.MustCompile(`(?m)^\tVMOV[AU]P[SD] +([YZ]\d+), ([YZ]\d+)\n`)
 )
 
 // write emits a family of kernels for one element type.
