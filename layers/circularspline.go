@@ -84,11 +84,12 @@ func (t CircularSpline) apply(v, h graph.Expr, inverse bool) (y, logSlope graph.
 		r := quadraticRatio{w: bin.of(w), h: bin.of(g), d0: bin.of(d), d1: bin.of(d.Columns(next))}
 		x0, y0 := bin.of(cw.Sub(w)), bin.of(cg.Sub(g))
 		if inverse {
-			z := r.root(v.Sub(y0))
-			_, l := r.value(z)
+			z, rest := r.root(v.Sub(y0))
+			_, l := r.value(z, rest)
 			return x0.Add(z.Mul(r.w)).Shift(-b), l.Neg()
 		}
-		up, l := r.value(pinned(v.Sub(x0).Div(r.w), 0, 1)) // of a narrow bin, rounding leaves it
+		z := pinned(v.Sub(x0).Div(r.w), 0, 1) // of a narrow bin, rounding leaves it
+		up, l := r.value(z, z.Affine(-1, 1))
 		return y0.Add(up).Shift(-b), l
 	})
 }
@@ -97,10 +98,10 @@ func (t CircularSpline) apply(v, h graph.Expr, inverse bool) (y, logSlope graph.
 // its ends.
 type quadraticRatio struct{ w, h, d0, d1 graph.Expr }
 
-// value is the height above the corner and the log-slope at the share z.
-func (r quadraticRatio) value(z graph.Expr) (y, logSlope graph.Expr) {
+// value is the height above the corner and the log-slope at the share z, of which rest is
+// left.
+func (r quadraticRatio) value(z, rest graph.Expr) (y, logSlope graph.Expr) {
 	s := r.h.Div(r.w)
-	rest := z.Affine(-1, 1)
 	both := z.Mul(rest)
 	den := s.Add(r.d0.Add(r.d1).Sub(s.Scale(2)).Mul(both))
 	y = r.h.Mul(s.Mul(z.Square()).Add(r.d0.Mul(both))).Div(den)
@@ -108,17 +109,26 @@ func (r quadraticRatio) value(z graph.Expr) (y, logSlope graph.Expr) {
 	return y, s.Log().Sub(den.Log()).Scale(2).Add(p.Log())
 }
 
-// root is the share at which the height is y.
-func (r quadraticRatio) root(y graph.Expr) graph.Expr {
+// root is the share at which the height is y, and what is left of it. The nearer end is
+// solved for: where slopes are steep, all of the height but little may lie within a
+// rounding of the other.
+func (r quadraticRatio) root(y graph.Expr) (z, rest graph.Expr) {
 	s := r.h.Div(r.w)
-	e := r.d0.Add(r.d1).Sub(s.Scale(2)).Mul(y)
-	a, b, c := r.h.Mul(s.Sub(r.d0)).Add(e), r.h.Mul(r.d0).Sub(e), s.Mul(y).Neg()
-	return quadraticRoot(a, b, c).Clamp(0, 1)
+	d := r.d0.Add(r.d1)
+	// In the middle of the bin, the height is h (s+d0)/(2s+d0+d1).
+	far := r.h.Mul(s.Add(r.d0)).Less(y.Mul(d.Add(s.Scale(2))))
+	t, end := far.Where(r.h.Sub(y), y), far.Where(r.d1, r.d0)
+	e := d.Sub(s.Scale(2)).Mul(t)
+	a, b, c := r.h.Mul(s.Sub(end)).Add(e), r.h.Mul(end).Sub(e), s.Mul(t).Neg()
+	near := quadraticRoot(a, b, c).Clamp(0, 1)
+	other := near.Affine(-1, 1)
+	return far.Where(other, near), far.Where(near, other)
 }
 
 // quadraticRoot is the root of a x² + b x + c at which the slope is positive, or, for a
-// double one, that; it does not cancel where b is positive.
+// double one, that, in the form that does not cancel.
 func quadraticRoot(a, b, c graph.Expr) graph.Expr {
-	disc := b.Square().Sub(a.Mul(c).Scale(4)).ReLU()
-	return c.Scale(-2).Div(b.Add(disc.Sqrt()))
+	root := b.Square().Sub(a.Mul(c).Scale(4)).ReLU().Sqrt()
+	below := b.Less(b.Graph().Scalar(0))
+	return below.Where(root.Sub(b), c.Scale(-2)).Div(below.Where(a.Scale(2), b.Add(root)))
 }
