@@ -30,12 +30,7 @@ func overwrite(p *plan) {
 			continue
 		}
 		v.k, g.k = splineOver{k}, splineGradOver{splineGrad(k)}
-		if len(h.in) == 0 || !h.in[0].body {
-			continue
-		}
-		r := &value{k: room{zeros{g.d}}, in: []*value{h.in[0]}, d: g.d, scope: h.scope, pcs: h.pcs, stage: h.stage, body: true, users: []*value{h}}
-		r.root = r
-		r.in[0].users = append(r.in[0].users, r)
+		r := h.columns(room{zeros{g.d}}, g.d, h)
 		h.root, h.start, h.landed = r, v.in[0].d.c, true
 		rooms[h] = append(rooms[h], r)
 	}

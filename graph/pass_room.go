@@ -54,9 +54,7 @@ func (v *value) split(before map[*value][]*value) {
 		blocks = blocks[1:]
 	}
 	for _, u := range blocks {
-		z := &value{k: v.k, in: v.in, d: v.d, scope: v.scope, pcs: v.pcs, stage: v.stage, body: true, users: []*value{u}}
-		z.root = z
-		v.in[0].users = append(v.in[0].users, z)
+		z := v.columns(v.k, v.d, u)
 		v.users = slices.DeleteFunc(v.users, func(x *value) bool { return x == u })
 		at := u.in[1]
 		if at.id < v.id {
@@ -65,6 +63,13 @@ func (v *value) split(before map[*value][]*value) {
 		u.in[0] = z
 		before[at] = append(before[at], z)
 	}
+}
+
+// columns makes a value that reads nothing, of the layer and stage of v, for one user.
+func (v *value) columns(k rule, d dims, user *value) *value {
+	z := &value{k: k, d: d, scope: v.scope, pcs: v.pcs, stage: v.stage, body: true, users: []*value{user}}
+	z.root = z
+	return z
 }
 
 // placesInto reports whether v places a block that is not x into x.
@@ -76,16 +81,16 @@ func (v *value) placesInto(x *value) bool {
 // isRead reports whether any of the zeros v is read, by itself or between blocks.
 func (v *value) isRead() bool {
 	blocks := make([]bool, v.d.c) // columns that have one
-	for now := v; now != nil; {
+	for x := v; x != nil; {
 		var next *value
-		if len(now.outs) > 0 && slices.Contains(blocks, false) {
+		if len(x.outs) > 0 && slices.Contains(blocks, false) {
 			return true
 		}
-		for _, u := range now.users {
+		for _, u := range x.users {
 			switch {
-			case next == nil && u.placesInto(now):
+			case next == nil && u.placesInto(x):
 				next = u
-			case u.readsAny(now, blocks):
+			case u.readsAny(x, blocks):
 				return true
 			}
 		}
@@ -95,7 +100,7 @@ func (v *value) isRead() bool {
 				blocks[at+c] = true
 			}
 		}
-		now = next
+		x = next
 	}
 	return false
 }

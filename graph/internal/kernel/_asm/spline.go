@@ -368,8 +368,15 @@ func splineGrad(e element, inverse bool) {
 	for axis, inv := range []vec{b.iw, b.ih} {
 		spread(e, a, out, axis, inv, b.at, corners[axis], sizes[axis])
 	}
-	// Slopes: the two at the ends of the bin.
-	at, g0, g1 := b.at.copy(), dd0.copy(), dd1.copy()
+	a.slopes(e, out, b.at, dd0, dd1)
+	VZEROUPPER()
+	RET()
+}
+
+// slopes writes the gradients of the raw slopes, of which the two at the ends of the bin
+// have any.
+func (a splineArgs) slopes(e element, out Register, at, g0, g1 vec) {
+	at, g0, g1 = at.copy(), g0.copy(), g1.copy()
 	i := GP64()
 	MOVQ(a.k, i)
 	number, one := e.all(1), e.all(1)
@@ -383,8 +390,6 @@ func splineGrad(e element, inverse bool) {
 	ADDQ(a.step, out)
 	JMP(LabelRef("slope"))
 	Label("end")
-	VZEROUPPER()
-	RET()
 }
 
 // spread carries the gradient in a bin's corner and size through the cumulative
