@@ -213,8 +213,11 @@ func (c *schemaColumn) check() error {
 	}
 	k := c.kind
 	hasEnds := k.Of == models.KindBounded || k.Of == models.KindInteger
-	if hasEnds && (c.lo != c.hi || c.lo && k.Lo == 0 && k.Hi == 0) { // to package models, 0 and 0 are no ends
-		return fmt.Errorf("lo %v, hi %v: want both, lo < hi", k.Lo, k.Hi)
+	if hasEnds && c.lo != c.hi {
+		return errors.New("lo and hi: one is there: want both, or none")
+	}
+	if hasEnds && c.lo && k.Lo == 0 && k.Hi == 0 { // to package models, no ends
+		return errors.New("lo 0, hi 0: want lo < hi")
 	}
 	if k.Discrete() && k.Of != models.KindInteger && len(k.Levels) == 0 {
 		k.Levels = []string{"a", "b"} // as if they were known
