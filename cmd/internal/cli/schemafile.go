@@ -214,7 +214,7 @@ func (c *schemaColumn) check() error {
 	k := c.kind
 	hasEnds := k.Of == models.KindBounded || k.Of == models.KindInteger
 	if hasEnds && c.lo != c.hi {
-		return errors.New("lo and hi: one is there: want both, or none")
+		return errors.New("lo and hi: one is missing: want both")
 	}
 	if hasEnds && c.lo && k.Lo == 0 && k.Hi == 0 { // to package models, no ends
 		return errors.New("lo 0, hi 0: want lo < hi")

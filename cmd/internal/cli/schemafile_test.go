@@ -81,7 +81,7 @@ func TestSchemaFileMistakes(t *testing.T) {
 		"a:\n  kind: bounded\n  lo: 0\n  lo: 0\n":    `s.yaml:4: column "a": "lo" is there twice, first in line 3`,
 		"a: {kind: bounded, lo: 0, hi: .inf}\n":      `hi: ".inf" is not a finite number`,
 		"a: {kind: bounded, lo: 1, hi: 1}\n":         `bounded by 1 and 1: want finite lo < hi`,
-		"a: {kind: bounded, lo: -5}\n":               `s.yaml:1: column "a": lo and hi: one is there: want both, or none`,
+		"a: {kind: bounded, lo: -5}\n":               `s.yaml:1: column "a": lo and hi: one is missing: want both`,
 		"a: {kind: real, lo: 0, hi: 2}\n":            `lo and hi are for kinds bounded and integer`,
 		"a: {kind: integer, lo: 0, hi: 0}\n":         `s.yaml:1: column "a": lo 0, hi 0: want lo < hi`,
 		"a: {kind: integer, period: 0}\n":            `s.yaml:1: column "a": period: 0: want a number above 0`,
