@@ -270,9 +270,10 @@ func BenchmarkKernel(b *testing.B) {
 		m, k, panels := c[0], c[1], c[2]
 		n := PanelRows[float32]()
 		rng := rand.New(rand.NewPCG(1, 2))
-		w := Matrix[float32]{buffer[float32](rng, m*k), k}
-		x := Tile[float32]{buffer[float32](rng, panels*k*n), k * n}
-		g := Tile[float32]{buffer[float32](rng, panels*m*n), m * n}
+		aligned := func(n int) []float32 { return slices.Clone(buffer[float32](rng, n)) } // as programs have it
+		w := Matrix[float32]{aligned(m * k), k}
+		x := Tile[float32]{aligned(panels * k * n), k * n}
+		g := Tile[float32]{aligned(panels * m * n), m * n}
 		dw := Matrix[float32]{make([]float32, m*k), k}
 		scratch := make([]float32, OuterScratch[float32](panels))
 		tscratch := make([]float32, LinearTScratch[float32](m, k, panels))
