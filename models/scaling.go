@@ -22,7 +22,11 @@ func scaled(x mat.Matrix, cols []Column, circle func(j int) bool, dequantise boo
 		c := &cols[j]
 		v = column(v, x, j)
 		if least, most := slices.Min(v), slices.Max(v); !(most-least > 1e-12*math.Max(math.Abs(least), math.Abs(most))) {
-			return nil, fmt.Errorf("models: column %q is constant (%v in all %d rows): it has no density; leave it out", c.Name, v[0], len(v))
+			note := ""
+			if math.Abs(v[0]) > 1<<53 {
+				note = ", as far as float64 tells integers beyond 2⁵³ apart"
+			}
+			return nil, fmt.Errorf("models: column %q is constant (%v in all %d rows%s): it has no density; leave it out", c.Name, v[0], len(v), note)
 		}
 		if err := c.scale(v, circle(j)); err != nil {
 			return nil, err

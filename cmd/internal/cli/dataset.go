@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -59,6 +60,9 @@ func loadData(o *trainOptions, streams IO) (*dataset, error) {
 	if f, isNumber := fraction(o.Valid); isNumber && !isPart(f) {
 		return nil, usagef("--valid %v: want a fraction of the rows, 0 ≤ f < 1, or a table", f)
 	}
+	if o.Data == "-" && (o.Test == "-" || o.Valid == "-") {
+		return nil, usagef("--data - beside --test or --valid -: standard input is one table")
+	}
 	file, err := o.schemaFile()
 	if err != nil {
 		return nil, err
@@ -75,6 +79,9 @@ func loadData(o *trainOptions, streams IO) (*dataset, error) {
 	d := &dataset{name: strings.TrimSuffix(base, filepath.Ext(base)), table: r.Columns(), given: map[string]bool{}, ignored: map[string]string{}}
 	if o.Data == "-" {
 		d.name = "stdin"
+	}
+	if !o.Quiet {
+		noteNames(streams.Err, r)
 	}
 	if err := file.checkNames(r.Name(), d.table); err != nil {
 		return nil, err
@@ -99,6 +106,17 @@ func loadData(o *trainOptions, streams IO) (*dataset, error) {
 		fmt.Fprintf(streams.Err, "%s: %d of %d rows have missing values and are left out\n", t.Name, d.dropped, d.rows)
 	}
 	return d, d.split(o, t)
+}
+
+// noteNames says what was made of a first row that may be names, or may not.
+func noteNames(out io.Writer, r *table.Reader) {
+	there := r.Columns()
+	switch {
+	case r.Doubtful():
+		fmt.Fprintf(out, "%s: the first row is taken for names: %s\n", r.Name(), strings.Join(there[:min(len(there), 8)], ", "))
+	case !r.Named():
+		fmt.Fprintf(out, "%s: no names of columns: they are x1 to x%d\n", r.Name(), len(there))
+	}
 }
 
 // read reads the columns that are of use.
@@ -191,6 +209,9 @@ func (d *dataset) split(o *trainOptions, t *table.Table) (err error) {
 	}
 	k := int(f * float64(t.Rows))
 	if t.Rows-k < 2 {
+		if k > 0 && o.Test != "" {
+			return usagef("--test %v: of %d rows that leaves %d, too few to fit", f, t.Rows, t.Rows-k)
+		}
 		k = 0
 	}
 	perm := rand.New(rand.NewPCG(o.Seed, 0x7e57)).Perm(t.Rows)
@@ -201,8 +222,8 @@ func (d *dataset) split(o *trainOptions, t *table.Table) (err error) {
 	return nil
 }
 
-// readOther reads the rows of another table: its columns by name or, if there are as
-// many as in the first, by place.
+// readOther reads the rows of another table: its columns by name or, if one of the two
+// has no names and there are as many as in the first, by place.
 func (d *dataset) readOther(path string, o *trainOptions) (models.Data, error) {
 	r, err := table.Open(path, nil)
 	if err != nil {
@@ -214,7 +235,7 @@ func (d *dataset) readOther(path string, o *trainOptions) (models.Data, error) {
 	for i, c := range picked {
 		there[i].Name = d.table[c]
 	}
-	at, err := places(r, there)
+	at, err := byName(r, there)
 	if err != nil {
 		return models.Data{}, err
 	}

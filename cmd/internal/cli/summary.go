@@ -77,7 +77,7 @@ func comparable(s models.Schema) bool {
 	return true
 }
 
-// weightedMean returns the mean and two standard errors of it.
+// weightedMean returns the mean and two standard errors of it, NaN for a single value.
 func weightedMean(v, w []float64) (mean, two float64) {
 	n, sw := 0.0, 0.0
 	weight := func(i int) float64 {
@@ -96,7 +96,7 @@ func weightedMean(v, w []float64) (mean, two float64) {
 	for i, x := range v {
 		ss += weight(i) * weight(i) * (x - mean) * (x - mean)
 	}
-	return mean, 2 * math.Sqrt(ss*n/math.Max(n-1, 1)) / sw
+	return mean, 2 * math.Sqrt(ss*n/(n-1)) / sw
 }
 
 // gaussian is the log-density of a row of x under a Gaussian fitted to train.
@@ -144,22 +144,27 @@ func (s *summary) print(w io.Writer, dir string) {
 		if s.Draws > 0 {
 			atLeast = "at least "
 		}
-		fmt.Fprintf(w, "test log-likelihood  %s%.4f ± %.4f nats (2 s.e., %d rows)\n", atLeast, *s.TestLogLikelihood, deref(s.TestTwoSE), s.TestRows)
+		if s.TestTwoSE != nil {
+			fmt.Fprintf(w, "test log-likelihood  %s%.4f ± %.4f nats (2 s.e., %d rows)\n", atLeast, *s.TestLogLikelihood, *s.TestTwoSE, s.TestRows)
+		} else {
+			fmt.Fprintf(w, "test log-likelihood  %s%.4f nats (%d rows)\n", atLeast, *s.TestLogLikelihood, s.TestRows)
+		}
 		fmt.Fprintf(w, "                     %s\n", s.LogProb)
 	} else if s.TestRows > 0 {
 		fmt.Fprintf(w, "test log-likelihood  not finite (%d rows): test row %d is the worst\n", s.TestRows, s.WorstTestRow)
 	}
 	if s.WorstLogProb != nil && s.WorstGaussian != nil {
-		fmt.Fprintf(w, "worst test row       %.1f nats (test row %d; a Gaussian gives it %.1f)\n", *s.WorstLogProb, s.WorstTestRow, *s.WorstGaussian)
+		fmt.Fprintf(w, "worst test row       %s nats (test row %d; a Gaussian gives it %s)\n", nats(*s.WorstLogProb), s.WorstTestRow, nats(*s.WorstGaussian))
 	}
 	fmt.Fprintf(w, "steps                %d (%d epochs; stopped by %s; best at step %d)\n", s.Steps, s.Epochs, s.Stopped, s.BestStep)
 	fmt.Fprintf(w, "speed                %.0f rows/s, %.1f seconds\n", s.RowsPerSecond, s.Seconds)
 	fmt.Fprintf(w, "model                %s, %d parameters: %s\n", s.Model, s.Parameters, filepath.Join(dir, "model.safetensors"))
 }
 
-func deref(v *float64) float64 {
-	if v == nil {
-		return math.NaN()
+// nats has a digit after the point, or few in all if there are many before it.
+func nats(v float64) string {
+	if math.Abs(v) >= 1e7 {
+		return fmt.Sprintf("%.3g", v)
 	}
-	return *v
+	return fmt.Sprintf("%.1f", v)
 }

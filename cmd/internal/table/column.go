@@ -59,7 +59,7 @@ func (c *column) text(s string, textsAllowed bool) (float64, error) {
 		case c.plain:
 			return 0, fmt.Errorf("%q is not a number, as the cells above it are; a column of text is one whose kind in a schema is %s or %s", s, models.KindCategorical, models.KindOrdinal)
 		}
-		c.texts = &texts{}
+		c.texts = &texts{inferred: true}
 	}
 	if slices.Contains(missing, s) {
 		return 0, errMissing{s}
@@ -119,10 +119,30 @@ type texts struct {
 	names []string
 	place map[string]int
 	more  int // cells of texts beyond models.MaxLevels
+
+	inferred     bool   // the first cell says that they are texts, and nobody else
+	words, cells int    // of these: cells that are no numbers, and all
+	word         string // the first that is none
+}
+
+// stray says that texts are nearly all numbers, so that the others are mistakes rather.
+func (t *texts) stray() error {
+	if !t.inferred || t.cells < 100 || 100*t.words > t.cells {
+		return nil
+	}
+	return fmt.Errorf("%q is not a number, as %d of its %d cells are: mend it, or say in a schema that the column is %s or %s", t.word, t.cells-t.words, t.cells, models.KindCategorical, models.KindIgnored)
 }
 
 // number is the place of the text among the others.
 func (t *texts) number(s string) float64 {
+	if t.inferred {
+		t.cells++
+		if _, err := strconv.ParseFloat(s, 64); err != nil {
+			if t.words++; t.words == 1 {
+				t.word = s
+			}
+		}
+	}
 	if i, ok := t.place[s]; ok {
 		return float64(i)
 	}

@@ -37,36 +37,47 @@ func openCSV(name string, in io.Reader, closer func() error) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	if isHeader(fields) {
-		if err := p.header(fields); err != nil {
-			return nil, err
-		}
-	} else {
-		for i := range fields {
-			p.columns = append(p.columns, fmt.Sprintf("x%d", i+1))
-		}
-		p.pending = fields
+	p.closer, p.first = closer, fields
+	if !isHeader(fields) {
+		return newReader(name, p.withoutNames(fields), p), nil
 	}
-	p.closer = closer
-	return newReader(name, p.columns, p), nil
+	columns, err := p.header(fields)
+	if err != nil {
+		return nil, err
+	}
+	r := newReader(name, columns, p)
+	r.named = true
+	return r, nil
+}
+
+// withoutNames has fields read as the first row, and returns names for columns without.
+func (p *csvReader) withoutNames(fields []string) []string {
+	p.pending = fields
+	var out []string
+	for i := range fields {
+		out = append(out, fmt.Sprintf("x%d", i+1))
+	}
+	return out
 }
 
 // isHeader reports whether a first row is of names: anything in it is neither a number
-// nor a missing value, or nothing is a number.
+// nor a missing value, or nothing is a number; and no number comes twice.
 func isHeader(fields []string) bool {
-	numbers := 0
+	numbers, texts := map[string]bool{}, 0
 	for _, f := range fields {
 		f = strings.TrimSpace(f)
 		_, err := strconv.ParseFloat(f, 64)
 		switch {
 		case slices.Contains(missing, f):
 		case err != nil && !errors.Is(err, strconv.ErrRange):
-			return true
+			texts++
+		case numbers[f]:
+			return false
 		default:
-			numbers++
+			numbers[f] = true
 		}
 	}
-	return numbers == 0
+	return texts > 0 || len(numbers) == 0
 }
 
 // delimiter is the one of which there are most outside quotes.
@@ -93,7 +104,7 @@ type csvReader struct {
 	name    string
 	b       *bufio.Reader
 	comma   byte
-	columns []string
+	first   []string // what stands in the first row
 	pending []string
 	at      int // line at which the row begins
 	lines   int // that have been read
@@ -109,23 +120,24 @@ func (p *csvReader) close() error {
 	return p.closer()
 }
 
-func (p *csvReader) header(fields []string) error {
+func (p *csvReader) header(fields []string) ([]string, error) {
+	var columns []string
 	seen := map[string]int{}
 	for i, f := range fields {
 		f = strings.TrimSpace(f)
 		if !utf8.ValidString(f) {
-			return fmt.Errorf("%s:%d: column %d: %w", p.name, p.at, i+1, notUTF8(f))
+			return nil, fmt.Errorf("%s:%d: column %d: %w", p.name, p.at, i+1, notUTF8(f))
 		}
 		if f == "" {
 			f = fmt.Sprintf("x%d", i+1)
 		}
 		if j, ok := seen[f]; ok {
-			return fmt.Errorf("%s:%d: columns %d and %d are both named %q", p.name, p.at, j+1, i+1, f)
+			return nil, fmt.Errorf("%s:%d: columns %d and %d are both named %q", p.name, p.at, j+1, i+1, f)
 		}
 		seen[f] = i
-		p.columns = append(p.columns, f)
+		columns = append(columns, f)
 	}
-	return nil
+	return columns, nil
 }
 
 // line returns the next line that is not blank, valid until the next call. A
@@ -174,6 +186,9 @@ func (p *csvReader) split(line []byte) ([]string, error) {
 	c.Comma = rune(p.comma)
 	fields, err := c.Read()
 	var e *csv.ParseError
+	if errors.As(err, &e) && e.Line > 1 && errors.Is(e.Err, csv.ErrQuote) {
+		return nil, fmt.Errorf("%s:%d: a quote in this row is not closed until line %d", p.name, p.at, p.at+e.Line-1)
+	}
 	if errors.As(err, &e) {
 		return nil, fmt.Errorf("%s:%d: byte %d: %w", p.name, p.at+e.Line-1, e.Column, e.Err)
 	}

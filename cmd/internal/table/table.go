@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +39,7 @@ type Reader struct {
 	texts   bool
 	drop    bool
 	dropped int
+	named   bool // the file names its columns
 }
 
 // source is the rows of a file.
@@ -64,6 +66,28 @@ func (r *Reader) Columns() []string {
 		out[i] = c.name
 	}
 	return out
+}
+
+// Named reports whether the file names its columns.
+func (r *Reader) Named() bool { return r.named }
+
+// Doubtful reports whether some of the names are numbers: they may be a row of a file
+// without names.
+func (r *Reader) Doubtful() bool {
+	return r.named && slices.ContainsFunc(r.Columns(), func(name string) bool {
+		_, err := strconv.ParseFloat(name, 64)
+		return err == nil
+	})
+}
+
+// TakeNamesAsRow has doubtful names of a CSV file read as its first row, and columns
+// named as in a file without names. Nothing may have been picked or read before.
+func (r *Reader) TakeNamesAsRow() {
+	p, ok := r.source.(*csvReader)
+	if !ok || !r.Doubtful() {
+		return
+	}
+	*r = *newReader(r.name, p.withoutNames(p.first), p)
 }
 
 // Name returns the name of the file, for messages.
@@ -169,7 +193,7 @@ func Open(path string, stdin io.Reader) (*Reader, error) {
 	case ".csv", ".tsv", ".txt", "":
 		r, err = openCSV(file, f, f.Close)
 	default:
-		err = fmt.Errorf("%s: unknown kind of file %q: want one of %s", file, ext, strings.Join(extensions, ", "))
+		err = fmt.Errorf("%s: unknown kind of file %q: want one of %s, or - for standard input", file, ext, strings.Join(extensions, ", "))
 	}
 	if err != nil {
 		f.Close()
@@ -224,6 +248,9 @@ func (r *Reader) All() (*Table, error) {
 		texts := r.columns[c].texts
 		if texts == nil {
 			continue
+		}
+		if err := texts.stray(); err != nil {
+			return nil, fmt.Errorf("%s: column %q: %w", t.Name, t.Columns[j], err)
 		}
 		if t.TooMany[j] = texts.more > 0; t.TooMany[j] {
 			continue

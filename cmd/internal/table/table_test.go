@@ -61,6 +61,8 @@ func TestErrors(t *testing.T) {
 		{"d.csv", "a,b\n1,1e999\n", `d.csv:2: column "b": "1e999" is out of the range of numbers`},
 		{"d.csv", "a,b\n1,-Inf\n", `d.csv:2: column "b": -Inf is not a finite number`},
 		{"d.csv", "a,a\n1,2\n", "both named"},
+		{"d.csv", "a,b\n1,2\n3,\"4\n5,6\n7,8\n", "d.csv:3: a quote in this row is not closed until line 5"},
+		{"d.csv", "a,b\noops,1\n" + strings.Repeat("2,3\n", 200), `d.csv: column "a": "oops" is not a number, as 200 of its 201 cells are`},
 		{"d.csv", "a,b\n\"one\ntwo\",1\n\n\"x\",2\ny,z\n", `d.csv:6: column "b": "z" is not a number`},
 		{"d.csv", "a,b\n1,2\n3,5\" pipe\n4,5\n", `d.csv:3: byte 4: bare " in non-quoted-field`},
 		{"d.csv", "\xff\xfea,b\n1,2\n", "d.csv:1: column 1: \"\\xff\\xfea\" is not UTF-8"},
@@ -77,7 +79,7 @@ func TestErrors(t *testing.T) {
 	} {
 		r, err := Open(write(t, c.file, c.text), nil)
 		if err == nil {
-			if strings.Contains(c.text, "\xfc") || strings.Contains(c.text, "\"one") {
+			if strings.Contains(c.text, "\xfc") || strings.Contains(c.text, "\"one") || strings.Contains(c.text, "oops") {
 				r.TakeTexts()
 			}
 			_, err = r.All()
@@ -239,4 +241,35 @@ func TestAhead(t *testing.T) {
 	}
 	_, err = a.Next()
 	require.ErrorContains(t, err, `a.csv:27: column "b": "x" is not a number`)
+}
+
+// A first row of numbers and texts may be names or a row; one of numbers alone, or with a
+// number twice, is a row.
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		text            string
+		named, doubtful bool
+		names           []string
+	}{
+		{"a,b\n1,2\n", true, false, []string{"a", "b"}},
+		{"region,2019,2020\nx,1,2\n", true, true, []string{"region", "2019", "2020"}},
+		{"1,2,red,1\n", false, false, []string{"x1", "x2", "x3", "x4"}},
+		{"2019,2020\n1,2\n", false, false, []string{"x1", "x2"}},
+	} {
+		r, err := Open("-", strings.NewReader(c.text))
+		require.NoError(t, err)
+		require.Equal(t, c.named, r.Named(), c.text)
+		require.Equal(t, c.doubtful, r.Doubtful(), c.text)
+		require.Equal(t, c.names, r.Columns())
+	}
+	r, err := Open("-", strings.NewReader("5,red\n6,blue\n"))
+	require.NoError(t, err)
+	require.True(t, r.Doubtful())
+	r.TakeNamesAsRow()
+	require.False(t, r.Named())
+	r.TakeTexts()
+	all, err := r.All()
+	require.NoError(t, err)
+	require.Equal(t, []float64{5, 1, 6, 0}, all.Data)
+	require.Equal(t, []string{"x1", "x2"}, all.Columns)
 }
