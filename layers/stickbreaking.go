@@ -11,7 +11,7 @@ func before(x graph.Expr) graph.Expr { return x.CumGroups(x.Cols()).Sub(x) }
 
 // NewStickBreaking maps to the inside of the simplex: D columns to shares of one of
 // which the last, what is left, is not written. With z_i = σ(u_i - log(D+1-i)),
-// x_i = z_i Π_{j<i} (1 - z_j).
+// x_i = z_i Π_{j<i} (1 - z_j). The density of what is not inside is NaN.
 func NewStickBreaking() *Bijection {
 	offsets := func(x graph.Expr) graph.Expr {
 		d := x.Cols()

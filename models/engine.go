@@ -119,16 +119,22 @@ var ErrContext = errors.New("context")
 
 // rowsIn is the number of rows of x, 0 for nil.
 func rowsIn(x mat.Matrix) int {
-	if x == nil {
+	if isNil(x) {
 		return 0
 	}
 	rows, _ := x.Dims()
 	return rows
 }
 
+// isNil reports whether no matrix is given, nor one behind a nil pointer.
+func isNil(x mat.Matrix) bool {
+	d, ok := x.(*mat.Dense)
+	return x == nil || ok && d == nil
+}
+
 // check verifies shapes and finiteness of what is scored.
 func (m *Model) check(task string, x, c mat.Matrix) error {
-	if x == nil {
+	if isNil(x) {
 		return fmt.Errorf("models: %s: no rows are given", task)
 	}
 	rows, cols := x.Dims()

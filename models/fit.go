@@ -77,6 +77,9 @@ type progress struct {
 // with the best weights so far; Report.Stopped tells. The model has those after an
 // error, too, but for one before the first step, after which it is as it was.
 func (m *Model) Fit(ctx context.Context, data Data, opts FitOptions) (*Report, error) {
+	if ctx == nil {
+		return nil, errors.New("models: fit: the context.Context is nil: context.Background() is one without an end")
+	}
 	f := &fit{m: m, ctx: ctx, kept: kept{m: m, path: opts.Best}}
 	cols := m.columns
 	if err := f.begin(data, opts); err != nil {

@@ -30,7 +30,7 @@ func Infer(d Data, known map[string]Kind) (Schema, error) {
 		x     mat.Matrix
 		names []string
 	}{{d.X, d.Names}, {d.Context, d.ContextNames}} {
-		if part.x == nil {
+		if isNil(part.x) {
 			continue
 		}
 		_, k := part.x.Dims()

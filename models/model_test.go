@@ -446,3 +446,17 @@ func TestLoadErrors(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	require.Error(t, m.Save(filepath.Join(path, "below-a-file")))
 }
+
+// A nil matrix behind a pointer is no rows, and a nil context of cancellation an error.
+func TestNil(t *testing.T) {
+	m, err := models.New(models.Spec{Model: "realnvp", Dim: 2})
+	require.NoError(t, err)
+	var none *mat.Dense
+	_, err = m.LogProb(none, nil)
+	require.ErrorContains(t, err, "no rows are given")
+	_, err = m.Fit(context.Background(), models.Data{X: none}, models.FitOptions{Steps: 1})
+	require.ErrorContains(t, err, "rows")
+	//lint:ignore SA1012 it is what is tested
+	_, err = m.Fit(nil, models.Data{X: mat.NewDense(4, 2, []float64{1, 2, 3, 4, 5, 6, 7, 9})}, models.FitOptions{Steps: 1})
+	require.ErrorContains(t, err, "context.Context is nil")
+}

@@ -16,7 +16,8 @@ import (
 // probability is the integral of the density over a cell, by the mean over 16 points of
 // it for one such column, 32 for two, 64 for more. Where [Model.Bound] says so, it is a
 // lower bound. A model with a context takes one row of it for each row of x; otherwise
-// context is nil.
+// context is nil. Of a finite row so far out that the element type does not hold its
+// latents the log-density is -Inf, and latents and scores are not finite.
 func (m *Model) LogProb(x, context mat.Matrix) ([]float64, error) {
 	out := make([]float64, rowsIn(x))
 	if err := m.LogProbTo(out, x, context); err != nil {

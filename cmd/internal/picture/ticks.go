@@ -2,6 +2,7 @@ package picture
 
 import (
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -27,6 +28,7 @@ func (n ticks) Ticks(lo, hi float64) []plot.Tick {
 				v := (first + float64(k)) * step
 				out = append(out, plot.Tick{Value: v, Label: label(v, power)})
 			}
+			shorten(out, step, power)
 			return out
 		}
 		switch digit {
@@ -39,6 +41,20 @@ func (n ticks) Ticks(lo, hi float64) []plot.Tick {
 		}
 	}
 	return nil
+}
+
+// longest is how many characters a label may have to stand beside others.
+const longest = 8
+
+// shorten writes ticks but the first as what they are more than it, if they have too many
+// digits to stand side by side.
+func shorten(t []plot.Tick, step float64, power int) {
+	if !slices.ContainsFunc(t, func(t plot.Tick) bool { return len(t.Label) > longest }) {
+		return
+	}
+	for k := range t[1:] {
+		t[k+1].Label = "+" + label(float64(k+1)*step, power)
+	}
 }
 
 // label writes v, a multiple of a power of ten.
