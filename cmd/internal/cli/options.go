@@ -181,7 +181,7 @@ func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
 		{"steps", o.Steps, o.Steps >= 0, "at least 1, or 0 for no limit"},
 		{"minutes", o.Minutes, o.Minutes >= 0 && finite(o.Minutes), "a number above 0, or 0 for no limit"},
 		{"batch", o.Batch, o.Batch > 0, "at least 1 row"},
-		{"clip", o.Clip, finite(o.Clip), "a number above 0, or 0 for no limit"},
+		{"clip", o.Clip, o.Clip >= 0 && finite(o.Clip), "a number above 0, or 0 for no limit"},
 		{"weight-decay", o.WeightDecay, o.WeightDecay >= 0 && finite(o.WeightDecay), "0 or more"},
 		{"ema", o.EMA, o.EMA >= 0 && o.EMA < 1, "0 ≤ decay < 1"},
 		{"patience", o.Patience, o.Patience != 0, "at least 1, or -1 for never"},
@@ -189,6 +189,21 @@ func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
 		if given(n.flag) && !n.ok {
 			return usagef("%s %v: want %s", o.name(n.flag), n.v, n.want)
 		}
+	}
+	return o.checkUsed(given)
+}
+
+// checkUsed refuses numbers that the model has no use for.
+func (o *trainOptions) checkUsed(given func(flag string) bool) error {
+	m, err := models.New(models.Spec{Model: o.Model, Dim: 2})
+	if err != nil {
+		return nil // which has yet to be told
+	}
+	switch has := m.Spec(); {
+	case given("bins") && has.Bins == 0:
+		return usagef("%s %d: model %s has no bins", o.name("bins"), o.Bins, has.Model)
+	case given("bound") && has.Bound == 0:
+		return usagef("%s %v: model %s has no box", o.name("bound"), o.Bound, has.Model)
 	}
 	return nil
 }

@@ -92,6 +92,9 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 	if err != nil {
 		return err
 	}
+	if o.Embed > 0 && len(d.schema.Context) == 0 && o.resume == "" {
+		return usagef("%s %d: there is no context to embed", o.name("embed"), o.Embed)
+	}
 	spec := models.Spec{Model: o.Model, Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
 		Bins: o.Bins, Bound: o.Bound, Activation: layers.Activation(o.Activation), Dropout: o.Dropout, Mixing: o.Mixing, Norm: o.Norm,
 		Base: o.Base, Components: o.Components, Tails: o.Tails, Embed: o.Embed, Augment: o.Augment, Dequantise: o.Dequantise, DType: o.DType, Seed: o.Seed}

@@ -47,13 +47,16 @@ func (n ticks) Ticks(lo, hi float64) []plot.Tick {
 const longest = 8
 
 // shorten writes ticks but the first as what they are more than it, if they have too many
-// digits to stand side by side.
+// digits to stand side by side; of many, the second leaves the first its room.
 func shorten(t []plot.Tick, step float64, power int) {
 	if !slices.ContainsFunc(t, func(t plot.Tick) bool { return len(t.Label) > longest }) {
 		return
 	}
 	for k := range t[1:] {
 		t[k+1].Label = "+" + label(float64(k+1)*step, power)
+	}
+	if len(t) > 4 {
+		t[1].Label = ""
 	}
 }
 
