@@ -181,7 +181,7 @@ func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
 		{"steps", o.Steps, o.Steps >= 0, "at least 1, or 0 for no limit"},
 		{"minutes", o.Minutes, o.Minutes >= 0 && finite(o.Minutes), "a number above 0, or 0 for no limit"},
 		{"batch", o.Batch, o.Batch > 0, "at least 1 row"},
-		{"clip", o.Clip, o.Clip >= 0 && finite(o.Clip), "a number above 0, or 0 for no limit"},
+		{"clip", o.Clip, (o.Clip >= 0 || o.Clip == -1) && finite(o.Clip), "a number above 0, or 0 for no limit"},
 		{"weight-decay", o.WeightDecay, o.WeightDecay >= 0 && finite(o.WeightDecay), "0 or more"},
 		{"ema", o.EMA, o.EMA >= 0 && o.EMA < 1, "0 ≤ decay < 1"},
 		{"patience", o.Patience, o.Patience != 0, "at least 1, or -1 for never"},
