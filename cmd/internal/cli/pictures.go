@@ -34,11 +34,11 @@ func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	}
 	path := filepath.Join(dir, "samples.png")
 	labels := ref.Names
+	columns := pictured(labels, m.Schema())
 	if cols != 2 || c != nil {
-		return picture.Corner(path, data, samples, pictured(labels, m.Schema()))
+		return picture.Corner(path, data, samples, columns)
 	}
-	names := [2]string{labels[0], labels[1]}
-	if err := picture.Samples(path, data, samples, names); err != nil {
+	if err := picture.Samples(path, data, samples, [2]picture.Column(columns)); err != nil {
 		return err
 	}
 	for _, col := range m.Schema().Columns {
@@ -48,7 +48,7 @@ func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	}
 	return picture.Density(filepath.Join(dir, "density.png"), func(points []float64) ([]float64, error) {
 		return logProbWhere(m, points)
-	}, data, names)
+	}, data, [2]string{labels[0], labels[1]})
 }
 
 // pictured names columns and those of their levels that numbers stand for by place.
@@ -58,7 +58,9 @@ func pictured(labels []string, s models.Schema) []picture.Column {
 		out[j].Name = labels[j]
 		k := s.Columns[j].Kind
 		if v, err := k.Values(); err == nil && len(k.Levels) > 0 && v.Format(0) == k.Levels[0] {
-			out[j].Levels = k.Levels
+			out[j].Levels, out[j].Step = k.Levels, 1
+		} else if k.Of == models.KindInteger {
+			out[j].Step = 1
 		}
 	}
 	return out

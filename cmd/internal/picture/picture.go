@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -226,19 +227,20 @@ func colourBar(cm palette.ColorMap, label string) *plot.Plot {
 }
 
 // Samples draws data and samples of two columns side by side.
-func Samples(path string, data, samples []float64, columns [2]string) error {
+func Samples(path string, data, samples []float64, columns [2]Column) error {
 	if len(data) < 2 {
 		return fmt.Errorf("picture: %s: no data", path)
 	}
-	left, right := newPlot("data", columns[0], columns[1]), newPlot("samples of the fit", columns[0], columns[1])
+	left, right := newPlot("data", columns[0].Name, columns[1].Name), newPlot("samples of the fit", columns[0].Name, columns[1].Name)
 	for i, p := range []*plot.Plot{left, right} {
-		p.X.Min, p.X.Max = span(column(data, 2, 0))
-		p.Y.Min, p.Y.Max = span(column(data, 2, 1))
+		p.X.Tick.Marker, p.Y.Tick.Marker = columns[0].ticks(10, 4), columns[1].ticks(20, 4)
+		p.X.Min, p.X.Max = columns[0].span(column(data, 2, 0))
+		p.Y.Min, p.Y.Max = columns[1].span(column(data, 2, 1))
 		v, c := data, blue
 		if i == 1 {
 			v, c = samples, orange
 		}
-		if err := scatter(p, column(v, 2, 0), column(v, 2, 1), alpha(c, 90), vg.Points(1.1)); err != nil {
+		if err := scatter(p, columns[0].points(v, 2, 0), columns[1].points(v, 2, 1), alpha(c, 90), vg.Points(1.1)); err != nil {
 			return err
 		}
 	}
@@ -248,18 +250,44 @@ func Samples(path string, data, samples []float64, columns [2]string) error {
 // maxColumns is how many columns a corner plot shows at most.
 const maxColumns = 8
 
-// Column is a column of a corner plot. Levels, if there are any, are what its numbers
+// Column is a column of a picture. Levels, if there are any, are what its numbers
 // 0, 1, … stand for.
 type Column struct {
 	Name   string
 	Levels []string
+	// Step is how far apart its numbers are, 0 for any: points are scattered within a
+	// step, so that one does not hide the next.
+	Step float64
 }
 
-func (c Column) ticks() plot.Ticker {
-	if n := len(c.Levels); n > 0 && n <= 6 {
+// ticks names levels, if there are no more than most, or has so many numbers at least.
+func (c Column) ticks(most, least int) plot.Ticker {
+	if n := len(c.Levels); n > 0 && n <= most {
 		return names(c.Levels)
 	}
-	return ticks(2)
+	return ticks(least)
+}
+
+// span has room for the points of the outermost numbers.
+func (c Column) span(v []float64) (lo, hi float64) {
+	lo, hi = span(v)
+	if c.Step > 0 {
+		s := slices.Sorted(slices.Values(v))
+		lo, hi = math.Min(lo, s[len(s)/200]-0.5*c.Step), math.Max(hi, s[len(s)-1-len(s)/200]+0.5*c.Step)
+	}
+	return lo, hi
+}
+
+// points is column j of data, as it is scattered.
+func (c Column) points(data []float64, cols, j int) []float64 {
+	v := column(data, cols, j)
+	rng := rand.New(rand.NewPCG(uint64(j), 1))
+	for i := range v {
+		if c.Step > 0 {
+			v[i] += c.Step * 0.7 * (rng.Float64() - 0.5)
+		}
+	}
+	return v
 }
 
 // Corner draws the columns of data and samples against each other: histograms on
@@ -299,9 +327,9 @@ func Corner(path string, data, samples []float64, columns []Column) error {
 func cornerPanel(data, samples []float64, columns []Column, i, j int) (*plot.Plot, error) {
 	d := len(columns)
 	p := newPlot("", columns[j].Name, columns[i].Name)
-	p.X.Tick.Marker, p.Y.Tick.Marker = columns[j].ticks(), columns[i].ticks()
+	p.X.Tick.Marker, p.Y.Tick.Marker = columns[j].ticks(6, 2), columns[i].ticks(6, 2)
 	a := column(data, d, j)
-	p.X.Min, p.X.Max = span(a)
+	p.X.Min, p.X.Max = columns[j].span(a)
 	if i == j {
 		p.Y.Tick.Marker = plot.ConstantTicks(nil)
 		for k, v := range [][]float64{a, column(samples, d, j)} {
@@ -321,15 +349,14 @@ func cornerPanel(data, samples []float64, columns []Column, i, j int) (*plot.Plo
 		p.Y.Min = 0
 		return p, nil
 	}
-	b := column(data, d, i)
-	p.Y.Min, p.Y.Max = span(b)
+	p.Y.Min, p.Y.Max = columns[i].span(column(data, d, i))
 	// Fewer points are shown larger and less pale.
 	few := math.Sqrt(maxPoints / float64(min(max(len(a), 250), maxPoints))) // 1 … 4
 	opacity, size := uint8(50*few), vg.Points(0.6+0.1*few)
-	if err := scatter(p, a, b, alpha(blue, opacity), size); err != nil {
+	if err := scatter(p, columns[j].points(data, d, j), columns[i].points(data, d, i), alpha(blue, opacity), size); err != nil {
 		return nil, err
 	}
-	return p, scatter(p, column(samples, d, j), column(samples, d, i), alpha(orange, opacity), size)
+	return p, scatter(p, columns[j].points(samples, d, j), columns[i].points(samples, d, i), alpha(orange, opacity), size)
 }
 
 // histogram is a density as the outline of its bars.

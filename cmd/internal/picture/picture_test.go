@@ -62,7 +62,7 @@ func TestPictures(t *testing.T) {
 	names := [2]string{"x", "y"}
 	require.NoError(t, Density(at("density.png"), normal, cloud(500, 2), names))
 	require.Greater(t, colours(t, at("density.png")), 100)
-	require.NoError(t, Samples(at("samples.png"), cloud(500, 2), cloud(500, 2), names))
+	require.NoError(t, Samples(at("samples.png"), cloud(500, 2), cloud(500, 2), [2]Column{{Name: "x", Levels: []string{"a", "b"}, Step: 1}, {Name: "y"}}))
 	require.NoError(t, Corner(at("corner.png"), cloud(300, 3), cloud(300, 3), columns("a", "b", "c")))
 	far := cloud(300, 3)
 	far[0], far[3], far[6], far[9] = 1e300, -1e300, math.NaN(), math.Inf(1)
@@ -82,9 +82,10 @@ func TestPictures(t *testing.T) {
 		return out, nil
 	}
 	require.NoError(t, Density(at("nan.png"), nan, []float64{1, 2}, names), "one row, no finite density")
-	require.NoError(t, Samples(at("flat.png"), []float64{1, 5, 1, 6, 1, 7}, nil, names), "a constant column, no samples")
+	named := [2]Column{{Name: names[0]}, {Name: names[1]}}
+	require.NoError(t, Samples(at("flat.png"), []float64{1, 5, 1, 6, 1, 7}, nil, named), "a constant column, no samples")
 	require.ErrorContains(t, Density(at("none.png"), normal, nil, names), "no data")
 	require.ErrorContains(t, Corner(at("none.png"), nil, nil, nil), "no data")
 	require.ErrorContains(t, Loss(at("none.png"), []Series{{"training", []float64{1}, []float64{math.NaN()}}}), "no finite losses")
-	require.Error(t, Samples(at("x.gif?"), cloud(5, 2), cloud(5, 2), names))
+	require.Error(t, Samples(at("x.gif?"), cloud(5, 2), cloud(5, 2), named))
 }
