@@ -160,7 +160,7 @@ func TestSameFolder(t *testing.T) {
 		return names
 	}
 	left := names()
-	require.ElementsMatch(t, []string{"metrics.jsonl", "model.safetensors", "schema.yaml", "train.yaml"}, left)
+	require.ElementsMatch(t, []string{"metrics.jsonl", "model.safetensors", "schema.yaml"}, left)
 	code, _, errs = gorge("", args...)
 	require.Zero(t, code, errs)
 	events := slices.DeleteFunc(names(), func(name string) bool { return !strings.HasPrefix(name, "events.") })
@@ -171,6 +171,26 @@ func TestSameFolder(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "--resume "+run+" goes on with it")
 	require.FileExists(t, filepath.Join(run, "checkpoint.safetensors"))
+}
+
+// A run that ends before its schema is written cannot be resumed, by which its columns
+// would be taken for real numbers or for those of an earlier run.
+func TestBegunInPart(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(100, 2, "a,b\n"))
+	run := filepath.Join(dir, "run")
+	args := append([]string{"train", "--data", data, "--out", run}, quick...)
+	code, _, errs := gorge("", args...)
+	require.Zero(t, code, errs)
+	schema := filepath.Join(run, schemaName)
+	require.NoError(t, os.Remove(schema))
+	require.NoError(t, os.Mkdir(schema, 0o755)) // where no file can be
+	code, _, errs = gorge("", args...)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, schemaName)
+	code, _, errs = gorge("", "train", "--resume", run)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "no run to resume")
 }
 
 // Conditional models, weights, and options from a file.

@@ -124,10 +124,10 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 		if err := clearRun(dir); err != nil {
 			return fmt.Errorf("run folder: %w", err)
 		}
-		if err := o.write(dir); err != nil {
+		if err := d.writeSchema(o, dir, streams.Out); err != nil {
 			return fmt.Errorf("run folder: %w", err)
 		}
-		if err := d.writeSchema(o, dir, streams.Out); err != nil {
+		if err := o.write(dir); err != nil { // the run can be resumed from here on
 			return fmt.Errorf("run folder: %w", err)
 		}
 	}
@@ -204,8 +204,9 @@ func holdingStill(step func(models.Progress)) func(models.Progress) {
 }
 
 // clearRun removes what a finished run left in the folder, which would be taken for this
-// one's; its model stays until there is another. A run that was killed has left nothing
-// but a checkpoint, which is not removed.
+// one's; its model stays until there is another. Its options go first: with them the rest
+// could be resumed. A run that was killed has left nothing but a checkpoint, which is not
+// removed.
 func clearRun(dir string) error {
 	there, err := os.ReadDir(dir)
 	if err != nil {
@@ -216,6 +217,11 @@ func clearRun(dir string) error {
 	}
 	if has("checkpoint.safetensors") && !has("summary.json") {
 		return fmt.Errorf("%s: a run that was not finished is there: --resume %[1]s goes on with it; or take another folder by --out, or remove this one", dir)
+	}
+	if has(optionsFile) {
+		if err := os.Remove(filepath.Join(dir, optionsFile)); err != nil {
+			return err
+		}
 	}
 	for _, e := range there {
 		switch name := e.Name(); {
