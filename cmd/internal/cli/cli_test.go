@@ -193,6 +193,23 @@ func TestBegunInPart(t *testing.T) {
 	require.Contains(t, errs, "no run to resume")
 }
 
+// The model file of a run that was resumed is that of one that was not, to the last byte,
+// where nothing is inferred too.
+func TestResumedBytes(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(100, 2, "a,b\n"))
+	for i, args := range [][]string{{"--rows", "300"}, {"--data", data}, {"--data", data, "--schema", "none"}} {
+		run := filepath.Join(dir, strconv.Itoa(i))
+		code, _, errs := gorge("", append(append([]string{"train", "--out", run}, args...), quick...)...)
+		require.Zero(t, code, errs)
+		want := string(read(t, run, "model.safetensors"))
+		require.NoError(t, os.Remove(filepath.Join(run, "summary.json")))
+		code, _, errs = gorge("", "train", "--resume", run)
+		require.Zero(t, code, errs)
+		require.Equal(t, want, string(read(t, run, "model.safetensors")), "%v", args)
+	}
+}
+
 // Conditional models, weights, and options from a file.
 func TestContextAndConfig(t *testing.T) {
 	dir := t.TempDir()

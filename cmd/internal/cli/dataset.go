@@ -280,7 +280,7 @@ func loadShape(o *trainOptions, file *schemaFile) (*dataset, error) {
 	d.train, d.test = models.Data{X: x, Names: names}, models.Data{X: test, Names: names}
 	known := map[string]models.Kind{}
 	for _, name := range names {
-		known[name] = models.Kind{}
+		known[name] = models.Kind{Of: models.KindReal}
 		if o.Model == "ncsf" {
 			known[name] = models.Radians()
 		}

@@ -98,7 +98,7 @@ func (d *dataset) kindOf(t *table.Table, j int, o *trainOptions, said *schemaCol
 	case o.Base == "class" && j == len(d.roles.columns): // numbers of classes
 		return &models.Kind{Of: models.KindCategorical}, "", nil
 	case o.Schema == schemaNone:
-		return &models.Kind{}, "", nil
+		return &models.Kind{Of: models.KindReal}, "", nil
 	case o.Model == "ncsf" && column && inRadians(t, j):
 		kind := models.Radians()
 		return &kind, "", nil
