@@ -210,6 +210,33 @@ func TestResumedBytes(t *testing.T) {
 	}
 }
 
+// A run that ended while its pictures were drawn has the rest of them drawn when it is
+// resumed, by the same model; one without a checkpoint is left as it is.
+func TestPicturesResumed(t *testing.T) {
+	run := filepath.Join(t.TempDir(), "run")
+	code, _, errs := gorge("", "train", "--rows", "300", "--model", "realnvp", "--layers", "2", "--hidden", "8", "--steps", "20", "--quiet", "--out", run)
+	require.Zero(t, code, errs)
+	model := read(t, run, "model.safetensors")
+	pictures := []string{"density.png", "samples.png"}
+	for _, name := range pictures {
+		require.NoError(t, os.Remove(filepath.Join(run, name)))
+	}
+	code, out, errs := gorge("", "train", "--resume", run)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "test log-likelihood")
+	for _, name := range pictures {
+		require.FileExists(t, filepath.Join(run, name))
+	}
+	require.Equal(t, model, read(t, run, "model.safetensors"))
+	require.NoFileExists(t, filepath.Join(run, "best.safetensors"))
+	for _, name := range []string{"samples.png", "checkpoint.safetensors"} {
+		require.NoError(t, os.Remove(filepath.Join(run, name)))
+	}
+	code, out, errs = gorge("", "train", "--resume", run)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "finished")
+}
+
 // Conditional models, weights, and options from a file.
 func TestContextAndConfig(t *testing.T) {
 	dir := t.TempDir()

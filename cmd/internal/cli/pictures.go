@@ -11,6 +11,9 @@ import (
 	"github.com/gorgeflow/gorge/models"
 )
 
+// lastPicture is there when all pictures are.
+const lastPicture = "samples.png"
+
 // draw makes the pictures of the run.
 func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	ref := d.test
@@ -32,23 +35,22 @@ func draw(dir string, o *trainOptions, m *models.Model, d *dataset) error {
 	if err := drawLoss(dir); err != nil {
 		return err
 	}
-	path := filepath.Join(dir, "samples.png")
+	path := filepath.Join(dir, lastPicture)
 	labels := ref.Names
 	columns := pictured(labels, m.Schema())
 	if cols != 2 || c != nil {
 		return picture.Corner(path, data, samples, columns)
 	}
-	if err := picture.Samples(path, data, samples, [2]picture.Column(columns)); err != nil {
-		return err
-	}
-	for _, col := range m.Schema().Columns {
-		if col.Discrete() {
-			return nil // there is no density between whole numbers
+	discrete := func(c models.Column) bool { return c.Discrete() }
+	if !slices.ContainsFunc(m.Schema().Columns, discrete) { // there is no density between whole numbers
+		err := picture.Density(filepath.Join(dir, "density.png"), func(points []float64) ([]float64, error) {
+			return logProbWhere(m, points)
+		}, data, [2]string{labels[0], labels[1]})
+		if err != nil {
+			return err
 		}
 	}
-	return picture.Density(filepath.Join(dir, "density.png"), func(points []float64) ([]float64, error) {
-		return logProbWhere(m, points)
-	}, data, [2]string{labels[0], labels[1]})
+	return picture.Samples(path, data, samples, [2]picture.Column(columns))
 }
 
 // pictured names columns and those of their levels that numbers stand for by place.

@@ -235,12 +235,17 @@ func clearRun(dir string) error {
 	return nil
 }
 
+// finished reports whether a run needs nothing more: it has a summary and, unless they
+// cannot be drawn anew for want of a checkpoint, its pictures.
 func finished(dir string) bool {
 	b, err := os.ReadFile(filepath.Join(dir, "summary.json"))
 	var s struct {
 		Stopped string `json:"stopped"`
 	}
-	return err == nil && json.Unmarshal(b, &s) == nil && s.Stopped != "" && s.Stopped != "interrupted"
+	if err != nil || json.Unmarshal(b, &s) != nil || s.Stopped == "" || s.Stopped == "interrupted" {
+		return false
+	}
+	return fileExists(filepath.Join(dir, lastPicture)) || !fileExists(filepath.Join(dir, "checkpoint.safetensors"))
 }
 
 func finite(v float64) *float64 {
