@@ -505,3 +505,35 @@ func TestClasses(t *testing.T) {
 		require.Contains(t, out, "\n"+name+" ")
 	}
 }
+
+// A line of metrics that a kill cut short takes none of those after it along.
+func TestMetricsCut(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(400, 2, "a,b\n"))
+	run := filepath.Join(dir, "run")
+	ctx := &patient{Context: context.Background()}
+	ctx.left.Store(100)
+	var out, errs bytes.Buffer
+	args := append([]string{"train", "--data", data, "--out", run, "--batch", "32"}, append(quick, "--steps", "100")...)
+	require.Zero(t, Run(ctx, "", args, IO{nil, &out, &errs}), errs.String())
+	require.False(t, finished(run))
+	path := filepath.Join(run, "metrics.jsonl")
+	before, err := readMetrics(path)
+	require.NoError(t, err)
+	require.NotEmpty(t, before)
+	require.Less(t, before[len(before)-1].Step, 100)
+	file(t, run, "metrics.jsonl", string(read(t, run, "metrics.jsonl"))+`{"step":40,"epo`)
+	code, _, e := gorge("", "train", "--resume", run, "--quiet")
+	require.Zero(t, code, e)
+	for line := range strings.Lines(string(read(t, run, "metrics.jsonl"))) {
+		require.True(t, json.Valid([]byte(line)), line)
+	}
+	after, err := readMetrics(path)
+	require.NoError(t, err)
+	require.Equal(t, 100, after[len(after)-1].Step)
+	// Nor does one that is there already, of an earlier version.
+	file(t, run, "metrics.jsonl", `{"step":10,"epo`+string(read(t, run, "metrics.jsonl")))
+	after, err = readMetrics(path)
+	require.NoError(t, err)
+	require.Equal(t, 100, after[len(after)-1].Step)
+}

@@ -1,11 +1,12 @@
 package cli
 
 import (
-	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -29,7 +30,6 @@ type metric struct {
 // TensorBoard.
 type trainLog struct {
 	file   *os.File
-	buf    *bufio.Writer
 	events *tboard.Writer
 	out    io.Writer
 	quiet  bool
@@ -48,7 +48,13 @@ func newLog(dir string, o *trainOptions, m *models.Model, out io.Writer) (*train
 	if o.resume != "" {
 		mode = os.O_CREATE | os.O_WRONLY | os.O_APPEND
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "metrics.jsonl"), mode, 0o644)
+	path := filepath.Join(dir, "metrics.jsonl")
+	if o.resume != "" {
+		if err := wholeLines(path); err != nil {
+			return nil, fmt.Errorf("run folder: %w", err)
+		}
+	}
+	f, err := os.OpenFile(path, mode, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
@@ -57,7 +63,7 @@ func newLog(dir string, o *trainOptions, m *models.Model, out io.Writer) (*train
 		f.Close()
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	l := &trainLog{file: f, buf: bufio.NewWriter(f), events: events, out: out, quiet: o.Quiet, begin: time.Now()}
+	l := &trainLog{file: f, events: events, out: out, quiet: o.Quiet, begin: time.Now()}
 	if !o.Quiet {
 		s := m.Spec()
 		fmt.Fprintf(out, "%s: %d columns, %d context, %d layers, hidden %v, %d parameters, %s\n", s.Model, s.Dim, s.Context, s.Layers, s.Hidden, m.Parameters(), s.DType)
@@ -99,15 +105,15 @@ func (l *trainLog) metric(p models.Progress) {
 		m.Valid = finite(p.Valid)
 	}
 	// A log that cannot be written must not end a fit; close reports nothing either.
+	// Each line is written at once, whole: the process may be killed.
 	if b, err := json.Marshal(m); err == nil {
-		_, _ = l.buf.Write(append(b, '\n'))
+		_, _ = l.file.Write(append(b, '\n'))
 	}
 	_ = l.events.Scalar("nll/train", int64(p.Step), m.Train)
 	_ = l.events.Scalar("gradient norm", int64(p.Step), p.GradNorm)
 	_ = l.events.Scalar("learning rate", int64(p.Step), p.LearnRate)
 	if m.Valid != nil {
 		_ = l.events.Scalar("nll/validation", int64(p.Step), *m.Valid)
-		_ = l.buf.Flush()
 	}
 }
 
@@ -143,32 +149,41 @@ func (l *trainLog) close() {
 	if l.bar != nil {
 		l.bar.close()
 	}
-	_ = l.buf.Flush()
 	_ = l.file.Close()
 	_ = l.events.Close()
 }
 
+// wholeLines takes off a last line that was cut short, which the next one would be
+// written behind.
+func wholeLines(path string) error {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if n := bytes.LastIndexByte(b, '\n') + 1; err == nil && n < len(b) {
+		err = os.Truncate(path, int64(n))
+	}
+	return err
+}
+
 // readMetrics reads a run's metrics; of steps told twice, before and after a
-// resume, the later telling counts.
+// resume, the later telling counts. Lines that are none, cut short by a kill or a full
+// disk, count for nothing.
 func readMetrics(path string) ([]metric, error) {
-	f, err := os.Open(path)
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	var out []metric
-	d := json.NewDecoder(f)
-	for {
+	for line := range bytes.Lines(b) {
 		var m metric
-		if err := d.Decode(&m); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				return out, nil
-			}
-			return out, nil // a line cut short by a kill: what is before it counts
+		if json.Unmarshal(line, &m) != nil {
+			continue
 		}
 		for len(out) > 0 && out[len(out)-1].Step >= m.Step {
 			out = out[:len(out)-1]
 		}
 		out = append(out, m)
 	}
+	return out, nil
 }
