@@ -537,3 +537,29 @@ func TestMetricsCut(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 100, after[len(after)-1].Step)
 }
+
+// What a run that was killed left half written is gone once another process is at work
+// in its folder; files of other names stay.
+func TestLeftOver(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(100, 2, "a,b\n"))
+	run := filepath.Join(dir, "run")
+	require.NoError(t, os.Mkdir(run, 0o755))
+	parts := []string{".checkpoint.safetensors.123", ".best.safetensors.4", ".model.safetensors.5", ".summary.json.6", ".train.yaml.7", ".schema.yaml.8", ".picture.9"}
+	mine := []string{".checkpoint.safetensors.old", ".notes", "picture.1"}
+	begin := append([]string{"train", "--data", data, "--out", run}, quick...)
+	for _, args := range [][]string{begin, {"train", "--resume", run, "--quiet"}} {
+		for _, name := range append(parts, mine...) {
+			file(t, run, name, "x")
+		}
+		code, _, errs := gorge("", args...)
+		require.Zero(t, code, errs)
+		for _, name := range parts {
+			require.NoFileExists(t, filepath.Join(run, name))
+		}
+		for _, name := range mine {
+			require.FileExists(t, filepath.Join(run, name))
+		}
+		require.NoError(t, os.Remove(filepath.Join(run, "summary.json")))
+	}
+}

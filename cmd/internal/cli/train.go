@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -120,6 +121,9 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	defer unlock()
+	if err := clearTemporary(dir); err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
 	if o.resume == "" {
 		if err := clearRun(dir); err != nil {
 			return fmt.Errorf("run folder: %w", err)
@@ -228,6 +232,26 @@ func clearRun(dir string) error {
 		case slices.Contains([]string{"summary.json", "checkpoint.safetensors", "best.safetensors", "density.png", "samples.png", "loss.png"}, name),
 			strings.HasPrefix(name, "events.out.tfevents."):
 			if err := os.Remove(filepath.Join(dir, name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// temporary are the names under which the files of a run are written at first: those of the
+// file, or of any picture, with digits.
+var temporary = regexp.MustCompile(`^\.((checkpoint|best|model)\.safetensors|summary\.json|train\.yaml|schema\.yaml|picture)\.[0-9]+$`)
+
+// clearTemporary removes what runs that were killed while they wrote have left.
+func clearTemporary(dir string) error {
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range there {
+		if temporary.MatchString(e.Name()) {
+			if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 				return err
 			}
 		}
