@@ -1,15 +1,18 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -416,9 +419,14 @@ func TestMatchDoubledNames(t *testing.T) {
 	require.Equal(t, []float64{2, 3, 1, 5, 6, 4}, got.Data)
 }
 
-// TestMain is also the training process that TestKill kills.
+// TestMain is also the training process that TestKill kills and TestSecondInterrupt
+// interrupts.
 func TestMain(m *testing.M) {
 	if args := os.Getenv("GORGE_TEST_ARGS"); args != "" {
+		if os.Getenv("GORGE_TEST_MAIN") != "" {
+			os.Args = append(os.Args[:1], strings.Split(args, "\x1f")...)
+			Main("")
+		}
 		os.Exit(Run(context.Background(), "", strings.Split(args, "\x1f"), IO{os.Stdin, os.Stdout, os.Stderr}))
 	}
 	os.Exit(m.Run())
@@ -562,4 +570,76 @@ func TestLeftOver(t *testing.T) {
 		}
 		require.NoError(t, os.Remove(filepath.Join(run, "summary.json")))
 	}
+}
+
+// cancelling is standard input that cancels a context when it has been read.
+type cancelling struct {
+	io.Reader
+	cancel func()
+}
+
+func (c cancelling) Read(b []byte) (int, error) {
+	n, err := c.Reader.Read(b)
+	if err != nil {
+		c.cancel()
+	}
+	return n, err
+}
+
+// An interrupt while the table is read leaves the folder as it was.
+func TestInterruptedReading(t *testing.T) {
+	dir := t.TempDir()
+	text := rows(100, 2, "a,b\n")
+	run := filepath.Join(dir, "run")
+	args := append([]string{"train", "--data", "-", "--out", run}, quick...)
+	code, _, errs := gorge(text, args...)
+	require.Zero(t, code, errs)
+	ctx, cancel := context.WithCancel(context.Background())
+	var o, e bytes.Buffer
+	require.Equal(t, 1, Run(ctx, "", args, IO{cancelling{strings.NewReader(text), cancel}, &o, &e}))
+	require.Contains(t, e.String(), "interrupted: nothing is written")
+	require.True(t, finished(run))
+	require.FileExists(t, filepath.Join(run, "checkpoint.safetensors"))
+}
+
+// The first interrupt of a fit saves the model before the test rows are scored, and says
+// so; the second ends the process at once, and the fit can be resumed.
+func TestSecondInterrupt(t *testing.T) {
+	if testing.Short() || runtime.GOOS == "windows" {
+		t.Skip("starts a process and signals it")
+	}
+	run := filepath.Join(t.TempDir(), "run")
+	self, err := os.Executable()
+	require.NoError(t, err)
+	args := []string{"train", "--rows", "1000000", "--valid", "0.001", "--model", "umnn", "--steps", "100000", "--checkpoint", "1", "--out", run}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), "GORGE_TEST_MAIN=1", "GORGE_TEST_ARGS="+strings.Join(args, "\x1f"))
+	errs, err := cmd.StderrPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	defer func() { _ = cmd.Process.Kill() }()
+	lines := bufio.NewScanner(errs)
+	until := func(text string) {
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), text) {
+				return
+			}
+		}
+		require.Fail(t, "not said", text)
+	}
+	until("step 1/")
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	until("the model is saved")
+	model := filepath.Join(run, "model.safetensors")
+	want, err := os.ReadFile(model)
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Signal(os.Interrupt))
+	require.Error(t, cmd.Wait())
+	got, err := os.ReadFile(model)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want, got))
+	_, err = models.Load(model)
+	require.NoError(t, err)
+	require.NoFileExists(t, filepath.Join(run, "summary.json"))
+	require.FileExists(t, filepath.Join(run, "checkpoint.safetensors"))
 }

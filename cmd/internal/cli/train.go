@@ -27,7 +27,8 @@ func trainCommand(streams IO) *cobra.Command {
 		Long: `Fits a normalizing flow to the rows of a table and leaves in the run folder the
 model, pictures, metrics and a summary with the test log-likelihood. Without
 --data it fits a built-in shape: ` + strings.Join(toy.Names(), ", ") + `.
-Ctrl-C ends a fit early and keeps the best model; --resume goes on with it.
+Ctrl-C ends a fit early and keeps the best model, a second one leaves out the test
+rows and pictures; --resume goes on with the fit.
 
 What columns hold is inferred, printed, and written to schema.yaml in the run folder;
 --schema takes such a file, with all columns or those that are to be changed:
@@ -95,6 +96,9 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 	}
 	if o.Embed > 0 && len(d.schema.Context) == 0 && o.resume == "" {
 		return usagef("%s %d: there is no context to embed", o.name("embed"), o.Embed)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
 	}
 	spec := models.Spec{Model: o.Model, Layers: o.Layers, Hidden: o.Hidden, Blocks: o.Blocks,
 		Bins: o.Bins, Bound: o.Bound, Activation: layers.Activation(o.Activation), Dropout: o.Dropout, Mixing: o.Mixing, Norm: o.Norm,
@@ -170,6 +174,9 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	}
 	if err := os.Remove(opts.Best); err != nil {
 		return fmt.Errorf("run folder: %w", err)
+	}
+	if report.Stopped == "interrupted" && !o.Quiet {
+		fmt.Fprintln(streams.Err, "interrupted: the model is saved; test rows are scored and pictures drawn, unless it is interrupted again")
 	}
 	s, err := summarise(m, d, report)
 	if err != nil {
