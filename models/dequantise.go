@@ -1,12 +1,15 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"math"
 
 	"github.com/gorgeflow/gorge/flows"
 	"github.com/gorgeflow/gorge/layers"
 )
+
+var errNoInteger = errors.New("variational dequantisation of no column: give the model a schema with integer columns without ends")
 
 // dequantised is the flow for these columns: where Spec.Dequantise says so, with noise
 // in the cells of integer columns whose density is learnt (layers.VariationalDequantize).

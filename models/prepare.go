@@ -38,7 +38,7 @@ func (f *fit) prepare(data Data, opts FitOptions) error {
 		return fmt.Errorf("models: fit: %w", err)
 	}
 	if m.spec.Dequantise == "variational" && m.made.noise == nil {
-		return fmt.Errorf("models: fit: variational dequantisation of no column: give the model a schema with integer columns without ends")
+		return fmt.Errorf("models: fit: %w", errNoInteger)
 	}
 	f.train = f.newTable(pick(data.X, trainRows), pick(data.Context, trainRows), pickWeights(data.Weights, trainRows), nil)
 	if !(f.train.sumW > 0) {

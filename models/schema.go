@@ -73,6 +73,9 @@ func NewFor(s Schema, spec Spec) (*Model, error) {
 	if err := m.setSchema(s); err != nil {
 		return nil, fmt.Errorf("models: schema: %w", err)
 	}
+	if spec.Dequantise == "variational" && m.made.noise == nil {
+		return nil, fmt.Errorf("models: schema: %w", errNoInteger)
+	}
 	m.named = true
 	return m, nil
 }

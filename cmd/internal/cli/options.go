@@ -92,7 +92,7 @@ func (o *trainOptions) flags(c *cobra.Command) {
 	f.Float64Var(&o.Tails, "tails", 0, "standard deviations beyond which columns are drawn in, above 0, or -1 for never (default 4)")
 	f.IntVar(&o.Embed, "embed", 0, "columns to embed the context in, by a network, 0 for none")
 	f.Float64Var(&o.LearnRate, "lr", 1e-3, "learning rate, above 0")
-	f.StringVar(&o.Schedule, "schedule", "cosine", "of the learning rate: cosine, constant, plateau")
+	f.StringVar(&o.Schedule, "schedule", "cosine", "of the learning rate: "+strings.Join(schedules, ", "))
 	f.IntVar(&o.WarmUp, "warm-up", 100, "steps over which the learning rate rises, 0 for none")
 	f.IntVar(&o.Epochs, "epochs", 0, "passes over the data, 0 for no limit")
 	f.IntVar(&o.Steps, "steps", 0, fmt.Sprintf("optimiser steps, 0 for no limit (default %d, unless --epochs or --minutes is given)", tableSteps))
@@ -123,6 +123,9 @@ const (
 	tableDropout  = 0.2
 )
 
+// schedules are those of models.FitOptions.
+var schedules = []string{"cosine", "constant", "plateau"}
+
 const (
 	defaultShape = "moons"
 	defaultRows  = 20000
@@ -133,6 +136,9 @@ const (
 func (o *trainOptions) complete(given func(flag string) bool) error {
 	if err := o.checkNumbers(given); err != nil {
 		return err
+	}
+	if !slices.Contains(schedules, o.Schedule) {
+		return usagef("%s %q%s: want one of %s", o.name("schedule"), o.Schedule, models.Nearest(o.Schedule, schedules), strings.Join(schedules, ", "))
 	}
 	o.none(given)
 	if o.Data == "" && !given("dropout") {

@@ -14,7 +14,7 @@ import (
 	"github.com/gorgeflow/gorge/models"
 )
 
-// A number that an option cannot have is refused before anything is written, zero too,
+// A value that an option cannot have is refused before anything is written, zero too,
 // which package models would take for a default.
 func TestNumbersRefused(t *testing.T) {
 	dir := t.TempDir()
@@ -40,8 +40,12 @@ func TestNumbersRefused(t *testing.T) {
 		"--steps 0 --minutes 0":      "--steps 0: the fit has no limit",
 		"--hidden 0":                 "width 0: must be positive",
 		"--config " + file(t, dir, "c.yaml", "lr: 0\n"): "c.yaml: lr 0: want a number above 0",
-		"--model made --layers -1":                      "--layers -1: want 1 to 1000",
-		"--model bogus --layers 0":                      "bogus",
+		"--schedule foo":           `--schedule "foo": want one of cosine, constant, plateau`,
+		"--schedule cosin":         `--schedule "cosin", did you mean "cosine"`,
+		"--dequantise variational": "variational dequantisation of no column",
+		"--config " + file(t, dir, "s.yaml", "schedule: foo\n"): `s.yaml: schedule "foo": want one of`,
+		"--model made --layers -1":                              "--layers -1: want 1 to 1000",
+		"--model bogus --layers 0":                              "bogus",
 	} {
 		code, _, errs := gorge("", append([]string{"train", "--data", data, "--out", run}, strings.Fields(args)...)...)
 		require.Equal(t, 2, code, "%s: %s", args, errs)

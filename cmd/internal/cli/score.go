@@ -40,6 +40,9 @@ with learnt noise (train --augment, --dequantise variational) give lower bounds.
 			if draws < 1 {
 				return usagef("--draws %d: want at least 1", draws)
 			}
+			if err := table.CheckOut(out); err != nil {
+				return usagef("--out %w", err)
+			}
 			return score(c.Context(), args[0], args[1], out, missing, draws, streams)
 		},
 	}
@@ -158,6 +161,9 @@ func sampleCommand(streams IO) *cobra.Command {
 				return usagef("--rows %d: want 0 or more", n)
 			case !(o.Temperature > 0) || math.IsInf(o.Temperature, 0):
 				return usagef("--temperature %v: want a number above 0", o.Temperature)
+			}
+			if err := table.CheckOut(out); err != nil {
+				return usagef("--out %w", err)
 			}
 			return sample(c.Context(), args[0], n, given, out, o, streams)
 		},

@@ -77,6 +77,16 @@ func (f Field) made() (field, error) {
 	return out, nil
 }
 
+// CheckOut checks that a table can be written under a name of that ending.
+func CheckOut(path string) error {
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case path == "-", ext == ".csv", ext == ".txt", ext == ".tsv", ext == ".npy", ext == ".parquet":
+		return nil
+	default:
+		return fmt.Errorf("%s: unknown kind of file %q: want .csv, .tsv, .npy or .parquet", path, ext)
+	}
+}
+
 // Create begins a table; - is standard output, as CSV. A .tsv file has tabs for commas. With single, numbers are
 // written with the digits of a float32. An .npy file has the numbers of levels, not
 // their names.
@@ -94,20 +104,20 @@ func Create(path string, columns []Field, stdout io.Writer, single bool) (*Write
 		seen[c.Name] = true
 		w.fields = append(w.fields, f)
 	}
+	if err := CheckOut(path); err != nil {
+		return nil, err
+	}
 	var dst io.Writer = stdout
-	switch ext := strings.ToLower(filepath.Ext(path)); {
-	case ext == ".tsv":
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".tsv":
 		w.comma = '\t'
-	case path == "-", ext == ".csv", ext == ".txt":
-	case ext == ".npy":
+	case ".npy":
 		w.npy = true
 		for _, c := range columns {
 			w.single = w.single && !c.Kind.Discrete() // a float32 has no integers beyond 2²⁴
 		}
-	case ext == ".parquet":
+	case ".parquet":
 		w.pq = &parquetWriter{}
-	default:
-		return nil, fmt.Errorf("%s: unknown kind of file %q: want .csv, .tsv, .npy or .parquet", path, ext)
 	}
 	if path != "-" {
 		tmp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
