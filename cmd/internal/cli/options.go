@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -287,8 +290,12 @@ func (o *trainOptions) readConfig(c *cobra.Command, path string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	values := map[string]any{}
-	if err := yaml.Unmarshal(b, &values); err != nil {
+	d := yaml.NewDecoder(bytes.NewReader(b))
+	if err := d.Decode(&values); err != nil && !errors.Is(err, io.EOF) { // at once, where nothing is said
 		return usagef("%s: %w", path, err)
+	}
+	if err := d.Decode(&yaml.Node{}); !errors.Is(err, io.EOF) {
+		return usagef("%s: more than one YAML document", path)
 	}
 	for key, v := range values {
 		f := c.Flags().Lookup(key)

@@ -43,9 +43,10 @@ func TestNumbersRefused(t *testing.T) {
 		"--schedule foo":           `--schedule "foo": want one of cosine, constant, plateau`,
 		"--schedule cosin":         `--schedule "cosin", did you mean "cosine"`,
 		"--dequantise variational": "variational dequantisation of no column",
-		"--config " + file(t, dir, "s.yaml", "schedule: foo\n"): `s.yaml: schedule "foo": want one of`,
-		"--model made --layers -1":                              "--layers -1: want 1 to 1000",
-		"--model bogus --layers 0":                              "bogus",
+		"--config " + file(t, dir, "s.yaml", "schedule: foo\n"):        `s.yaml: schedule "foo": want one of`,
+		"--config " + file(t, dir, "d.yaml", "lr: 0.1\n---\nfoo: 1\n"): "d.yaml: more than one YAML document",
+		"--model made --layers -1":                                     "--layers -1: want 1 to 1000",
+		"--model bogus --layers 0":                                     "bogus",
 	} {
 		code, _, errs := gorge("", append([]string{"train", "--data", data, "--out", run}, strings.Fields(args)...)...)
 		require.Equal(t, 2, code, "%s: %s", args, errs)
