@@ -38,7 +38,28 @@ func Load(path string) (*Model, error) {
 	if err := m.fill(f, ""); err != nil {
 		return nil, fmt.Errorf("models: load %s: %w", path, err)
 	}
+	for _, p := range m.params.All() {
+		e, _ := p.Elements()
+		if at, v, ok := notFinite(e); ok {
+			return nil, fmt.Errorf("models: load %s: tensor %q: element %d is %v: what was saved is no fitted model; fit it again", path, p.Name(), at, v)
+		}
+	}
 	return m, nil
+}
+
+// notFinite finds the first element that is NaN or infinite.
+func notFinite(e graph.Elements) (at int, v float64, ok bool) {
+	for i, v := range e.F32 {
+		if !finiteNumber(float64(v)) {
+			return i, float64(v), true
+		}
+	}
+	for i, v := range e.F64 {
+		if !finiteNumber(v) {
+			return i, v, true
+		}
+	}
+	return 0, 0, false
 }
 
 func wrap(task string, err error) error {

@@ -3,6 +3,7 @@ package models_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"gorgonia.org/gorgonia"
 
 	"github.com/gorgeflow/gorge/models"
+	"github.com/gorgeflow/gorge/models/internal/store"
 )
 
 func fitted(t testing.TB, spec models.Spec, opts models.FitOptions) (*models.Model, *mat.Dense) {
@@ -65,6 +67,31 @@ func TestSaveLoad(t *testing.T) {
 			two, err := os.ReadFile(again)
 			require.NoError(t, err)
 			require.Equal(t, one, two)
+		}
+	}
+}
+
+// A model file with weights that are not finite is refused, by the name of the tensor; all
+// its log-densities would be NaN.
+func TestLoadNotFinite(t *testing.T) {
+	for _, dtype := range []string{"float32", "float64"} {
+		m, err := models.New(models.Spec{Model: "nsf", Dim: 2, Layers: 1, Hidden: []int{8}, DType: dtype})
+		require.NoError(t, err)
+		path := filepath.Join(t.TempDir(), "m.safetensors")
+		require.NoError(t, m.Save(path))
+		for _, v := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
+			f, err := store.Read(path)
+			require.NoError(t, err)
+			w := f.Tensor("layer0.output.weight")
+			if w.F32 != nil {
+				w.F32[3] = float32(v)
+			} else {
+				w.F64[3] = v
+			}
+			bad := filepath.Join(t.TempDir(), "bad.safetensors")
+			require.NoError(t, store.Write(bad, f))
+			_, err = models.Load(bad)
+			require.ErrorContains(t, err, fmt.Sprintf(`bad.safetensors: tensor "layer0.output.weight": element 3 is %v`, v))
 		}
 	}
 }
