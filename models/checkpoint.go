@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gorgeflow/gorge/graph"
 	"github.com/gorgeflow/gorge/models/internal/store"
@@ -112,10 +115,10 @@ func (f *fit) load(path string) error {
 		return err
 	}
 	if file.Metadata["spec"] != want.Metadata["spec"] {
-		return fail("the checkpoint is of another model: %s", file.Metadata["spec"])
+		return fail("the checkpoint is of another model, by %s", differing(file.Metadata["spec"], want.Metadata["spec"]))
 	}
 	if got := file.Metadata["settings"]; got != f.settings() {
-		return fail("other data or settings: the checkpoint has %s, this fit %s", got, f.settings())
+		return fail("the checkpoint is of another fit, by %s; a fit goes on with the rows and settings it began with", differing(got, f.settings()))
 	}
 	if f.adam == nil {
 		return fail("only models.Adam can be resumed; %T cannot", f.opts.Solver)
@@ -138,10 +141,10 @@ func (f *fit) load(path string) error {
 	if err != nil {
 		return fail("Adam's step: %w", err)
 	}
-	if f.s, err = getProgress(file, "progress/"); err != nil {
+	if f.s, err = getProgress(file, "progress/", f.train.rows); err != nil {
 		return fail("%w", err)
 	}
-	if f.kept.at, err = getProgress(file, "best-progress/"); err != nil {
+	if f.kept.at, err = getProgress(file, "best-progress/", f.train.rows); err != nil {
 		return fail("%w", err)
 	}
 	if err := f.kept.load(file); err != nil {
@@ -179,12 +182,44 @@ func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []
 	return m, v, nil
 }
 
-func getProgress(file *store.File, prefix string) (s progress, err error) {
+// differing lists what two JSON objects have differently: that of the checkpoint and that
+// of the fit.
+func differing(there, here string) string {
+	var a, b map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal([]byte(there), &a), json.Unmarshal([]byte(here), &b)); err != nil {
+		return fmt.Sprintf("%s there, %s here", there, here)
+	}
+	keys := map[string]json.RawMessage{}
+	maps.Copy(keys, a)
+	maps.Copy(keys, b)
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		text := func(v json.RawMessage) string {
+			if v == nil {
+				return "none"
+			}
+			return string(v)
+		}
+		switch v, w := text(a[k]), text(b[k]); {
+		case v == w:
+		case k == "data":
+			out = append(out, "the rows of data")
+		default:
+			out = append(out, fmt.Sprintf("%s: %s there, %s here", k, v, w))
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func getProgress(file *store.File, prefix string, rows int) (s progress, err error) {
 	c, n := file.Tensor(prefix+"counters"), file.Tensor(prefix+"numbers")
 	if c == nil || n == nil || c.Load() != nil || n.Load() != nil || len(c.I64) != 9 || len(n.F64) != 5 {
 		return s, fmt.Errorf("the counters are missing")
 	}
 	i := c.I64
+	if slices.Min(i) < 0 || i[2] >= int64(rows) {
+		return s, fmt.Errorf("tensor %q: %v: want none negative, and the third less than the %d rows", c.Name, i, rows)
+	}
 	s = progress{Step: int(i[0]), Epoch: int(i[1]), Pos: int(i[2]), BestStep: int(i[3]), Bad: int(i[4]), Rewinds: int(i[5]),
 		SinceDrop: int(i[6]), Rows: int(i[7]), Fresh: int(i[8]), LRScale: n.F64[0], Best: n.F64[1], Elapsed: n.F64[2], Train: n.F64[3], Valid: n.F64[4]}
 	return s, nil

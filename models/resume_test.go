@@ -7,8 +7,10 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gonum.org/v1/gonum/mat"
 
 	"github.com/gorgeflow/gorge/models"
+	"github.com/gorgeflow/gorge/models/internal/store"
 )
 
 // patient is a context that is cancelled once it has been asked so many times.
@@ -94,5 +96,41 @@ func TestCheckpointAtTheEndAlone(t *testing.T) {
 		require.Equal(t, want, r.Steps)
 		require.FileExists(t, path)
 		ctx, opts.Resume, opts.Progress = context.Background(), true, nil
+	}
+}
+
+// A fit that does not go on from a checkpoint says what is different, and counters that no
+// fit has are refused by the name of their tensor.
+func TestResumeRefused(t *testing.T) {
+	x, _ := banana(300, 1)
+	path := filepath.Join(t.TempDir(), "checkpoint")
+	spec := models.Spec{Model: "maf", Dim: 2, Layers: 1, Hidden: []int{8}}
+	opts := models.FitOptions{Steps: 5, Batch: 32, Checkpoint: path}
+	fit := func(x *mat.Dense, s models.Spec, o models.FitOptions) error {
+		m, err := models.New(s)
+		require.NoError(t, err)
+		_, err = m.Fit(context.Background(), models.Data{X: x}, o)
+		return err
+	}
+	require.NoError(t, fit(x, spec, opts))
+	opts.Resume = true
+	require.NoError(t, fit(x, spec, opts))
+	other := mat.DenseCopyOf(x)
+	other.Set(7, 1, 0.25)
+	require.ErrorContains(t, fit(other, spec, opts), "of another fit, by the rows of data; a fit goes on")
+	o := opts
+	o.LearnRate, o.EMA = 0.5, 0.9
+	require.ErrorContains(t, fit(x, spec, o), "by ema: 0 there, 0.9 here, learn rate: 0.001 there, 0.5 here;")
+	s := spec
+	s.Hidden, s.Dropout = []int{16}, 0.1
+	require.ErrorContains(t, fit(x, s, opts), "of another model, by dropout: none there, 0.1 here, hidden: [8] there, [16] here")
+	for i, v := range map[int]int64{0: -1, 1: -5, 2: 270, 4: -1} {
+		f, err := store.Read(path)
+		require.NoError(t, err)
+		f.Tensor("progress/counters").I64[i] = v
+		o := opts
+		o.Checkpoint = filepath.Join(t.TempDir(), "forged")
+		require.NoError(t, store.Write(o.Checkpoint, f))
+		require.ErrorContains(t, fit(x, spec, o), `tensor "progress/counters"`)
 	}
 }
