@@ -47,6 +47,7 @@ type store struct {
 	list    []*Param
 	byName  map[string]*Param
 	version atomic.Uint64
+	size    int // elements of all
 	err     error
 }
 
@@ -73,6 +74,10 @@ var _ gorgonia.ValueGrad = (*Param)(nil)
 // parameter: [Param.Set] and [Params.Clip] bring larger ones to it. Layers are
 // finite for any parameters within it.
 const ParamLimit = 1e6
+
+// maxElements is how many numbers the parameters of a set can have: more would be a slip
+// of the pen, whose memory the process could not get.
+const maxElements = 1 << 30
 
 // NewParams returns an empty set whose initial values are drawn from seed.
 func NewParams(dtype DType, seed uint64) *Params {
@@ -118,6 +123,11 @@ func (p *Params) add(name string, rows, cols int, init Init, trainable bool) *Pa
 		p.Fail("graph: parameter %s: shape (%d, %d) has no elements", q.name, rows, cols)
 		q.rows, q.cols = 1, 1
 	}
+	if q.rows > (maxElements-s.size)/q.cols {
+		p.Fail("graph: parameter %s: with its shape (%d, %d) there are more than %d numbers in all: want a smaller model", q.name, rows, cols, maxElements)
+		q.rows, q.cols = 1, 1
+	}
+	s.size += q.rows * q.cols
 	if _, ok := s.byName[q.name]; ok {
 		p.Fail("graph: parameter %s: there is one of that name already", q.name)
 	}

@@ -63,6 +63,9 @@ func NewBlockAutoregressive(p *graph.Params, dim int, opts BlockAutoregressiveOp
 		in, out := l.units[i], l.units[i+1]
 		w := p.New(fmt.Sprintf("weight%d", i), dim*out, dim*in, graph.FanIn(0.3))
 		v := w.Get()
+		if len(v) < dim*out*dim*in { // too many, which is said by p
+			break
+		}
 		for r := range dim * out { // diagonal blocks add up to about one
 			for c := range dim * in {
 				if r/out == c/in {

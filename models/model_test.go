@@ -487,3 +487,16 @@ func TestNil(t *testing.T) {
 	_, err = m.Fit(nil, models.Data{X: mat.NewDense(4, 2, []float64{1, 2, 3, 4, 5, 6, 7, 9})}, models.FitOptions{Steps: 1})
 	require.ErrorContains(t, err, "context.Context is nil")
 }
+
+// A model that no memory is large enough for is an error, not the end of the process.
+func TestTooLarge(t *testing.T) {
+	for _, s := range []models.Spec{
+		{Model: "nsf", Dim: 2, Hidden: []int{1 << 16, 1 << 16}},
+		{Model: "maf", Dim: 1 << 16, Hidden: []int{1 << 16}},
+		{Model: "bnaf", Dim: 1 << 16},
+		{Model: "realnvp", Dim: 1 << 16},
+	} {
+		_, err := models.New(s)
+		require.ErrorContains(t, err, "want a smaller model", s.Model)
+	}
+}
