@@ -644,3 +644,23 @@ func TestSecondInterrupt(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(run, "summary.json"))
 	require.FileExists(t, filepath.Join(run, "checkpoint.safetensors"))
 }
+
+// A run whose table was moved says where to name it, and goes on from there.
+func TestMovedTable(t *testing.T) {
+	dir := t.TempDir()
+	data := file(t, dir, "rows.csv", rows(100, 2, "a,b\n"))
+	run := filepath.Join(dir, "run")
+	code, _, errs := gorge("", append([]string{"train", "--data", data, "--out", run}, quick...)...)
+	require.Zero(t, code, errs)
+	want := read(t, run, "model.safetensors")
+	require.NoError(t, os.Remove(filepath.Join(run, "summary.json")))
+	require.NoError(t, os.Rename(data, filepath.Join(dir, "moved.csv")))
+	code, _, errs = gorge("", "train", "--resume", run)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "rows.csv: no such file or directory: the run began with it")
+	require.Contains(t, errs, filepath.Join(run, optionsFile))
+	file(t, run, optionsFile, strings.Replace(string(read(t, run, optionsFile)), "rows.csv", "moved.csv", 1))
+	code, _, errs = gorge("", "train", "--resume", run, "--quiet")
+	require.Zero(t, code, errs)
+	require.Equal(t, want, read(t, run, "model.safetensors"))
+}

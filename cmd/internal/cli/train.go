@@ -3,7 +3,9 @@ package cli
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -91,6 +93,9 @@ error unless --missing drop leaves them out.`,
 
 func train(ctx context.Context, o *trainOptions, streams IO) error {
 	d, err := loadData(o, streams)
+	if o.resume != "" && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: the run began with it: bring it back, or say where it is in %s", err, filepath.Join(o.resume, optionsFile))
+	}
 	if err != nil {
 		return err
 	}
