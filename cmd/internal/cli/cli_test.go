@@ -232,6 +232,22 @@ func TestPicturesResumed(t *testing.T) {
 	}
 	require.Equal(t, model, read(t, run, "model.safetensors"))
 	require.NoFileExists(t, filepath.Join(run, "best.safetensors"))
+
+	// Pictures of an earlier end of the fit are not taken for those of the last.
+	density := filepath.Join(run, "density.png")
+	for _, name := range []string{"density.png", "summary.json"} {
+		require.NoError(t, os.Remove(filepath.Join(run, name)))
+	}
+	require.NoError(t, os.Mkdir(density, 0o755)) // where no file can be
+	code, _, errs = gorge("", "train", "--resume", run)
+	require.Equal(t, 1, code)
+	require.Contains(t, errs, "density.png")
+	require.NoError(t, os.Remove(density))
+	code, out, errs = gorge("", "train", "--resume", run)
+	require.Zero(t, code, errs)
+	require.Contains(t, out, "test log-likelihood")
+	require.FileExists(t, density)
+
 	for _, name := range []string{"samples.png", "checkpoint.safetensors"} {
 		require.NoError(t, os.Remove(filepath.Join(run, name)))
 	}

@@ -187,6 +187,10 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	if err != nil {
 		return err
 	}
+	// An interrupted fit has left pictures of other weights.
+	if err := os.Remove(filepath.Join(dir, lastPicture)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("run folder: %w", err)
+	}
 	if err := writeSummary(filepath.Join(dir, "summary.json"), s); err != nil {
 		return err
 	}
