@@ -107,6 +107,11 @@ func (f *fit) begin(data Data, opts FitOptions) error {
 	if err := f.prepare(data, opts); err != nil {
 		return err
 	}
+	if opts.Begin != nil {
+		if err := opts.Begin(); err != nil {
+			return err
+		}
+	}
 	if err := f.initial(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"context"
+	"errors"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -86,4 +87,22 @@ func TestAverageForgetsInitialWeights(t *testing.T) {
 		return r.Valid
 	}
 	require.InDelta(t, fit(0), fit(0.9999), 0.05)
+}
+
+// Begin is called when a fit is sure to begin, once, and can refuse.
+func TestBegin(t *testing.T) {
+	m, err := models.New(models.Spec{Model: "realnvp", Dim: 2, Layers: 1, Hidden: []int{4}})
+	require.NoError(t, err)
+	began := 0
+	opts := models.FitOptions{Steps: 2, Batch: 4, Begin: func() error { began++; return nil }}
+	_, err = m.Fit(context.Background(), models.Data{X: mat.NewDense(4, 2, []float64{1, 2, 1, 4, 1, 6, 1, 9})}, opts)
+	require.ErrorContains(t, err, "constant")
+	require.Zero(t, began)
+	good := models.Data{X: mat.NewDense(4, 2, []float64{1, 2, 3, 5, 4, 6, 7, 9})}
+	_, err = m.Fit(context.Background(), good, opts)
+	require.NoError(t, err)
+	require.Equal(t, 1, began)
+	opts.Begin = func() error { return errors.New("not today") }
+	_, err = m.Fit(context.Background(), good, opts)
+	require.ErrorContains(t, err, "not today")
 }

@@ -73,6 +73,9 @@ type FitOptions struct {
 	// Resume goes on from Checkpoint; it must exist and be of the same data and
 	// settings.
 	Resume bool
+	// Begin, if set, is called once, when the data and the options are found good and
+	// before anything is written; its error ends the fit.
+	Begin func() error
 	// Progress, if set, is called after each step.
 	Progress func(Progress)
 }

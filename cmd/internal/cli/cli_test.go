@@ -385,12 +385,25 @@ func TestRunFolder(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, errs, "another process")
 	unlock()
-	model := read(t, run, "model.safetensors")
-	code, _, _ = gorge("", append([]string{"train", "--data", constant, "--out", run}, quick...)...)
+	// A fit that cannot begin leaves the run before it as it is.
+	contents := func() map[string]string {
+		out := map[string]string{}
+		there, err := os.ReadDir(run)
+		require.NoError(t, err)
+		for _, e := range there {
+			out[e.Name()] = string(read(t, run, e.Name()))
+		}
+		return out
+	}
+	before := contents()
+	require.Contains(t, before, "summary.json")
+	code, _, errs = gorge("", append([]string{"train", "--data", constant, "--out", run}, quick...)...)
 	require.Equal(t, 1, code)
-	require.False(t, finished(run))
-	require.NoFileExists(t, filepath.Join(run, "checkpoint.safetensors"))
-	require.Equal(t, model, read(t, run, "model.safetensors"))
+	require.Contains(t, errs, `column "b" is constant`)
+	require.Equal(t, before, contents())
+	code, _, errs = gorge("", append(args, "--seed", "2")...)
+	require.Zero(t, code, errs)
+	require.NotEqual(t, before["model.safetensors"], contents()["model.safetensors"])
 }
 
 // A column may have the name that samples' log-densities would have; options without a

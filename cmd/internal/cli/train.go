@@ -134,28 +134,42 @@ func train(ctx context.Context, o *trainOptions, streams IO) error {
 		return fmt.Errorf("run folder: %w", err)
 	}
 	if o.resume == "" {
-		if err := clearRun(dir); err != nil {
-			return fmt.Errorf("run folder: %w", err)
-		}
-		if err := d.writeSchema(o, dir, streams.Out); err != nil {
-			return fmt.Errorf("run folder: %w", err)
-		}
-		if err := o.write(dir); err != nil { // the run can be resumed from here on
+		if err := checkFree(dir); err != nil {
 			return fmt.Errorf("run folder: %w", err)
 		}
 	}
 	return fitAndReport(ctx, o, m, d, dir, streams)
 }
 
-func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *dataset, dir string, streams IO) error {
-	log, err := newLog(dir, o, m, streams.Err)
-	if err != nil {
-		return err
+// beginRun makes the folder that of this run, once it is sure that there will be one.
+func beginRun(dir string, o *trainOptions, d *dataset, streams IO) error {
+	if o.resume != "" {
+		return nil
 	}
+	if err := clearRun(dir); err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	if err := d.writeSchema(o, dir, streams.Out); err != nil {
+		return fmt.Errorf("run folder: %w", err)
+	}
+	if err := o.write(dir); err != nil { // the run can be resumed from here on
+		return fmt.Errorf("run folder: %w", err)
+	}
+	return nil
+}
+
+func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *dataset, dir string, streams IO) error {
+	var log *trainLog
 	checkpoint := filepath.Join(dir, "checkpoint.safetensors")
 	opts := models.FitOptions{Epochs: o.Epochs, Steps: o.Steps, Minutes: o.Minutes, Batch: o.Batch, LearnRate: o.LearnRate, WeightDecay: o.WeightDecay,
 		Schedule: o.Schedule, WarmUp: o.WarmUp, Clip: o.Clip, EMA: o.EMA, Patience: o.Patience, Seed: o.Seed, Dequantise: o.Dequantise != "",
-		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: holdingStill(log.step)}
+		Checkpoint: checkpoint, CheckpointSteps: o.Checkpoint, Valid: d.valid, Progress: holdingStill(func(p models.Progress) { log.step(p) })}
+	opts.Begin = func() (err error) {
+		if err = beginRun(dir, o, d, streams); err == nil {
+			log, err = newLog(dir, o, m, streams.Err)
+		}
+		return err
+	}
 	opts.Best = filepath.Join(dir, "best.safetensors") // until the fit ends
 	opts.Resume = o.resume != "" && fileExists(checkpoint)
 	if f, ok := fraction(o.Valid); ok {
@@ -168,7 +182,9 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 		opts.WarmUp = 1
 	}
 	report, fitErr := m.Fit(ctx, d.train, opts)
-	log.close()
+	if log != nil {
+		log.close()
+	}
 	tidy(20)
 	debug.FreeOSMemory() // of the fit
 	if report == nil {
@@ -223,25 +239,26 @@ func holdingStill(step func(models.Progress)) func(models.Progress) {
 	}
 }
 
-// clearRun removes what a finished run left in the folder, which would be taken for this
-// one's; its model stays until there is another. Its options go first: with them the rest
-// could be resumed. A run that was killed has left nothing but a checkpoint, which is not
-// removed.
-func clearRun(dir string) error {
-	there, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	has := func(name string) bool {
-		return slices.ContainsFunc(there, func(e os.DirEntry) bool { return e.Name() == name })
-	}
+// checkFree checks that no run is in the folder that was killed: it has left nothing but a
+// checkpoint.
+func checkFree(dir string) error {
+	has := func(name string) bool { return fileExists(filepath.Join(dir, name)) }
 	if has("checkpoint.safetensors") && !has("summary.json") {
 		return fmt.Errorf("%s: a run that was not finished is there: --resume %[1]s goes on with it; or take another folder by --out, or remove this one", dir)
 	}
-	if has(optionsFile) {
-		if err := os.Remove(filepath.Join(dir, optionsFile)); err != nil {
-			return err
-		}
+	return nil
+}
+
+// clearRun removes what a finished run left in the folder, which would be taken for this
+// one's; its model stays until there is another. Its options go first: with them the rest
+// could be resumed.
+func clearRun(dir string) error {
+	if err := os.Remove(filepath.Join(dir, optionsFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	there, err := os.ReadDir(dir)
+	if err != nil {
+		return err
 	}
 	for _, e := range there {
 		switch name := e.Name(); {
