@@ -45,6 +45,8 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 		return pr.bindDropout(v, k)
 	case groupLinear:
 		return pr.bindGroups(v, k)
+	case inverseOf:
+		return pr.bindInverseOf(v)
 	case solve:
 		return pr.bindSolve(v, k)
 	case spline:

@@ -102,7 +102,7 @@ func evalFlat[T float](k rule, out mat[T], in []mat[T]) {
 		flatLinearT(out, in[0], in[1], k.reach)
 	case outer:
 		flatOuter(out, in[0], in[1], k.reach)
-	case lossOp, unloss, reshape:
+	case lossOp, unloss, reshape, inverseOf:
 		copy(out.v, in[0].v)
 	case spline:
 		flatSpline(k, out, in)

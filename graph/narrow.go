@@ -195,6 +195,8 @@ func (pr *program[T]) narrowStep(n *narrow[T], v *value) func(*lane[T]) {
 		}
 	case linear:
 		return pr.narrowLinear(n, v, k)
+	case inverseOf:
+		return narrowInverseOf[T](v)
 	case spline:
 		return pr.narrowSpline(v, k)
 	}

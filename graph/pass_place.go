@@ -141,7 +141,7 @@ func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 		h := v.in[1]
 		r := h.root
 		return r.off, h.landed && !r.keep && r.stage == v.stage && last[r] == v.id
-	case unary, binary, place, dropout:
+	case unary, binary, place, dropout, inverseOf:
 	default:
 		return 0, false
 	}
@@ -149,7 +149,7 @@ func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 		return 0, false
 	}
 	for i, a := range v.in {
-		if _, isPlace := v.k.(place); isPlace && i > 0 {
+		if i > 0 && v.ofFirst() {
 			break
 		}
 		if !a.body || a.isView() || a.keep || a.leaf != nil && !a.passing || a.d.c != v.d.c || a.stage != v.stage || last[a] != v.id {
@@ -161,6 +161,15 @@ func inPlace(v *value, last map[*value]int) (off int, ok bool) {
 		return a.off, true
 	}
 	return 0, false
+}
+
+// ofFirst reports whether a step is its first argument, but for some of the columns.
+func (v *value) ofFirst() bool {
+	switch v.k.(type) {
+	case place, inverseOf:
+		return true
+	}
+	return false
 }
 
 // isThere reports whether nothing is left to do for a value once it has its storage.

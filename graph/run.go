@@ -241,6 +241,9 @@ func (r *run[T]) run(ctx context.Context, rows int, seed, step, first uint64) er
 			r.pr.mu.RLock()
 			r.runNarrow(n)
 			r.pr.mu.RUnlock()
+			if err := r.solved(); err != nil {
+				return err
+			}
 			return ctx.Err()
 		}
 	}
@@ -250,9 +253,8 @@ func (r *run[T]) run(ctx context.Context, rows int, seed, step, first uint64) er
 	if err != nil {
 		return err
 	}
-	if n := r.unsolved.Swap(0); n > 0 {
-		v := r.unsolvedAt.Load()
-		return fmt.Errorf("graph: %s at %s: %d elements have no inverse among finite numbers", orWord(v.scope, "solve"), position(v.pcs), n)
+	if err := r.solved(); err != nil {
+		return err
 	}
 	r.assign()
 	return nil

@@ -47,7 +47,7 @@ func (o solve) diff(xs []Expr, x, g Expr) []Expr {
 // the element type, and can be differentiated. The search has no bounds: a bracket
 // grows until it holds the solution, then safeguarded Newton steps close it. An
 // element without a solution among finite numbers becomes NaN, and the run that met
-// it returns an error. Elements that are NaN, or whose arguments are, stay so.
+// it returns an error, [ErrNoInverse]. Elements that are NaN, or whose arguments are, stay so.
 func (e Expr) Solve(f Map, args ...Expr) Expr {
 	g := e.g
 	if g == nil || e.node == nil || g.err != nil {
