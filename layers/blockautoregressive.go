@@ -189,8 +189,9 @@ func (l *BlockAutoregressive) Forward(u, context graph.Expr) (x, logDet graph.Ex
 			known[i] = known[i].Place(c*l.units[i], units[i])
 		}
 	}
-	_, logDet = l.Inverse(known[0], context)
-	return known[0], logDet.Neg()
+	x = known[0].InverseOf(u) // of huge columns, what they add to others may be infinite
+	_, logDet = l.Inverse(x, context)
+	return x, logDet.Neg()
 }
 
 // column runs one column's units given what the others add to each layer. It returns

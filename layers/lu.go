@@ -159,13 +159,14 @@ func (l *LU) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 		return u, u
 	}
 	lo, up, b, d := l.parts(u.Graph(), context)
+	y := u
 	if l.perm != nil {
-		u, _ = l.perm.Forward(u, context)
+		y, _ = l.perm.Forward(y, context)
 	}
 	if !b.IsZero() {
-		u = u.Sub(b)
+		y = y.Sub(b)
 	}
-	return solveTriangular(up, solveTriangular(lo, u, false), true), d.Neg().Expand(u.Zeros(1))
+	return solveTriangular(up, solveTriangular(lo, y, false), true).InverseOf(u), d.Neg().Expand(u.Zeros(1))
 }
 
 // String names the layer.

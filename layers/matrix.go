@@ -33,10 +33,11 @@ func (l *Matrix) Forward(u, _ graph.Expr) (x, logDet graph.Expr) {
 		return u, u
 	}
 	w, d := l.of(u.Graph(), true)
+	y := u
 	if l.bias != nil {
-		u = u.Sub(u.Graph().Use(l.bias))
+		y = u.Sub(u.Graph().Use(l.bias))
 	}
-	return u.Linear(w, graph.Expr{}), d.Neg().Expand(u.Zeros(1))
+	return y.Linear(w, graph.Expr{}).InverseOf(u), d.Neg().Expand(u.Zeros(1))
 }
 
 // String names the layer.

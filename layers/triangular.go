@@ -53,5 +53,5 @@ func (l *Triangular) Forward(u, context graph.Expr) (x, logDet graph.Expr) {
 		return u, u
 	}
 	low, b, d := l.parts(u.Graph(), context)
-	return solveTriangular(low, u.Sub(b), false), d.Neg().Expand(u.Zeros(1))
+	return solveTriangular(low, u.Sub(b), false).InverseOf(u), d.Neg().Expand(u.Zeros(1))
 }

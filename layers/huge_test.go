@@ -1,0 +1,68 @@
+package layers_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gorgeflow/gorge/flows"
+	"github.com/gorgeflow/gorge/graph"
+	"github.com/gorgeflow/gorge/layers"
+)
+
+// Where parameters are so large that a row has no inverse among finite numbers, Forward
+// says so; what it gives otherwise is finite.
+func TestHugeForward(t *testing.T) {
+	for name, build := range map[string]func(p *graph.Params, dim int) flows.Layer{
+		"lu": func(p *graph.Params, dim int) flows.Layer { return layers.NewLU(p, dim, layers.LUOptions{}) },
+		"lu, context": func(p *graph.Params, dim int) flows.Layer {
+			return layers.NewLU(p, dim, layers.LUOptions{Context: 1, Net: small})
+		},
+		"triangular": func(p *graph.Params, dim int) flows.Layer {
+			return layers.NewTriangular(p, dim, layers.TriangularOptions{})
+		},
+		"qr": func(p *graph.Params, dim int) flows.Layer { return layers.NewQR(p, dim, 0) },
+		"block autoregressive": func(p *graph.Params, dim int) flows.Layer {
+			return layers.NewBlockAutoregressive(p, dim, layers.BlockAutoregressiveOptions{})
+		},
+	} {
+		for _, dt := range []graph.DType{graph.Float32, graph.Float64} {
+			for _, dim := range []int{5, 64} {
+				for _, by := range []float64{1, 1e3, graph.ParamLimit} {
+					p := graph.NewParams(dt, 1)
+					l := build(p, dim)
+					rng := rand.New(rand.NewPCG(2, 3))
+					for _, q := range p.Trainable() {
+						v := q.Get()
+						for i := range v {
+							v[i] = by * (v[i] + 0.1*rng.NormFloat64())
+						}
+						require.NoError(t, q.Set(v))
+					}
+					g := graph.New(p, graph.Eval)
+					x, logDet := l.Forward(g.Rows("u", dim), g.Rows("context", 1))
+					g.Output("x", graph.Concat(x, logDet))
+					prog, err := g.Compile()
+					require.NoError(t, err)
+					run, u, got := prog.NewRun(), make([]float64, dim), make([]float64, dim+1)
+					for i := range u {
+						u[i] = rng.NormFloat64()
+					}
+					require.NoError(t, run.Bind("u", graph.Rows{Float64: u}))
+					require.NoError(t, run.Bind("context", graph.Rows{Float64: []float64{0.3}}))
+					require.NoError(t, run.Into("x", graph.Rows{Float64: got}))
+					if err := run.Do(context.Background(), 1); err != nil {
+						require.ErrorIs(t, err, graph.ErrNoInverse)
+						require.NotEqual(t, 1., by, "%s, %v, %d columns", name, dt, dim)
+						continue
+					}
+					for _, v := range got {
+						require.Zero(t, v-v, "%s, %v, %d columns, parameters × %v: %v", name, dt, dim, by, got)
+					}
+				}
+			}
+		}
+	}
+}
