@@ -56,7 +56,7 @@ func (t DeepDenseSigmoidal) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 			mixed = m.Exp().Mul(copies(y, in, k)).SumGroups(in)
 			ms = m.Add(copies(slope, in, k)).LogSumExp(in)
 		}
-		pre := a.Mul(mixed).Add(b)
+		pre := logits(a.Mul(mixed).Add(b))
 		up, down := logSigmoid(pre), logSigmoid(pre.Neg())
 		w := logShares(next(out*k), k)
 		f, g := w.Add(copies(up, k, out)).LogSumExp(k), w.Add(copies(down, k, out)).LogSumExp(k)

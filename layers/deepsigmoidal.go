@@ -41,7 +41,7 @@ func (t DeepSigmoidal) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 	} else {
 		a = rising(a)
 	}
-	pre := a.Mul(x.Repeat(k)).Add(b)
+	pre := logits(a.Mul(x.Repeat(k)).Add(b))
 	up, down := logSigmoid(pre), logSigmoid(pre.Neg())
 	f, g := w.Add(up).LogSumExp(k), w.Add(down).LogSumExp(k)
 	return f.Sub(g), w.Add(up).Add(down).Add(a.Log()).LogSumExp(k).Sub(f).Sub(g)

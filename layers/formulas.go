@@ -59,6 +59,16 @@ func logShares(raw graph.Expr, k int) graph.Expr { return raw.Sub(raw.LogSumExp(
 // logSigmoid is log σ(x).
 func logSigmoid(x graph.Expr) graph.Expr { return x.Neg().Softplus().Neg() }
 
+// logits keeps what sigmoids are of within the numbers that sums of their logarithms
+// can be made of, in the element type at hand.
+func logits(x graph.Expr) graph.Expr {
+	most := 1e38
+	if g := x.Graph(); g != nil && g.Params().DType() == graph.Float64 {
+		most = 1e307
+	}
+	return x.Clamp(-most, most)
+}
+
 // limited is limit·tanh(a/limit), or a itself for no limit.
 func limited(a graph.Expr, limit float64) graph.Expr {
 	if limit <= 0 {

@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -61,6 +62,35 @@ func TestHugeForward(t *testing.T) {
 					for _, v := range got {
 						require.Zero(t, v-v, "%s, %v, %d columns, parameters × %v: %v", name, dt, dim, by, got)
 					}
+				}
+			}
+		}
+	}
+}
+
+// Maps by sigmoids are finite at the ends of float32, where their logits would not be.
+func TestHugeLogits(t *testing.T) {
+	for _, tr := range []layers.Transformer{
+		layers.DeepDenseSigmoidal{}, layers.DeepDenseSigmoidal{Units: 3, Depth: 3}, layers.DeepSigmoidal{}, layers.LogisticMixture{Components: 3},
+	} {
+		for _, dt := range []graph.DType{graph.Float32, graph.Float64} {
+			for _, by := range []float64{1, 1e3, graph.ParamLimit, -1, -1e3, -graph.ParamLimit} {
+				p := graph.NewParams(dt, 1)
+				l := layers.NewElementwise(p, 1, tr, layers.ElementwiseOptions{})
+				rng := rand.New(rand.NewPCG(5, 6))
+				v := p.All()[0].Get()
+				for i := range v {
+					v[i] = by * (0.5 + rng.Float64())
+				}
+				require.NoError(t, p.All()[0].Set(v))
+				g := graph.New(p, graph.Eval)
+				u, logDet := l.Inverse(g.Rows("x", 1), graph.Expr{})
+				g.Output("u", graph.Concat(u, logDet))
+				g.Minimize(logDet.SumRows())
+				x := []float64{0, 1e-45, -1, 1e15, 1e30, -1e30, math.MaxFloat32, -math.MaxFloat32}
+				got := evaluate(t, g, len(x), map[string][]float64{"x": x}, map[string]int{"u": 2})["u"]
+				for i, v := range append(got, p.All()[0].GetGrad()...) {
+					require.Zero(t, v-v, "%T, %v, parameters × %v: number %d: %v of %v", tr, dt, by, i, v, x[min(i/2, len(x)-1)])
 				}
 			}
 		}

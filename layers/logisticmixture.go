@@ -33,7 +33,7 @@ func (t LogisticMixture) Inverse(x, h graph.Expr) (u, logSlope graph.Expr) {
 	k, n, limit := t.components(), t.Params(), orDefault(t.Limit, 5)
 	w, mu, s := logShares(part(h, n, 0, k), k), part(h, n, k, 2*k), limited(part(h, n, 2*k, 3*k), limit)
 	a, b := limited(part(h, n, 3*k, 3*k+1), limit), part(h, n, 3*k+1, n)
-	pre := x.Repeat(k).Sub(mu).Mul(s.Neg().Exp())
+	pre := logits(x.Repeat(k).Sub(mu).Mul(s.Neg().Exp()))
 	up, down := logSigmoid(pre), logSigmoid(pre.Neg())
 	f, g := w.Add(up).LogSumExp(k), w.Add(down).LogSumExp(k)
 	return f.Sub(g).Mul(a.Exp()).Add(b), w.Add(up).Add(down).Sub(s).LogSumExp(k).Sub(f).Sub(g).Add(a)
