@@ -96,3 +96,37 @@ func TestHugeLogits(t *testing.T) {
 		}
 	}
 }
+
+// Noise that block autoregressive layers bring far out has a log-determinant wherever it
+// has a place.
+func TestHugeBlocks(t *testing.T) {
+	p := graph.NewParams(graph.Float32, 1)
+	l := layers.NewBlockAutoregressive(p, 2, layers.BlockAutoregressiveOptions{Hidden: []int{4, 3}})
+	g := graph.New(p, graph.Eval)
+	x, logDet := l.Forward(g.Rows("u", 2), graph.Expr{})
+	g.Output("x", graph.Concat(x, logDet))
+	prog, err := g.Compile()
+	require.NoError(t, err)
+	run, got, there := prog.NewRun(), make([]float64, 3), 0
+	require.NoError(t, run.Bind("u", graph.Rows{Float64: []float64{0.3, 1e30}}))
+	require.NoError(t, run.Into("x", graph.Rows{Float64: got}))
+	for seed := range uint64(500) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		for _, q := range p.All() {
+			v := q.Get()
+			for i := range v {
+				v[i] = 100 * rng.NormFloat64()
+			}
+			require.NoError(t, q.Set(v))
+		}
+		if err := run.Do(context.Background(), 1); err != nil {
+			require.ErrorIs(t, err, graph.ErrNoInverse)
+			continue
+		}
+		there++
+		for _, v := range got {
+			require.Zero(t, v-v, "seed %d: %v", seed, got)
+		}
+	}
+	require.NotZero(t, there)
+}
