@@ -130,3 +130,26 @@ func TestHugeBlocks(t *testing.T) {
 	}
 	require.NotZero(t, there)
 }
+
+// Residual networks that are told of far rows give numbers, whatever their weights.
+func TestHugeResidual(t *testing.T) {
+	p := graph.NewParams(graph.Float32, 1)
+	l := layers.NewCoupling(p, 6, layers.Even, rq, layers.Net{Hidden: []int{12}, Blocks: 1}, layers.CouplingOptions{})
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, q := range p.All() {
+		v := q.Get()
+		for i := range v {
+			v[i] = graph.ParamLimit * (2*rng.Float64() - 1)
+		}
+		require.NoError(t, q.Set(v))
+	}
+	for d, apply := range []func(x, c graph.Expr) (y, logDet graph.Expr){l.Forward, l.Inverse} {
+		g := graph.New(p, graph.Eval)
+		y, logDet := apply(g.Rows("x", 6), graph.Expr{})
+		g.Output("y", graph.Concat(y, logDet))
+		x := []float64{1e30, 1, 1e30, 2, 1e30, 3, -1e30, 1, 1e30, -2, 0, 0.3}
+		for _, v := range evaluate(t, g, 2, map[string][]float64{"x": x}, map[string]int{"y": 7})["y"] {
+			require.Zero(t, v-v, "direction %d", d)
+		}
+	}
+}

@@ -136,7 +136,7 @@ func (s *pass) advanceResidual(d int) {
 		}
 		h = h.Add(t)
 	}
-	s.fill(len(n.lin)-1, lo, h)
+	s.fill(len(n.lin)-1, lo, h.Clamp(-ceiling, ceiling))
 }
 
 // output evaluates the outputs lo … hi.
