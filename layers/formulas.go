@@ -93,7 +93,10 @@ func linearTails(x graph.Expr, bound float64, f func(x graph.Expr) (y, logSlope 
 	in := x.Clamp(-bound, bound)
 	y, logSlope = f(in)
 	logSlope = logSlope.Clamp(-40, 40)
-	return y.Add(x.Sub(in).Mul(logSlope.Exp())), logSlope
+	// The slope is constant times one, so that the gradient in its logarithm is that of the
+	// product: x alone, far out, may leave no room for a factor.
+	at := logSlope.StopGrad()
+	return y.Add(x.Sub(in).Mul(at.Exp()).Mul(logSlope.Sub(at).Exp())), logSlope
 }
 
 // identityTails is f within ±bound and the identity outside.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -150,6 +151,28 @@ func TestHugeResidual(t *testing.T) {
 		x := []float64{1e30, 1, 1e30, 2, 1e30, 3, -1e30, 1, 1e30, -2, 0, 0.3}
 		for _, v := range evaluate(t, g, 2, map[string][]float64{"x": x}, map[string]int{"y": 7})["y"] {
 			require.Zero(t, v-v, "direction %d", d)
+		}
+	}
+}
+
+// The gradients of straight tails are finite as far out as the density is.
+func TestFarGradients(t *testing.T) {
+	p := graph.NewParams(graph.Float32, 1)
+	l := layers.NewElementwise(p, 1, layers.Gaussianization{}, layers.ElementwiseOptions{})
+	require.NoError(t, p.All()[0].Set(slices.Repeat([]float64{1e3, -1e3}, 8))) // of the least slope at the bound
+	for _, x := range []float64{30, 1e15, 1e30, -1e30} {
+		g := graph.New(p, graph.Eval)
+		u, logDet := l.Inverse(g.Rows("x", 1), graph.Expr{})
+		loss := u.Square().Scale(0.5).Sub(logDet).SumRows()
+		g.Output("loss", loss)
+		g.Minimize(loss)
+		prog, err := g.Compile()
+		require.NoError(t, err)
+		run := prog.NewRun()
+		require.NoError(t, run.Bind("x", graph.Rows{Float64: []float64{x}}))
+		require.NoError(t, run.Do(context.Background(), 1))
+		for _, v := range append(p.All()[0].GetGrad(), run.Number("loss")) {
+			require.Zero(t, v-v, "at %v", x)
 		}
 	}
 }
