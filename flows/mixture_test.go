@@ -1,6 +1,7 @@
 package flows_test
 
 import (
+	"context"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -177,4 +178,20 @@ func TestClassSamples(t *testing.T) {
 	for i, u := range evaluate(t, g, n, map[string][]float64{"c": c}, 5)["u"] {
 		require.InDelta(t, float64(i%3-1)*100, u, 10)
 	}
+}
+
+// Rows so far out that every component's density is zero in float32 have the log-density
+// of zero.
+func TestMixtureFarOut(t *testing.T) {
+	p := graph.NewParams(graph.Float32, 1)
+	g := graph.New(p, graph.Eval)
+	g.Output("lp", flows.NewMixture(p, 2, 3, 0).LogProb(g.Rows("x", 2), graph.Expr{}))
+	prog, err := g.Compile()
+	require.NoError(t, err)
+	run, lp := prog.NewRun(), make([]float64, 2)
+	require.NoError(t, run.Bind("x", graph.Rows{Float64: []float64{1e15, 0, 1e30, 0}}))
+	require.NoError(t, run.Into("lp", graph.Rows{Float64: lp}))
+	require.NoError(t, run.Do(context.Background(), 2))
+	require.Less(t, lp[0], -1e29)
+	require.True(t, math.IsInf(lp[1], -1), "%v", lp)
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 )
 
@@ -276,9 +277,16 @@ func (e Expr) SumCols() Expr {
 // SumRows adds all rows: of the data, if e has rows.
 func (e Expr) SumRows() Expr { return e.apply1(sumRows{}) }
 
-// LogSumExp returns log Σ exp over each run of k columns.
+// LogSumExp returns log Σ exp over each run of k columns; -∞ where all of them are.
 func (e Expr) LogSumExp(k int) Expr {
-	m := e.apply1(maxGroups{k})
+	if e.g == nil {
+		return e
+	}
+	most := math.MaxFloat64
+	if e.g.params.DType() == Float32 {
+		most = math.MaxFloat32
+	}
+	m := e.apply1(maxGroups{k}).Clamp(-most, most) // a difference of infinities is none
 	return e.Sub(m.Repeat(k)).Exp().SumGroups(k).Log().Add(m)
 }
 
