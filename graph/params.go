@@ -71,9 +71,9 @@ type Param struct {
 var _ gorgonia.ValueGrad = (*Param)(nil)
 
 // ParamLimit is the largest absolute value of an element of a trainable
-// parameter: [Param.Set] and [Params.Clip] bring larger ones to it. Within it layers
-// are finite, or a run says that there is no inverse among finite numbers
-// ([ErrNoInverse]).
+// parameter: [Param.Set] and [Params.Clip] bring larger ones to it. Within it layers,
+// but for scales that are said to have no bound, are finite for rows up to 1e8, or a run
+// says that there is no inverse among finite numbers ([ErrNoInverse]).
 const ParamLimit = 1e6
 
 // maxElements is how many numbers the parameters of a set can have: more would be a slip

@@ -38,8 +38,9 @@ func (a Activation) check() error {
 	return fmt.Errorf("activation %q: want one of %v", a, Activations())
 }
 
-// ceiling bounds what a hidden unit gives, that of the last residual block too. Networks in use are far below it; it
-// keeps products of huge weights from leaving the range of float32.
+// ceiling bounds what a hidden unit gives, that of the last residual block too. Networks
+// in use are far below it; it keeps products of huge weights from leaving the range of
+// float32.
 const ceiling = 1e6
 
 func (a Activation) apply(x graph.Expr) graph.Expr {
