@@ -112,7 +112,8 @@
 // Package flowtest checks it, and has it as its example. A determinant that is the same
 // for each row is x.Zeros(1) plus it. What goes into an exponential wants a bound, here by
 // tanh, since a layer is to be finite for all parameters within [graph.ParamLimit]; an
-// inverse that may not be says so by [graph.Expr.InverseOf]. A wrong setting is told by [graph.Params.Fail], a wrong input by [graph.Graph.Fail].
+// inverse that may not be says so by [graph.Expr.InverseOf]. A wrong setting is told by
+// [graph.Params.Fail], a wrong input by [graph.Graph.Fail].
 //
 // A map of single elements whose parameters a network gives is less work as a
 // [layers.Transformer]: Coupling, Autoregressive, Acyclic and Elementwise layers take any.

@@ -171,6 +171,7 @@ func (o *trainOptions) complete(given func(flag string) bool) error {
 // checkNumbers refuses numbers that options cannot have, among them zeros that package
 // models would take for its defaults.
 func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
+	// A clip of -1 is what the options of a run have for none.
 	const orDefault = ", or leave it out for the default of the model"
 	finite := func(v float64) bool { return v-v == 0 }
 	for _, n := range []struct {

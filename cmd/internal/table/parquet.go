@@ -36,6 +36,7 @@ func openParquet(name string, f *os.File, size int64) (out *Reader, err error) {
 	}
 	p := &parquetReader{name: name, groups: pf.RowGroups(), buf: make([]parquet.Row, 256), file: f}
 	out = newReader(name, columns, p)
+	out.named = true
 	for i, err := range bad {
 		out.columns[i].bad = err
 	}

@@ -71,23 +71,23 @@ func (r *Reader) Columns() []string {
 // Named reports whether the file names its columns.
 func (r *Reader) Named() bool { return r.named }
 
-// Doubtful reports whether some of the names are numbers: they may be a row of a file
-// without names.
+// Doubtful reports whether some of the names of a CSV file are numbers: they may be a row
+// of a file without names.
 func (r *Reader) Doubtful() bool {
-	return r.named && slices.ContainsFunc(r.Columns(), func(name string) bool {
+	_, ok := r.source.(*csvReader)
+	return ok && r.named && slices.ContainsFunc(r.Columns(), func(name string) bool {
 		_, err := strconv.ParseFloat(name, 64)
 		return err == nil
 	})
 }
 
-// TakeNamesAsRow has doubtful names of a CSV file read as its first row, and columns
-// named as in a file without names. Nothing may have been picked or read before.
+// TakeNamesAsRow has doubtful names read as the first row, and columns named as in a file
+// without names. Nothing may have been picked or read before.
 func (r *Reader) TakeNamesAsRow() {
-	p, ok := r.source.(*csvReader)
-	if !ok || !r.Doubtful() {
-		return
+	if r.Doubtful() {
+		p := r.source.(*csvReader)
+		*r = *newReader(r.name, p.withoutNames(p.first), p)
 	}
-	*r = *newReader(r.name, p.withoutNames(p.first), p)
 }
 
 // Name returns the name of the file, for messages.

@@ -272,4 +272,16 @@ func TestNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []float64{5, 1, 6, 0}, all.Data)
 	require.Equal(t, []string{"x1", "x2"}, all.Columns)
+	for ext, named := range map[string]bool{".parquet": true, ".npy": false} {
+		path := filepath.Join(t.TempDir(), "d"+ext)
+		w, err := Create(path, []Field{{Name: "2019"}, {Name: "b"}}, nil, false)
+		require.NoError(t, err)
+		require.NoError(t, w.Write([]float64{1, 2}))
+		require.NoError(t, w.Close())
+		r, err := Open(path, nil)
+		require.NoError(t, err)
+		require.Equal(t, named, r.Named(), ext)
+		require.False(t, r.Doubtful(), ext)
+		require.NoError(t, r.Close())
+	}
 }
