@@ -181,6 +181,8 @@ func (p *plan) dump(b *strings.Builder) {
 			kind = "land"
 		case v.body && v.keep:
 			kind = "kept"
+		case v.byRows:
+			kind = "rows"
 		case v.body:
 			kind = "body"
 		case v.reduce:

@@ -69,12 +69,13 @@ func (pr *program[T]) bindLinear(v *value, k linear, limits *[2]T) func(*worker[
 		b = pr.ref(v.in[2])
 	}
 	bias := len(v.in) == 3
+	pr.scratch = max(pr.scratch, kernel.LinearScratch[T](d.r, d.c, pr.panels))
 	return func(w *worker[T]) {
 		var bv []T
 		if bias {
 			bv = b.get(w.r)
 		}
-		kernel.Linear(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, bv, limits)
+		kernel.Linear(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, bv, limits, w.scratch)
 	}
 }
 
@@ -83,15 +84,16 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 	switch k := v.k.(type) {
 	case outer:
 		g, x := v.in[0], v.in[1]
-		pr.scratch = max(pr.scratch, kernel.OuterScratch[T](pr.panels))
+		pr.scratch = max(pr.scratch, kernel.OuterScratch[T](g.d.c, x.d.c, pr.panels))
 		return func(w *worker[T]) {
 			gt, xt := w.tile(g), w.tile(x)
 			if w.part == 0 {
 				w.zeroTail(gt, g.d.c)
 				w.zeroTail(xt, x.d.c)
+				w.outer = kernel.NewOuterSum(gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch)
 			}
 			sum, add := w.sum(v)
-			kernel.OuterPart(kernel.Matrix[T]{Data: sum, Stride: x.d.c}, gt, xt, w.panels, g.d.c, x.d.c, k.reach, w.scratch, add, w.part)
+			w.outer.Add(kernel.Matrix[T]{Data: sum, Stride: x.d.c}, add, w.part)
 		}
 	case groupOuter:
 		return pr.bindGroupOuter(v, k)

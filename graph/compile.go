@@ -53,6 +53,7 @@ type value struct {
 	sum     int    // of a sum: its number, and those after it of its parts
 	into    *Param // of a sum: the parameter whose gradient it is
 	passing bool   // of an input: it has its columns only while it is needed
+	byRows  bool   // row by row, not in panels
 }
 
 func (v *value) name() string {
@@ -87,6 +88,7 @@ var passes = []struct {
 	{"views", views},       // runs of columns become pointers
 	{"over", overwrite},    // splines leave what their derivatives want where parameters were
 	{"land", land},         // blocks are computed where they will be placed
+	{"rows", byRows},       // values with many zeros stand row by row
 	{"place", place_},      // buffers by liveness
 }
 

@@ -45,6 +45,12 @@ func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
 		t := w.tile(v)
 		for p := range w.panels {
 			used := min(n, w.n-p*n)
+			if t.ByRows {
+				if bad(v, t.Panel(p, v.d.c)[:used*v.d.c]) {
+					return true
+				}
+				continue
+			}
 			for f := range v.d.c {
 				if bad(v, t.Data[p*t.Stride+f*n:][:used]) {
 					return true

@@ -165,7 +165,11 @@ func build(t testing.TB, c opCase, dt DType, rows int, twice bool) *fixture {
 		f.loss = total
 	}
 	g.Output("loss", f.loss)
-	for i, d := range g.Grad(f.loss, x, y, v, w) {
+	of := []Expr{x, y, v, w}
+	for _, q := range p.Trainable()[2:] { // parameters that the case made
+		of = append(of, g.Use(q))
+	}
+	for i, d := range g.Grad(f.loss, of...) {
 		if !d.IsZero() {
 			g.Output(fmt.Sprintf("grad%d", i), d)
 		}

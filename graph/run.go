@@ -107,6 +107,7 @@ type worker[T float] struct {
 	line    [3][]T
 	shard   int
 	part    int // of the sum being added to
+	outer   kernel.OuterSum[T]
 	n       int // rows of the shard
 	panels  int
 	knots   knots
@@ -356,9 +357,9 @@ func (w *worker[T]) tile(v *value) kernel.Tile[T] {
 	root := v.root
 	at := root.off*w.r.pr.panels*n + v.start*n
 	if root.keep {
-		return kernel.Tile[T]{Data: w.r.kept[w.shard*w.r.keptStep+at:], Stride: root.d.c * n}
+		return kernel.Tile[T]{Data: w.r.kept[w.shard*w.r.keptStep+at:], Stride: root.d.c * n, ByRows: root.byRows}
 	}
-	return kernel.Tile[T]{Data: w.body[at:], Stride: root.d.c * n}
+	return kernel.Tile[T]{Data: w.body[at:], Stride: root.d.c * n, ByRows: root.byRows}
 }
 
 // zeroTail clears the rows of the last panel that are no data, so that sums over
@@ -370,6 +371,10 @@ func (w *worker[T]) zeroTail(t kernel.Tile[T], cols int) {
 		return
 	}
 	p := t.Panel(w.panels-1, cols)
+	if t.ByRows {
+		clear(p[used*cols:])
+		return
+	}
 	for f := range cols {
 		clear(p[f*n+used : (f+1)*n])
 	}

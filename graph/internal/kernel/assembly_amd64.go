@@ -42,6 +42,7 @@ type set[T Float] struct {
 	outerWide      [pairTile + 1]outerFunc[T]
 
 	vectors[T]
+	sparseSet[T]
 }
 
 type (
@@ -64,6 +65,7 @@ var (
 		outerNarrow: [maxTile + 1]outerFunc[float32]{nil, outern32x1, outern32x2, outern32x3, outern32x4, outern32x5, outern32x6, outern32x7, outern32x8, outern32x9, outern32x10, outern32x11, outern32x12},
 		outerWide:   [pairTile + 1]outerFunc[float32]{nil, outerw32x1, outerw32x2, outerw32x3, outerw32x4, outerw32x5, outerw32x6},
 		vectors:     wideVectors32,
+		sparseSet:   sparse32,
 	}
 	half32 = set[float32]{
 		tile:    6,
@@ -89,6 +91,7 @@ var (
 		outerNarrow: [maxTile + 1]outerFunc[float64]{nil, outern64x1, outern64x2, outern64x3, outern64x4, outern64x5, outern64x6, outern64x7, outern64x8, outern64x9, outern64x10, outern64x11, outern64x12},
 		outerWide:   [pairTile + 1]outerFunc[float64]{nil, outerw64x1, outerw64x2, outerw64x3, outerw64x4, outerw64x5, outerw64x6},
 		vectors:     wideVectors64,
+		sparseSet:   sparse64,
 	}
 	half64 = set[float64]{
 		tile:    6,

@@ -7,12 +7,19 @@ import "unsafe"
 // Each function here runs the assembly twin of the one it is named after. It reports
 // whether there is one or, for splines, hasSpline does.
 
-func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) bool {
+func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T, scratch []T) bool {
 	ks := assembly[T]()
 	if ks.tile == 0 {
 		return false
 	}
+	if reach == nil && sparseLinear(y, x, panels, w, m, k, b, limits, scratch) {
+		return true
+	}
+	to := y
+	x, scratch = asPanels(x, panels, k, scratch)
+	y, _ = roomFor(y, panels, m, scratch)
 	tiledLinear(ks, y, x, panels, w, m, k, reach, b, limits)
+	toRows(to, y, panels, m)
 	return true
 }
 
@@ -21,17 +28,69 @@ func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach
 	if ks.tile == 0 {
 		return false
 	}
-	tiledLinearT(ks, y, g, panels, w, m, k, reach, of, limits, scratch)
+	if reach == nil && sparseLinearT(y, g, panels, w, m, k, of, limits, scratch) {
+		return true
+	}
+	if !y.ByRows {
+		g, scratch = asPanels(g, panels, m, scratch)
+		of, scratch = asPanels(of, panels, k, scratch)
+		tiledLinearT(ks, y, g, panels, w, m, k, reach, of, limits, scratch)
+		return true
+	}
+	to := y
+	g, scratch = asPanels(g, panels, m, scratch)
+	y, _ = roomFor(y, panels, k, scratch)
+	tiledLinearT(ks, y, g, panels, w, m, k, reach, Tile[T]{}, nil, nil)
+	toRows(to, y, panels, k)
+	gated(to, of, panels, k, limits)
 	return true
 }
 
-func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, from, to int) bool {
-	ks := assembly[T]()
-	if ks.tile == 0 {
-		return false
+// fastLinearScratch is what a product of so many inputs and results can use, either way.
+func fastLinearScratch[T Float](m, k, panels int) int {
+	if assembly[T]().squares == nil {
+		return 0
 	}
-	tiledOuter(ks, dw, g, x, panels, m, k, reach, scratch, add, from, to)
+	rows := panels * PanelRows[T]()
+	return max(sparseScratch[T](rows, max(m, k), rows), rows*(m+max(m, k)+2*RowWidth))
+}
+
+// fastOuterSum is what assembly keeps of a sum in parts.
+type fastOuterSum[T Float] struct {
+	sparse  sparseOuter[T]
+	isDense bool
+}
+
+func (o *OuterSum[T]) begin() {
+	if o.reach == nil && o.fast.sparse.begin(o.g, o.x, o.panels, o.m, o.k, o.scratch) {
+		return
+	}
+	o.fast.isDense = true
+	if o.g.ByRows { // behind what dense sums want
+		n := PanelRows[T]()
+		o.g, _ = asPanels(o.g, o.panels, o.m, o.scratch[(2*o.panels*n+edgeLines)*n:])
+	}
+}
+
+func (o *OuterSum[T]) fastAdd(dw Matrix[T], add bool, from, to int) bool {
+	ks := assembly[T]()
+	switch {
+	case ks.tile == 0:
+		return false
+	case o.fast.isDense:
+		tiledOuter(ks, dw, o.g, o.x, o.panels, o.m, o.k, o.reach, o.scratch, add, from, to)
+	default:
+		o.fast.sparse.addPart(dw, o.panels, o.m, o.k, add, from, to)
+	}
 	return true
+}
+
+// fastOuterScratch is what a sum can use, dense what it wants without zeros.
+func fastOuterScratch[T Float](m, k, panels, dense int) int {
+	if assembly[T]().squares == nil {
+		return 0
+	}
+	return max(sparseOuterScratch[T](m, panels), dense+panels*PanelRows[T]()*(m+2*RowWidth))
 }
 
 func fastUnary[T Float](op UnaryOp, dst, src []T, a, b T) bool {
@@ -231,6 +290,11 @@ func fastSumSquares[T Float](x []T) (float64, bool) {
 }
 
 func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool {
+	if x.ByRows {
+		ks := assembly[T]()
+		ks.sumLines(panels*PanelRows[T](), n/ks.lanes, &acc[0], &x.Data[0], x.Stride/PanelRows[T]())
+		return true
+	}
 	f := assembly[T]().sumRows
 	if f != nil && n > 0 && panels > 0 {
 		f(&acc[0], &x.Data[0], panels, bytes[T](x.Stride), n)

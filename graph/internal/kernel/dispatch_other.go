@@ -4,7 +4,7 @@ package kernel
 
 var useAVX512, useAVX2 = false, false
 
-func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) bool {
+func fastLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T, scratch []T) bool {
 	return false
 }
 
@@ -12,11 +12,19 @@ func fastLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach
 	return false
 }
 
+func fastLinearScratch[T Float](m, k, panels int) int { return 0 }
+
+func fastOuterScratch[T Float](m, k, panels, dense int) int { return 0 }
+
 func fastLinearTScratch[T Float](m, k, panels int) int { return 0 }
 
-func fastOuter[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, from, to int) bool {
-	return false
-}
+func hasRows() bool { return false }
+
+type fastOuterSum[T Float] struct{}
+
+func (o *OuterSum[T]) begin() {}
+
+func (o *OuterSum[T]) fastAdd(dw Matrix[T], add bool, from, to int) bool { return false }
 
 func fastUnary[T Float](op UnaryOp, dst, src []T, a, b T) bool { return false }
 

@@ -31,11 +31,21 @@ func single[T Float]() bool {
 	return unsafe.Sizeof(z) == 4
 }
 
-// Tile is a run of panels that hold the same features of consecutive rows.
+// Tile is a run of panels that hold the same features of consecutive rows. If [HasRows]
+// says so, it may also hold its rows one behind the other, each of Stride/PanelRows
+// elements, a multiple of [RowWidth]; Data then begins on a cache line. Products take and
+// give such tiles, elementwise operations do not see a difference.
 type Tile[T Float] struct {
 	Data   []T
 	Stride int // distance from one panel to the next, in elements
+	ByRows bool
 }
+
+// HasRows reports whether products take tiles that stand by rows.
+func HasRows() bool { return hasRows() }
+
+// RowWidth is what the number of features of a tile that stands by rows is a multiple of.
+const RowWidth = 16
 
 // Panel returns panel p of a tile with the given number of features.
 func (t Tile[T]) Panel(p, features int) []T {
@@ -55,9 +65,11 @@ type Matrix[T Float] struct {
 // W is m×k. A nil reach means k throughout; otherwise it must not decrease and
 // entries of W at or beyond reach[j] are never read. A nil b is zero. The sum
 // runs over i in order, whatever the number of panels, so that a row's result
-// does not depend on the rows beside it. With limits, y is clamped to them.
-func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T) {
-	if !fastLinear(y, x, panels, w, m, k, reach, b, limits) {
+// does not depend on the rows beside it. With limits, y is clamped to them. Where many
+// x are zero it is faster with a scratch of [LinearScratch] elements: zeros are then
+// passed over, also those whose weight is not finite.
+func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T, scratch []T) {
+	if !fastLinear(y, x, panels, w, m, k, reach, b, limits, scratch) {
 		refLinear(y, x, panels, w, m, k, reach, b)
 		if limits != nil {
 			for p := range panels {
@@ -67,14 +79,18 @@ func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []in
 	}
 }
 
+// LinearScratch returns how much scratch [Linear] can use.
+func LinearScratch[T Float](m, k, panels int) int { return fastLinearScratch[T](m, k, panels) }
+
 // LinearT computes y = g W for every row of the tile, the gradient of [Linear]
 // in its input:
 //
 //	y[i] = Σ_{j: reach[j]>i} W[j][i] g[j],  i < k
 //
 // With limits, y[i] is zero where of[i] does not lie strictly between them: the
-// gradient through a clamp whose result was of. It is faster with a scratch of
-// [LinearTScratch] elements.
+// gradient through a clamp whose result was of. If y stands by rows, so does of. It is
+// faster with a scratch of [LinearTScratch] elements; tiles that stand by rows need it, as
+// they do that of [Linear] and [Outer].
 func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []int32, of Tile[T], limits *[2]T, scratch []T) {
 	if fastLinearT(y, g, panels, w, m, k, reach, of, limits, scratch) {
 		return
@@ -104,22 +120,40 @@ func LinearTScratch[T Float](m, k, panels int) int { return fastLinearTScratch[T
 // Without add, what dw held is replaced. Entries at or beyond reach[j] stay as they
 // are or become zero. Scratch holds at least [OuterScratch] elements.
 func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
+	o := NewOuterSum(g, x, panels, m, k, reach, scratch)
 	for part := range OuterParts(k) {
-		OuterPart(dw, g, x, panels, m, k, reach, scratch, add, part)
+		o.Add(dw, add, part)
 	}
 }
 
-// partInputs is how many inputs a part of [Outer] has.
-const partInputs = 64
+// OuterSum is [Outer] in parts, each for some of the inputs. The tiles and the scratch must
+// not change before the last.
+type OuterSum[T Float] struct {
+	g, x         Tile[T]
+	panels, m, k int
+	reach        []int32
+	scratch      []T
+	fast         fastOuterSum[T]
+}
 
-// OuterParts returns the number of parts of [Outer] for k inputs.
+// partInputs is how many inputs a part of [OuterSum] has.
+const partInputs = 128
+
+// OuterParts returns the number of parts for k inputs.
 func OuterParts(k int) int { return (k + partInputs - 1) / partInputs }
 
-// OuterPart is [Outer] for some of the inputs.
-func OuterPart[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool, part int) {
-	from, to := part*partInputs, min((part+1)*partInputs, k)
-	if !fastOuter(dw, g, x, panels, m, k, reach, scratch, add, from, to) {
-		refOuter(dw, g, x, panels, m, k, reach, add, from, to)
+// NewOuterSum begins a sum; arguments are as of [Outer].
+func NewOuterSum[T Float](g, x Tile[T], panels, m, k int, reach []int32, scratch []T) OuterSum[T] {
+	o := OuterSum[T]{g: g, x: x, panels: panels, m: m, k: k, reach: reach, scratch: scratch}
+	o.begin()
+	return o
+}
+
+// Add adds a part to dw.
+func (o *OuterSum[T]) Add(dw Matrix[T], add bool, part int) {
+	from, to := part*partInputs, min((part+1)*partInputs, o.k)
+	if !o.fastAdd(dw, add, from, to) {
+		refOuter(dw, o.g, o.x, o.panels, o.m, o.k, o.reach, add, from, to)
 	}
 }
 
@@ -128,9 +162,10 @@ func OuterPart[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []in
 const edgeLines = 16
 
 // OuterScratch returns how much scratch [Outer] needs.
-func OuterScratch[T Float](panels int) int {
+func OuterScratch[T Float](m, k, panels int) int {
 	n := PanelRows[T]()
-	return (2*panels*n + edgeLines) * n // a transposed block of inputs, and what is at an edge
+	dense := (2*panels*n + edgeLines) * n // a transposed block of inputs, and what is at an edge
+	return max(dense, fastOuterScratch[T](m, k, panels, dense))
 }
 
 // SumRows adds the sum over all rows of the tile of each of n features to acc.

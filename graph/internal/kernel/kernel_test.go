@@ -81,22 +81,22 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 					}
 				}
 				bias := buffer[T](rng, m)
-				x := Tile[T]{buffer[T](rng, panels*(k+2)*n), (k + 2) * n}
-				g := Tile[T]{buffer[T](rng, panels*(m+1)*n), (m + 1) * n}
+				x := Tile[T]{Data: buffer[T](rng, panels*(k+2)*n), Stride: (k + 2) * n}
+				g := Tile[T]{Data: buffer[T](rng, panels*(m+1)*n), Stride: (m + 1) * n}
 				var guards []func() bool
 				out := func(n int) []T {
 					v, intact := output[T](n)
 					guards = append(guards, intact)
 					return v
 				}
-				ym := func() Tile[T] { return Tile[T]{out(panels * (m + 1) * n), (m + 1) * n} }
-				yk := func() Tile[T] { return Tile[T]{out(panels * (k + 2) * n), (k + 2) * n} }
+				ym := func() Tile[T] { return Tile[T]{Data: out(panels * (m + 1) * n), Stride: (m + 1) * n} }
+				yk := func() Tile[T] { return Tile[T]{Data: out(panels * (k + 2) * n), Stride: (k + 2) * n} }
 				for _, b := range [][]T{nil, bias} {
 					got, want := ym(), ym()
-					Linear(got, x, panels, w, m, k, reach, b, nil)
+					Linear(got, x, panels, w, m, k, reach, b, nil, nil)
 					refLinear(want, x, panels, w, m, k, reach, b)
 					near(t, "linear "+what, got.Data, want.Data, k)
-					Linear(got, x, panels, w, m, k, reach, b, &[2]T{-0.5, 1})
+					Linear(got, x, panels, w, m, k, reach, b, &[2]T{-0.5, 1}, nil)
 					for p := range panels {
 						refUnary(Clamp, want.Panel(p, m), want.Panel(p, m), -0.5, 1)
 					}
@@ -121,7 +121,7 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 					a[i] = T(i % 5)
 				}
 				copy(b, a)
-				scratch := out(OuterScratch[T](panels))
+				scratch := out(OuterScratch[T](m, k, panels))
 				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
 				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach, s%2 == 0, 0, k)
 				for j := range m {
@@ -202,15 +202,15 @@ func testRowsAreIndependent[T Float](t *testing.T) {
 	n := PanelRows[T]()
 	for _, reach := range staircases(rng, m, k) {
 		w := Matrix[T]{buffer[T](rng, m*k), k}
-		x := Tile[T]{buffer[T](rng, panels*k*n), k * n}
-		g := Tile[T]{buffer[T](rng, panels*m*n), m * n}
+		x := Tile[T]{Data: buffer[T](rng, panels*k*n), Stride: k * n}
+		g := Tile[T]{Data: buffer[T](rng, panels*m*n), Stride: m * n}
 		for _, t := range []Tile[T]{x, g} { // row 5 of panel 3 is row 0 of panel 0
 			for f := range t.Stride / n {
 				t.Data[3*t.Stride+f*n+5] = t.Data[f*n]
 			}
 		}
-		y, z := Tile[T]{make([]T, panels*m*n), m * n}, Tile[T]{make([]T, panels*k*n), k * n}
-		Linear(y, x, panels, w, m, k, reach, nil, nil)
+		y, z := Tile[T]{Data: make([]T, panels*m*n), Stride: m * n}, Tile[T]{Data: make([]T, panels*k*n), Stride: k * n}
+		Linear(y, x, panels, w, m, k, reach, nil, nil, nil)
 		LinearT(z, g, panels, w, m, k, reach, Tile[T]{}, nil, make([]T, LinearTScratch[T](m, k, panels)))
 		for _, out := range []Tile[T]{y, z} {
 			for f := range out.Stride / n {
@@ -242,17 +242,17 @@ func FuzzProducts(f *testing.F) {
 			reach = staircases(rng, mm, kk)[3]
 		}
 		w := Matrix[float32]{buffer[float32](rng, max(mm*kk, 1)), kk}
-		x, g := Tile[float32]{buffer[float32](rng, pp*kk*n), kk * n}, Tile[float32]{buffer[float32](rng, pp*mm*n), mm * n}
-		got, want := Tile[float32]{make([]float32, pp*mm*n), mm * n}, Tile[float32]{make([]float32, pp*mm*n), mm * n}
-		Linear(got, x, pp, w, mm, kk, reach, nil, nil)
+		x, g := Tile[float32]{Data: buffer[float32](rng, pp*kk*n), Stride: kk * n}, Tile[float32]{Data: buffer[float32](rng, pp*mm*n), Stride: mm * n}
+		got, want := Tile[float32]{Data: make([]float32, pp*mm*n), Stride: mm * n}, Tile[float32]{Data: make([]float32, pp*mm*n), Stride: mm * n}
+		Linear(got, x, pp, w, mm, kk, reach, nil, nil, nil)
 		refLinear(want, x, pp, w, mm, kk, reach, nil)
 		near(t, "linear", got.Data, want.Data, kk)
-		got, want = Tile[float32]{make([]float32, pp*kk*n), kk * n}, Tile[float32]{make([]float32, pp*kk*n), kk * n}
+		got, want = Tile[float32]{Data: make([]float32, pp*kk*n), Stride: kk * n}, Tile[float32]{Data: make([]float32, pp*kk*n), Stride: kk * n}
 		LinearT(got, g, pp, w, mm, kk, reach, Tile[float32]{}, nil, make([]float32, LinearTScratch[float32](mm, kk, pp)))
 		refLinearT(want, g, pp, w, mm, kk, reach)
 		near(t, "linearT", got.Data, want.Data, mm)
 		a, b := make([]float32, mm*kk), make([]float32, mm*kk)
-		Outer(Matrix[float32]{a, kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](pp)), false)
+		Outer(Matrix[float32]{a, kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](mm, kk, pp)), false)
 		refOuter(Matrix[float32]{b, kk}, g, x, pp, mm, kk, reach, false, 0, kk)
 		near(t, "outer", a, b, pp*n)
 	})
@@ -272,10 +272,10 @@ func BenchmarkKernel(b *testing.B) {
 		rng := rand.New(rand.NewPCG(1, 2))
 		aligned := func(n int) []float32 { return slices.Clone(buffer[float32](rng, n)) } // as programs have it
 		w := Matrix[float32]{aligned(m * k), k}
-		x := Tile[float32]{aligned(panels * k * n), k * n}
-		g := Tile[float32]{aligned(panels * m * n), m * n}
+		x := Tile[float32]{Data: aligned(panels * k * n), Stride: k * n}
+		g := Tile[float32]{Data: aligned(panels * m * n), Stride: m * n}
 		dw := Matrix[float32]{make([]float32, m*k), k}
-		scratch := make([]float32, OuterScratch[float32](panels))
+		scratch := make([]float32, OuterScratch[float32](m, k, panels))
 		tscratch := make([]float32, LinearTScratch[float32](m, k, panels))
 		flops := 2 * float64(m*k*panels*n)
 		run := func(name string, f func()) {
@@ -286,7 +286,7 @@ func BenchmarkKernel(b *testing.B) {
 				b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
-		run("linear", func() { Linear(g, x, panels, w, m, k, nil, nil, nil) })
+		run("linear", func() { Linear(g, x, panels, w, m, k, nil, nil, nil, nil) })
 		run("linearT", func() { LinearT(x, g, panels, w, m, k, nil, Tile[float32]{}, nil, tscratch) })
 		run("outer", func() { Outer(dw, g, x, panels, m, k, nil, scratch, true) })
 	}
@@ -341,9 +341,9 @@ func testColumn[T Float](t *testing.T) {
 		m, k := size[0], size[1]
 		for s, reach := range staircases(rng, m, k) {
 			w, b := Matrix[T]{buffer[T](rng, m*k), k}, buffer[T](rng, m)
-			x := Tile[T]{buffer[T](rng, k*n), k * n}
-			y := Tile[T]{make([]T, m*n), m * n}
-			Linear(y, x, 1, w, m, k, reach, b, nil)
+			x := Tile[T]{Data: buffer[T](rng, k*n), Stride: k * n}
+			y := Tile[T]{Data: make([]T, m*n), Stride: m * n}
+			Linear(y, x, 1, w, m, k, reach, b, nil, nil)
 			p := NewPacked[T](m, k, reach)
 			p.Fill(w, b)
 			one, intact := output[T](p.Width())

@@ -46,8 +46,8 @@ func TestPairs(t *testing.T) {
 			m, k := size[0], size[1]
 			for _, reach := range staircases(rng, m, k) {
 				w, b := Matrix[float32]{buffer[float32](rng, m*k), k}, buffer[float32](rng, m)
-				x, g := Tile[float32]{buffer[float32](rng, panels*k*n), k * n}, Tile[float32]{buffer[float32](rng, panels*m*n), m * n}
-				tile := func(f int) Tile[float32] { return Tile[float32]{make([]float32, panels*f*n), f * n} }
+				x, g := Tile[float32]{Data: buffer[float32](rng, panels*k*n), Stride: k * n}, Tile[float32]{Data: buffer[float32](rng, panels*m*n), Stride: m * n}
+				tile := func(f int) Tile[float32] { return Tile[float32]{Data: make([]float32, panels*f*n), Stride: f * n} }
 				got, want := tile(m), tile(m)
 				tiledLinear(ks, got, x, panels, w, m, k, reach, b, limits)
 				refLinear(want, x, panels, w, m, k, reach, b)

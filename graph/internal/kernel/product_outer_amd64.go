@@ -131,6 +131,10 @@ func fewInputs[T Float](dots dotsFunc[T], dw Matrix[T], g, x Tile[T], panels, m,
 // on, zeros behind the last feature, block by block of a vector's lanes each way.
 func (t *outerTiles[T]) transpose(x Tile[T], at, from, count int) {
 	n, lanes, side := PanelRows[T](), t.ks.lanes, t.ks.side
+	if x.ByRows {
+		t.ks.copies(t.panels*n, (count+lanes-1)/lanes, &t.xt[t.column(at)], side, &x.Data[from], x.Stride/n)
+		return
+	}
 	for f := 0; f < n; f += lanes {
 		dst := t.xt[t.column(at+f):]
 		for p := range t.panels {

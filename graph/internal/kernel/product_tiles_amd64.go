@@ -22,7 +22,9 @@ func first[T Float](limits *[2]T) *T {
 }
 
 // from is the tile without its first panels.
-func (t Tile[T]) from(panel int) Tile[T] { return Tile[T]{t.Data[panel*t.Stride:], t.Stride} }
+func (t Tile[T]) from(panel int) Tile[T] {
+	return Tile[T]{Data: t.Data[panel*t.Stride:], Stride: t.Stride}
+}
 
 // tiledLinear goes over the panels in pairs where there are kernels for that, then
 // over what is left one by one. Sums run in the same order either way.
@@ -197,7 +199,7 @@ func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m,
 	if limits != nil {
 		of = of.from(pairs)
 	}
-	if size := fastLinearTScratch[T](m, k, panels); size > 0 && len(scratch) >= size {
+	if size := stripScratch[T](m, k, panels); size > 0 && len(scratch) >= size {
 		l.copy, l.packed = ks.strips, scratch
 	}
 	l.run(y.from(pairs), g.from(pairs), of, panels-pairs)
@@ -281,6 +283,10 @@ const (
 )
 
 func fastLinearTScratch[T Float](m, k, panels int) int {
+	return max(stripScratch[T](m, k, panels), fastLinearScratch[T](m, k, panels))
+}
+
+func stripScratch[T Float](m, k, panels int) int {
 	if assembly[T]().strips == nil || panels < 2 || k*bytes[T](1) < 512 || m < 32 {
 		return 0
 	}

@@ -107,7 +107,7 @@ func testWidthsOfRows[T Float](t *testing.T) {
 			Adam(p, y, m, v, a, adamNumbers)
 			return append(append(append(p, m...), v...), a...)
 		})
-		tile := Tile[T]{buffer[T](rng, 3*(size+1)*n), (size + 1) * n}
+		tile := Tile[T]{Data: buffer[T](rng, 3*(size+1)*n), Stride: (size + 1) * n}
 		bothWidths(t, "sum of rows", func() []T {
 			out := append([]T(nil), x...)
 			SumRows(out, tile, 3, size)
@@ -207,7 +207,7 @@ func testOptimiser[T Float](t *testing.T) {
 		require.InEpsilon(t, s+1, SumSquares(g)+1, 1e-14, "sum of squares of %d", size)
 		n := PanelRows[T]()
 		for _, panels := range []int{1, 3} {
-			x := Tile[T]{buffer[T](rng, panels*(size+2)*n), (size + 2) * n}
+			x := Tile[T]{Data: buffer[T](rng, panels*(size+2)*n), Stride: (size + 2) * n}
 			SumRows(got[0], x, panels, size)
 			refSumRows(want[0], x, panels, size)
 			near(t, "sum of rows", got[0], want[0], panels*n)

@@ -46,7 +46,7 @@ func (e element) width32(half bool) element {
 }
 
 func main() {
-	what := flag.String("kernels", "product", "product, vector, rows or spline")
+	what := flag.String("kernels", "product", "product, sparse, vector, rows or spline")
 	half := flag.Bool("half", false, "vectors of 32 bytes, for AVX2")
 	flag.Parse()
 	ConstraintExpr("amd64,!noasm")
@@ -54,7 +54,7 @@ func main() {
 		write(*what, e.width32(*half))
 	}
 	Generate()
-	if err := finish(flag.Lookup("out").Value.String(), *what == "product", *half); err != nil {
+	if err := finish(flag.Lookup("out").Value.String(), *what == "product" || *what == "sparse", *half); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -130,6 +130,18 @@ func write(what string, e element) {
 			column(e, nv)
 			rowTimes(e, nv)
 		}
+	case "sparse":
+		for nv := 1; nv <= sparseVecs; nv++ {
+			sparse(e, nv)
+		}
+		squares(e)
+		sift(e)
+		gather(e)
+		nonzeros(e)
+		mark(e)
+		gate(e)
+		copies(e)
+		sumLines(e)
 	case "spline":
 		splineValue(e, false)
 		splineValue(e, true)

@@ -1,0 +1,397 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	. "github.com/mmcloughlin/avo/reg"
+)
+
+// sparseVecs is the most vectors of a sparse row's result: eight sums hide how long a
+// multiplication takes.
+const sparseVecs = 8
+
+// sparsePitch is how many bytes rows of the right operand of a sparse product are apart,
+// a shift of sparseShift.
+const (
+	sparsePitch = sparseVecs * 64
+	sparseShift = 9
+)
+
+// sparse computes rows of c = S b for a matrix S of which each row says by bits which of
+// its numbers are not zero: only these are multiplied, in order. Rows of S are sstep
+// elements apart, their bits bitstep bytes; keep selects those of the bits that count, up
+// to 64 from the first on. A row of c has nv vectors. Mode 0 starts at zero, 1 at the nv
+// vectors of start, 2 at what c holds. Sums are written to c or, if there is one, to out,
+// whose rows are outstep elements apart: within limits, if those are given, and added to
+// what is there if add is not zero. With rows of, too, limits are for these instead: where
+// their element does not lie between them the result is zero.
+func sparse(e element, nv int) {
+	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int)", e.goType))
+	Pragma("noescape")
+	rows, s, sstep := Load(Param("rows"), GP64()), Load(Param("s"), GP64()), Load(Param("sstep"), GP64())
+	bits, bitstep, keep := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), Load(Param("keep"), GP64())
+	b, c, cstep := Load(Param("b"), GP64()), Load(Param("c"), GP64()), Load(Param("cstep"), GP64())
+	SHLQ(Imm(e.shift()), sstep)
+	SHLQ(Imm(e.shift()), cstep)
+	acc := make([]VecVirtual, nv)
+	for i := range acc {
+		acc[i] = e.vec().r
+	}
+	all := func(at Register, f func(m Mem, z VecVirtual)) {
+		for i, z := range acc {
+			f(Mem{Base: at, Disp: i * e.width()}, z)
+		}
+	}
+	out, left, at := Load(Param("out"), GP64()), GP64(), GP64()
+	Label("row")
+	MOVQ(Mem{Base: bits}, left)
+	ANDQ(keep, left)
+	Load(Param("mode"), at)
+	CMPQ(at, Imm(1))
+	JEQ(LabelRef("start"))
+	JGT(LabelRef("resume"))
+	for _, z := range acc {
+		e.clear(z)
+	}
+	JMP(LabelRef("begin"))
+	Label("start")
+	Load(Param("start"), at)
+	all(at, func(m Mem, z VecVirtual) { e.load(m, z) })
+	JMP(LabelRef("begin"))
+	Label("resume")
+	all(c, func(m Mem, z VecVirtual) { e.load(m, z) })
+	Label("begin")
+	TESTQ(left, left)
+	JZ(LabelRef("store"))
+	Label("loop")
+	TZCNTQ(left, at)
+	BLSRQ(left, left)
+	v := e.vec().r
+	e.broadcast(Mem{Base: s, Index: at, Scale: uint8(e.size)}, v)
+	SHLQ(Imm(sparseShift), at)
+	ADDQ(b, at)
+	all(at, func(m Mem, z VecVirtual) { e.fma(m, v, z) })
+	TESTQ(left, left)
+	JNZ(LabelRef("loop"))
+	Label("store")
+	TESTQ(out, out)
+	JZ(LabelRef("held"))
+	Load(Param("limits"), at)
+	TESTQ(at, at)
+	JZ(LabelRef("free"))
+	lo, hi := e.spread(Mem{Base: at}), e.spread(Mem{Base: at, Disp: e.size})
+	Load(Param("of"), at)
+	TESTQ(at, at)
+	JNZ(LabelRef("gate"))
+	for _, z := range acc {
+		v := vec{e: e, r: z}
+		v.set(hi.min(lo.max(v)))
+	}
+	Label("free")
+	Load(Param("add"), at)
+	TESTQ(at, at)
+	JZ(LabelRef("written"))
+	all(out, func(m Mem, z VecVirtual) { e.add(m, z, z) })
+	Label("written")
+	all(out, func(m Mem, z VecVirtual) { e.load(z, m) })
+	Load(Param("outstep"), at)
+	LEAQ(Mem{Base: out, Index: at, Scale: uint8(e.size)}, out)
+	JMP(LabelRef("next"))
+	Label("gate")
+	for i, z := range acc {
+		x, v := e.loadVec(Mem{Base: at, Disp: i * e.width()}), vec{e: e, r: z}
+		v.set(v.only(x.compare(greater, lo).and(x.compare(less, hi))))
+	}
+	Load(Param("ofstep"), left)
+	LEAQ(Mem{Base: at, Index: left, Scale: uint8(e.size)}, at)
+	Store(at, Param("of"))
+	JMP(LabelRef("free"))
+	Label("held")
+	all(c, func(m Mem, z VecVirtual) { e.load(z, m) })
+	Label("next")
+	ADDQ(sstep, s)
+	ADDQ(bitstep, bits)
+	ADDQ(cstep, c)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// square loads a block of lanes by lanes from src on, rows step bytes apart, and
+// transposes it: vector i of the result is column order[i].
+func (e element) square(src, step Register) (v []vec, order []int) {
+	v = make([]vec, e.lanes())
+	for i := range v {
+		v[i] = e.loadVec(Mem{Base: src})
+		ADDQ(step, src)
+	}
+	for _, x := range e.exchanges() {
+		for i := range v {
+			if i&x.gap == 0 {
+				a, b := e.vec(), e.vec()
+				x.lo(v[i+x.gap].r, v[i].r, a.r)
+				x.hi(v[i+x.gap].r, v[i].r, b.r)
+				v[i], v[i+x.gap] = a, b
+			}
+		}
+	}
+	return v, flippedRows(e)
+}
+
+// squares transposes n blocks of lanes by lanes: from src, rows sstep elements apart, the
+// next block snext elements on, to dst with steps of its own.
+func squares(e element) {
+	TEXT("squares"+e.name, NOSPLIT, fmt.Sprintf("func(n int, dst *%[1]s, dstep, dnext int, src *%[1]s, sstep, snext int)", e.goType))
+	Pragma("noescape")
+	b := e.blocks()
+	Label("block")
+	v, order := e.square(b.from, b.sstep)
+	b.storeInOrder(v, order, nil)
+	b.next("block")
+}
+
+// sift does as squares, and says in bits[r·bitstep] and on which numbers of row r of dst are
+// not zero: lanes bits for each block.
+func sift(e element) {
+	TEXT("sift"+e.name, NOSPLIT, fmt.Sprintf("func(n int, dst *%[1]s, dstep, dnext int, src *%[1]s, sstep, snext int, bits *uint8, bitstep int)", e.goType))
+	Pragma("noescape")
+	b := e.blocks()
+	bits, bitstep, row := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), GP64()
+	zero := e.zero()
+	Label("block")
+	v, order := e.square(b.from, b.sstep)
+	MOVQ(bits, row)
+	b.storeInOrder(v, order, func(v vec) {
+		v.compare(unlike, zero).write(Mem{Base: row})
+		ADDQ(bitstep, row)
+	})
+	ADDQ(Imm(uint64(e.lanes()/8)), bits)
+	b.next("block")
+}
+
+// write stores the bits of a mask, one for each lane.
+func (k mask) write(m Mem) {
+	if k.e.size == 4 {
+		KMOVW(k.r, m)
+	} else {
+		KMOVB(k.r, m)
+	}
+}
+
+// blocks goes over blocks of lanes by lanes; steps are in bytes.
+type blocks struct {
+	e                                    element
+	n                                    Register
+	dst, dstep, dnext, src, sstep, snext Register
+	from, to                             Register // within a block
+}
+
+func (e element) blocks() *blocks {
+	b := &blocks{e: e, n: Load(Param("n"), GP64()), from: GP64(), to: GP64()}
+	for _, p := range []struct {
+		name string
+		r    *Register
+	}{{"dstep", &b.dstep}, {"dnext", &b.dnext}, {"sstep", &b.sstep}, {"snext", &b.snext}} {
+		*p.r = Load(Param(p.name), GP64())
+		SHLQ(Imm(e.shift()), *p.r)
+	}
+	b.dst, b.src = Load(Param("dst"), GP64()), Load(Param("src"), GP64())
+	MOVQ(b.src, b.from)
+	return b
+}
+
+// storeInOrder writes the rows of a transposed block, and hands each to also.
+func (b *blocks) storeInOrder(v []vec, order []int, also func(vec)) {
+	at := make([]int, len(order))
+	for i, row := range order {
+		at[row] = i
+	}
+	MOVQ(b.dst, b.to)
+	for _, i := range at {
+		v[i].store(Mem{Base: b.to})
+		ADDQ(b.dstep, b.to)
+		if also != nil {
+			also(v[i])
+		}
+	}
+}
+
+// next goes to the block behind, or returns.
+func (b *blocks) next(label string) {
+	ADDQ(b.snext, b.src)
+	ADDQ(b.dnext, b.dst)
+	MOVQ(b.src, b.from)
+	DECQ(b.n)
+	JNZ(LabelRef(label))
+	VZEROUPPER()
+	RET()
+}
+
+// gather copies the lines of n features, from np panels that are step elements apart, to
+// dst, where those of one feature stand together, dstep elements before those of the next,
+// and says in bits[f·bitstep] and on which numbers are not zero.
+func gather(e element) {
+	TEXT("gather"+e.name, NOSPLIT, fmt.Sprintf("func(n, np int, dst *%[1]s, dstep int, src *%[1]s, step int, bits *uint8, bitstep int)", e.goType))
+	Pragma("noescape")
+	n, np, left := Load(Param("n"), GP64()), Load(Param("np"), GP64()), GP64()
+	dst, dstep, to := Load(Param("dst"), GP64()), Load(Param("dstep"), GP64()), GP64()
+	src, step, from := Load(Param("src"), GP64()), Load(Param("step"), GP64()), GP64()
+	bits, bitstep, say := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), GP64()
+	SHLQ(Imm(e.shift()), dstep)
+	SHLQ(Imm(e.shift()), step)
+	zero := e.zero()
+	Label("feature")
+	MOVQ(np, left)
+	MOVQ(dst, to)
+	MOVQ(src, from)
+	MOVQ(bits, say)
+	Label("panel")
+	for v := range 2 {
+		x := e.loadVec(Mem{Base: from, Disp: v * e.width()})
+		x.store(Mem{Base: to, Disp: v * e.width()})
+		x.compare(unlike, zero).write(Mem{Base: say, Disp: v * e.lanes() / 8})
+	}
+	ADDQ(step, from)
+	ADDQ(U32(panelBytes), to)
+	ADDQ(Imm(uint64(2*e.lanes()/8)), say)
+	DECQ(left)
+	JNZ(LabelRef("panel"))
+	ADDQ(U32(panelBytes), src)
+	ADDQ(dstep, dst)
+	ADDQ(bitstep, bits)
+	DECQ(n)
+	JNZ(LabelRef("feature"))
+	VZEROUPPER()
+	RET()
+}
+
+// nonzeros counts the numbers in n vectors that are not zero.
+func nonzeros(e element) {
+	TEXT("nonzeros"+e.name, NOSPLIT, fmt.Sprintf("func(n int, x *%s) int", e.goType))
+	Pragma("noescape")
+	n, x := Load(Param("n"), GP64()), Load(Param("x"), GP64())
+	zero, count := e.zero(), GP64()
+	XORQ(count, count)
+	Label("vector")
+	k, ones := e.loadVec(Mem{Base: x}).compare(unlike, zero), GP64()
+	KMOVW(k.r, ones.As32())
+	POPCNTQ(ones, ones)
+	ADDQ(ones, count)
+	ADDQ(Imm(uint64(e.width())), x)
+	DECQ(n)
+	JNZ(LabelRef("vector"))
+	Store(count, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// gate makes those of n vectors of y zero where the element of does not lie between the
+// two limits.
+func gate(e element) {
+	TEXT("gate"+e.name, NOSPLIT, fmt.Sprintf("func(n int, y, of, limits *%s)", e.goType))
+	Pragma("noescape")
+	n, y, of, limits := Load(Param("n"), GP64()), Load(Param("y"), GP64()), Load(Param("of"), GP64()), Load(Param("limits"), GP64())
+	lo, hi := e.spread(Mem{Base: limits}), e.spread(Mem{Base: limits, Disp: e.size})
+	Label("vector")
+	x := e.loadVec(Mem{Base: of})
+	e.loadVec(Mem{Base: y}).only(x.compare(greater, lo).and(x.compare(less, hi))).store(Mem{Base: y})
+	ADDQ(Imm(uint64(e.width())), y)
+	ADDQ(Imm(uint64(e.width())), of)
+	DECQ(n)
+	JNZ(LabelRef("vector"))
+	VZEROUPPER()
+	RET()
+}
+
+// mark says in bits[r·bitstep] and on which numbers of n vectors of row r are not zero, and
+// counts them. Rows are step elements apart.
+func mark(e element) {
+	TEXT("mark"+e.name, NOSPLIT, fmt.Sprintf("func(rows, n int, src *%s, step int, bits *uint8, bitstep int) int", e.goType))
+	Pragma("noescape")
+	rows, n, left := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), GP64()
+	src, step, from := Load(Param("src"), GP64()), Load(Param("step"), GP64()), GP64()
+	bits, bitstep, say := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), GP64()
+	SHLQ(Imm(e.shift()), step)
+	zero, count, ones := e.zero(), GP64(), GP64()
+	XORQ(count, count)
+	Label("line")
+	MOVQ(n, left)
+	MOVQ(src, from)
+	MOVQ(bits, say)
+	Label("vector")
+	k := e.loadVec(Mem{Base: from}).compare(unlike, zero)
+	k.write(Mem{Base: say})
+	KMOVW(k.r, ones.As32())
+	POPCNTQ(ones, ones)
+	ADDQ(ones, count)
+	ADDQ(Imm(uint64(e.width())), from)
+	ADDQ(Imm(uint64(e.lanes()/8)), say)
+	DECQ(left)
+	JNZ(LabelRef("vector"))
+	ADDQ(step, src)
+	ADDQ(bitstep, bits)
+	DECQ(rows)
+	JNZ(LabelRef("line"))
+	Store(count, ReturnIndex(0))
+	VZEROUPPER()
+	RET()
+}
+
+// copies brings n vectors of each row from src to dst, rows of which are so many elements
+// apart.
+func copies(e element) {
+	TEXT("copies"+e.name, NOSPLIT, fmt.Sprintf("func(rows, n int, dst *%[1]s, dstep int, src *%[1]s, sstep int)", e.goType))
+	Pragma("noescape")
+	rows, n, left := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), GP64()
+	dst, dstep, to := Load(Param("dst"), GP64()), Load(Param("dstep"), GP64()), GP64()
+	src, sstep, from := Load(Param("src"), GP64()), Load(Param("sstep"), GP64()), GP64()
+	SHLQ(Imm(e.shift()), dstep)
+	SHLQ(Imm(e.shift()), sstep)
+	Label("line")
+	MOVQ(n, left)
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	Label("vector")
+	PREFETCHT0(Mem{Base: from, Index: sstep, Scale: 4})
+	e.loadVec(Mem{Base: from}).store(Mem{Base: to})
+	ADDQ(Imm(uint64(e.width())), from)
+	ADDQ(Imm(uint64(e.width())), to)
+	DECQ(left)
+	JNZ(LabelRef("vector"))
+	ADDQ(sstep, src)
+	ADDQ(dstep, dst)
+	DECQ(rows)
+	JNZ(LabelRef("line"))
+	VZEROUPPER()
+	RET()
+}
+
+// sumLines adds the sum of n vectors of so many rows, step elements apart, to acc.
+func sumLines(e element) {
+	TEXT("sumlines"+e.name, NOSPLIT, fmt.Sprintf("func(rows, n int, acc, src *%[1]s, step int)", e.goType))
+	Pragma("noescape")
+	rows, n, left := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), GP64()
+	acc, src, step, from := Load(Param("acc"), GP64()), Load(Param("src"), GP64()), Load(Param("step"), GP64()), GP64()
+	SHLQ(Imm(e.shift()), step)
+	Label("column")
+	s := e.vec()
+	e.clear(s.r)
+	MOVQ(rows, left)
+	MOVQ(src, from)
+	Label("line")
+	e.add(Mem{Base: from}, s.r, s.r)
+	ADDQ(step, from)
+	DECQ(left)
+	JNZ(LabelRef("line"))
+	e.add(Mem{Base: acc}, s.r, s.r)
+	s.store(Mem{Base: acc})
+	ADDQ(Imm(uint64(e.width())), acc)
+	ADDQ(Imm(uint64(e.width())), src)
+	DECQ(n)
+	JNZ(LabelRef("column"))
+	VZEROUPPER()
+	RET()
+}

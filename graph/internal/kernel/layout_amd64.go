@@ -1,0 +1,43 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+func hasRows() bool { return useAVX512 }
+
+// asPanels brings a tile that stands by rows into panels, in scratch; what is left of that
+// begins on a cache line if it did.
+func asPanels[T Float](x Tile[T], panels, features int, scratch []T) (Tile[T], []T) {
+	if !x.ByRows {
+		return x, scratch
+	}
+	y, rest := roomFor(x, panels, features, scratch)
+	n, ks, width := PanelRows[T](), assembly[T](), x.Stride/PanelRows[T]()
+	for q := range panels {
+		for f := 0; f < features; f += ks.lanes {
+			ks.squares(2, &y.Data[q*y.Stride+f*n], n, ks.lanes, &x.Data[q*x.Stride+f], width, ks.lanes*width)
+		}
+	}
+	return y, rest
+}
+
+// roomFor is a tile of panels in scratch for one that stands by rows, or the tile itself.
+func roomFor[T Float](x Tile[T], panels, features int, scratch []T) (Tile[T], []T) {
+	if !x.ByRows {
+		return x, scratch
+	}
+	stride := features * PanelRows[T]()
+	return Tile[T]{Data: scratch[:panels*stride], Stride: stride}, scratch[panels*stride:]
+}
+
+// toRows brings panels into a tile that stands by rows, if y does.
+func toRows[T Float](y, x Tile[T], panels, features int) {
+	if !y.ByRows {
+		return
+	}
+	n, ks, width := PanelRows[T](), assembly[T](), y.Stride/PanelRows[T]()
+	for q := range panels {
+		for half := 0; half < n; half += ks.lanes {
+			ks.squares(features/ks.lanes, &y.Data[q*y.Stride+half*width], width, ks.lanes, &x.Data[q*x.Stride+half], n, ks.lanes*n)
+		}
+	}
+}

@@ -1,0 +1,294 @@
+//go:build amd64 && !noasm
+
+package kernel
+
+import "unsafe"
+
+//go:generate sh -c "cd _asm && go run . -kernels sparse -out ../sparse_amd64.s -stubs ../sparse_amd64.go -pkg kernel"
+
+// Hidden units that are off, and gradients that do not pass them, are zeros: half of
+// the numbers, scattered. A dense product multiplies them all. A sparse one goes over
+// the rows of one operand and, for each number that is not zero, adds a multiple of a
+// row of the other, of which a block stays in the first-level cache for all rows.
+// Sums run in the same order as in dense products, so that both give the same bits.
+
+// sparseSet is the assembly of sparse products; squares is nil where there is none.
+type sparseSet[T Float] struct {
+	sparse   [sparseVecs + 1]sparseFunc[T]
+	squares  func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int)
+	sift     func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int, bits *uint8, bitstep int)
+	gather   func(n, np int, dst *T, dstep int, src *T, step int, bits *uint8, bitstep int)
+	mark     func(rows, n int, src *T, step int, bits *uint8, bitstep int) int
+	copies   func(rows, n int, dst *T, dstep int, src *T, sstep int)
+	nonzeros func(n int, x *T) int
+	gate     func(n int, y, of, limits *T)
+	sumLines func(rows, n int, acc, src *T, step int)
+}
+
+type sparseFunc[T Float] func(rows int, s *T, sstep int, bits *uint8, bitstep int, keep uint64, b *T, c *T, cstep int, start *T, mode int, out *T, outstep, add int, limits, of *T, ofstep int)
+
+var (
+	sparse32 = sparseSet[float32]{
+		sparse:  [sparseVecs + 1]sparseFunc[float32]{nil, sparse32x1, sparse32x2, sparse32x3, sparse32x4, sparse32x5, sparse32x6, sparse32x7, sparse32x8},
+		squares: squares32, sift: sift32, gather: gather32, mark: mark32, copies: copies32, nonzeros: nonzeros32, gate: gate32, sumLines: sumlines32,
+	}
+	sparse64 = sparseSet[float64]{
+		sparse:  [sparseVecs + 1]sparseFunc[float64]{nil, sparse64x1, sparse64x2, sparse64x3, sparse64x4, sparse64x5, sparse64x6, sparse64x7, sparse64x8},
+		squares: squares64, sift: sift64, gather: gather64, mark: mark64, copies: copies64, nonzeros: nonzeros64, gate: gate64, sumLines: sumlines64,
+	}
+)
+
+const (
+	// sparseVecs is how many vectors of a result a sparse product takes at once.
+	sparseVecs = 8
+	// sparseTerms is how many terms it takes at a time: their block of the dense
+	// operand, 24 KB, stays in the first-level cache.
+	sparseTerms = 48
+	// sparseUnits is how many units of a gradient in weights are done at a time.
+	sparseUnits = 128
+	// sparsePercent is how many of a hundred numbers may be other than zero.
+	sparsePercent = 70
+)
+
+// sparseProduct is a product on its way. Its parts are in the scratch, each from a cache
+// line on.
+type sparseProduct[T Float] struct {
+	ks      *sparseSet[T]
+	lanes   int
+	pitch   int // elements from one row of a block, or of the sums, to the next
+	rows    int
+	s       []T // the sparse operand
+	wide    int // of its rows
+	bits    *uint8
+	bitstep int
+	block   []T
+	sums    []T
+	start   []T
+	edge    []T
+	own     []T // room for the operand
+}
+
+// sparseScratch is how much a product of so many rows and terms wants, with sums of some of
+// the rows.
+func sparseScratch[T Float](rows, terms, sums int) int {
+	n := PanelRows[T]()
+	return rows*(terms+n) + rows*(terms/8+16) + (sparseTerms+sums+1)*sparseVecs*n/2 + n/2*(sparseTerms+n) + 8*n
+}
+
+func newSparse[T Float](rows, terms, sums int, scratch []T) sparseProduct[T] {
+	ks, n := assembly[T](), PanelRows[T]()
+	p := sparseProduct[T]{ks: &ks.sparseSet, lanes: ks.lanes, pitch: sparseVecs * ks.lanes, rows: rows}
+	scratch = scratch[-int(uintptr(unsafe.Pointer(&scratch[0])))&63/int(unsafe.Sizeof(scratch[0])):]
+	take := func(count int) []T {
+		part := scratch[:count]
+		scratch = scratch[(count+n-1)/n*n:]
+		return part
+	}
+	p.bitstep = (terms/8 + 16) / 8 * 8
+	p.bits = (*uint8)(unsafe.Pointer(&take((rows*p.bitstep + 128) / (128 / n))[0]))
+	p.block = take(sparseTerms * p.pitch)
+	p.sums = take(sums * p.pitch)
+	p.start = take(p.pitch)
+	p.edge = take(p.lanes * (sparseTerms + n))
+	p.own = scratch
+	return p
+}
+
+func (p *sparseProduct[T]) bitsAt(row, term int) *uint8 {
+	return (*uint8)(unsafe.Add(unsafe.Pointer(p.bits), row*p.bitstep+term/8))
+}
+
+// manyZeros looks at the first panel of a tile.
+func manyZeros[T Float](x Tile[T], features int) bool {
+	n := PanelRows[T]()
+	return features > 0 && assembly[T]().nonzeros(2*features, &x.Data[0])*100 <= sparsePercent*features*n
+}
+
+// operand makes the rows of a tile the sparse operand.
+func (p *sparseProduct[T]) operand(x Tile[T], panels, features int) {
+	n := PanelRows[T]()
+	if x.ByRows {
+		p.s, p.wide = x.Data, x.Stride/n
+		p.ks.mark(p.rows, (features+p.lanes-1)/p.lanes, &p.s[0], p.wide, p.bits, p.bitstep)
+		return
+	}
+	lanes, whole := p.lanes, features/p.lanes
+	p.wide = (features + lanes - 1) / lanes * lanes
+	p.s = p.own[:p.rows*p.wide]
+	for q := range panels {
+		for half := 0; half < n; half += lanes {
+			row := q*n + half
+			if whole > 0 {
+				p.ks.sift(whole, &p.s[row*p.wide], p.wide, lanes, &x.Data[q*x.Stride+half], n, lanes*n, p.bitsAt(row, 0), p.bitstep)
+			}
+		}
+		if rest := features % lanes; rest > 0 {
+			edge := p.edge[:lanes*n]
+			clear(edge[copy(edge, x.Data[q*x.Stride+whole*lanes*n:][:rest*n]):])
+			for half := 0; half < n; half += lanes {
+				row := q*n + half
+				p.ks.sift(1, &p.s[row*p.wide+whole*lanes], p.wide, lanes, &edge[half], n, lanes*n, p.bitsAt(row, whole*lanes), p.bitstep)
+			}
+		}
+	}
+}
+
+// turn fills the block with count columns of w from term on, for nv vectors of rows from
+// row on.
+func (p *sparseProduct[T]) turn(w Matrix[T], m, row, nv, term, count int) {
+	lanes := p.lanes
+	n := (count + lanes - 1) / lanes
+	for v := range nv {
+		j := row + v*lanes
+		if from := j*w.Stride + term; from+(lanes-1)*w.Stride+n*lanes <= len(w.Data) {
+			p.ks.squares(n, &p.block[v*lanes], p.pitch, lanes*p.pitch, &w.Data[from], w.Stride, lanes)
+			continue
+		}
+		for i := range min(lanes, m-j) {
+			copy(p.edge[i*sparseTerms:][:count], w.Data[(j+i)*w.Stride+term:])
+		}
+		p.ks.squares(n, &p.block[v*lanes], p.pitch, lanes*p.pitch, &p.edge[0], sparseTerms, lanes)
+	}
+}
+
+// copyRows fills the block with count rows of w from term on, as far as the columns from …
+// to.
+func (p *sparseProduct[T]) copyRows(w Matrix[T], term, count, from, to int) {
+	if vecs := (to - from) / p.lanes; vecs*p.lanes == to-from {
+		p.ks.copies(count, vecs, &p.block[0], p.pitch, &w.Data[term*w.Stride+from], w.Stride)
+		return
+	}
+	for u := range count {
+		copy(p.block[u*p.pitch:], w.Data[(term+u)*w.Stride+from:(term+u)*w.Stride+to])
+	}
+}
+
+// place is where sums go: to rows that are step elements apart.
+type place[T Float] struct {
+	to     *T
+	step   int
+	add    int
+	limits *T
+	of     *T // what the limits are for, if not for the sums
+	ofstep int
+}
+
+// multiply adds the terms from term on, whose rows are in block, to sums of nv vectors, held
+// between blocks in c.
+func (p *sparseProduct[T]) multiply(nv, term, count, mode int, block, c *T, cstep int, to place[T]) {
+	p.ks.sparse[nv](p.rows, &p.s[term], p.wide, p.bitsAt(0, term), p.bitstep, 1<<count-1, block, c, cstep, &p.start[0], mode, to.to, to.step, to.add, to.limits, to.of, to.ofstep)
+}
+
+// store writes the sums to the features from … of a tile of panels, as many as it has.
+func (p *sparseProduct[T]) store(y Tile[T], panels, from, nv, features int) {
+	n, lanes := PanelRows[T](), p.lanes
+	for q := range panels {
+		for v := range nv {
+			src := &p.sums[q*n*p.pitch+v*lanes]
+			f := from + v*lanes
+			out := y.Data[q*y.Stride+f*n:]
+			if f+lanes <= features {
+				p.ks.squares(2, &out[0], n, lanes, src, p.pitch, lanes*p.pitch)
+				continue
+			}
+			edge := p.edge[:lanes*n]
+			p.ks.squares(2, &edge[0], n, lanes, src, p.pitch, lanes*p.pitch)
+			copy(out[:(features-f)*n], edge)
+		}
+	}
+}
+
+// product computes results of a product with so many terms, for which fill brings terms into
+// the block, and writes them to y, within limits or, where there is a tile of that stands by
+// rows, if that is.
+func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bias []T, limits *[2]T, fill func(from, nv, term, count int)) {
+	n := PanelRows[T]()
+	all := (results + p.lanes - 1) / p.lanes
+	for v, nv := 0, 0; v < all; v += nv {
+		nv = fair(all-v, sparseVecs)
+		from := v * p.lanes
+		c, cstep := &p.sums[0], p.pitch
+		if y.ByRows {
+			c, cstep = &y.Data[from], y.Stride/n
+		}
+		mode := 0
+		if bias != nil {
+			mode = 1
+			copy(p.start, bias[from:])
+		}
+		for term := 0; term < terms; term += sparseTerms {
+			count, to := min(sparseTerms, terms-term), place[T]{}
+			if term+count == terms && limits != nil {
+				to = place[T]{to: c, step: cstep, limits: &limits[0]}
+				if of.ByRows {
+					to.of, to.ofstep = &of.Data[from], of.Stride/n
+				}
+			}
+			fill(from, nv, term, count)
+			p.multiply(nv, term, count, mode, &p.block[0], c, cstep, to)
+			mode = 2
+		}
+		if !y.ByRows {
+			p.store(y, panels, from, nv, results)
+		}
+	}
+}
+
+// sparseLeast is the fewest terms and results for which a sparse product of panels pays.
+const sparseLeast = 96
+
+// isSparse reports whether a product from x to y is to go over rows: where there are zeros
+// enough and results to hide how long a multiplication takes, or the terms are so few that
+// bringing the result into rows would cost more.
+func isSparse[T Float](y, x Tile[T], terms, results int) bool {
+	switch {
+	case assembly[T]().squares == nil || min(terms, results) == 0:
+		return false
+	case y.ByRows && terms <= sparseTerms:
+		return true
+	case results < RowWidth*4 || !x.ByRows && !y.ByRows && min(terms, results) < sparseLeast:
+		return false
+	}
+	return manyZeros(x, terms)
+}
+
+// sparseLinear is Linear over rows, if that pays.
+func sparseLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, b []T, limits *[2]T, scratch []T) bool {
+	if !isSparse(y, x, k, m) || len(scratch) < fastLinearScratch[T](m, k, panels) {
+		return false
+	}
+	rows := panels * PanelRows[T]()
+	p := newSparse(rows, k, rows, scratch)
+	p.operand(x, panels, k)
+	p.product(y, Tile[T]{}, panels, k, m, b, limits, func(from, nv, term, count int) { p.turn(w, m, from, nv, term, count) })
+	return true
+}
+
+// sparseLinearT is LinearT over rows, if that pays.
+func sparseLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, of Tile[T], limits *[2]T, scratch []T) bool {
+	if !isSparse(y, g, m, k) || len(scratch) < fastLinearScratch[T](m, k, panels) {
+		return false
+	}
+	rows := panels * PanelRows[T]()
+	p := newSparse(rows, m, rows, scratch)
+	p.operand(g, panels, m)
+	within := limits
+	if !of.ByRows {
+		within = nil
+	}
+	p.product(y, of, panels, m, k, nil, within, func(from, nv, term, count int) {
+		p.copyRows(w, term, count, from, min(from+nv*p.lanes, k))
+	})
+	if !of.ByRows {
+		gated(y, of, panels, k, limits)
+	}
+	return true
+}
+
+// gated makes zero where the element of a tile of the same layout does not lie between the
+// limits, if there are any.
+func gated[T Float](y, of Tile[T], panels, features int, limits *[2]T) {
+	for q := 0; q < panels && limits != nil; q++ {
+		assembly[T]().gate(2*features, &y.Data[q*y.Stride], &of.Data[q*of.Stride], &limits[0])
+	}
+}

@@ -1,0 +1,138 @@
+package graph
+
+import "github.com/gorgeflow/gorge/graph/internal/kernel"
+
+// leastByRows is the fewest columns for which it pays to have values row by row.
+const leastByRows = 96
+
+// fewColumns is fewer than what a product over rows makes at no loss.
+const fewColumns = 64
+
+// byRows chooses the layout of values that hold many zeros, hidden units behind a
+// rectifier and gradients that passed one: row by row. Products take such values as they
+// are and leave out the zeros. What is computed from them element by element stands the
+// same way; all else stays in panels.
+func byRows(p *plan) {
+	if !kernel.HasRows() {
+		return
+	}
+	for _, v := range p.values {
+		v.byRows = v.mayStand() && v.isSeenByRows()
+	}
+	for again := true; again; {
+		again = false
+		for _, v := range p.values {
+			for _, o := range v.alike() {
+				if o.byRows != v.byRows {
+					o.byRows, v.byRows, again = false, false, true
+				}
+			}
+			if _, gated := v.k.(gatedLinearT); gated && v.byRows && !v.in[2].byRows {
+				v.byRows, again = false, true
+			}
+		}
+	}
+	// Of values that stand alike, one at least must have zeros to leave out.
+	zeros := map[*value]bool{}
+	for again := true; again; {
+		again = false
+		for _, v := range p.values {
+			has := zeros[v] || v.byRows && v.hasZeros()
+			for _, o := range v.alike() {
+				has = has || zeros[o]
+			}
+			for _, o := range append(v.alike(), v) {
+				if has && !zeros[o] {
+					zeros[o], again = true, true
+				}
+			}
+		}
+	}
+	for _, v := range p.values {
+		v.byRows = v.byRows && zeros[v]
+	}
+}
+
+// mayStand reports whether a value can be computed row by row.
+func (v *value) mayStand() bool {
+	if !v.body || v.reduce || v.k == nil || v.root != v || len(v.outs) > 0 || v.d.c < leastByRows || v.d.c%kernel.RowWidth != 0 {
+		return false
+	}
+	switch v.k.(type) {
+	case linear, clampedLinear, linearT, gatedLinearT:
+		return v.product() == nil
+	}
+	return len(v.in) > 0 && len(v.alike()) == len(v.in)
+}
+
+// product is the staircase of a product, nil if there is none.
+func (v *value) product() Reach {
+	switch k := v.k.(type) {
+	case linear:
+		return k.reach
+	case clampedLinear:
+		return k.reach
+	case linearT:
+		return k.reach
+	case gatedLinearT:
+		return k.reach
+	case outer:
+		return k.reach
+	}
+	return nil
+}
+
+// isSeenByRows reports whether all users take a value row by row, and gain by it: those
+// that make a few columns of it do not.
+func (v *value) isSeenByRows() bool {
+	for _, u := range v.users {
+		switch u.k.(type) {
+		case linear, clampedLinear, linearT, gatedLinearT:
+			if u.product() != nil || u.in[0] == v && u.d.c < fewColumns {
+				return false
+			}
+		case outer:
+			if !u.reduce || u.product() != nil || u.in[0] == v && u.in[1].d.c < fewColumns {
+				return false
+			}
+		case sumRows:
+			if !u.reduce {
+				return false
+			}
+		default:
+			if !u.body || len(u.alike()) != len(u.in) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// alike are the arguments that stand as the value itself does: all of an elementwise
+// operation without broadcasting.
+func (v *value) alike() []*value {
+	switch v.k.(type) {
+	case unary, binary:
+	default:
+		return nil
+	}
+	for _, a := range v.in {
+		if !a.body || a.d != v.d {
+			return nil
+		}
+	}
+	return v.in
+}
+
+// hasZeros reports whether about half of the elements are expected to be zero.
+func (v *value) hasZeros() bool {
+	switch k := v.k.(type) {
+	case clampedLinear:
+		return k.lo == 0 || k.hi == 0
+	case gatedLinearT:
+		return true
+	case unary:
+		return k.kind == kernel.ReLU || k.kind == kernel.Clamp && (k.a == 0 || k.b == 0)
+	}
+	return false
+}

@@ -1,0 +1,85 @@
+package graph
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/gorgeflow/gorge/graph/internal/kernel"
+)
+
+// wideGraph grows a network of hidden layers, some of which have zeros, with short cuts
+// and with users that want panels.
+func wideGraph(g *Graph, rng *rand.Rand, x Expr, steps int) Expr {
+	made := 0
+	layer := func(e Expr, units int) Expr {
+		made++
+		p := g.Params()
+		w := p.New(fmt.Sprintf("w%d", made), units, e.Cols(), FanIn(1))
+		b := p.New(fmt.Sprintf("b%d", made), 1, units, Gaussian(0.1))
+		return e.Linear(g.Use(w), g.Use(b))
+	}
+	const width = 112
+	pool := []Expr{layer(x, width)}
+	pick := func() Expr { return pool[rng.IntN(len(pool))] }
+	var ends []Expr
+	for range steps {
+		e := pick()
+		switch min(rng.IntN(14), 8) {
+		case 0, 8:
+			e = layer(e, width).Clamp(0, 10)
+		case 1:
+			e = layer(e.ReLU(), width)
+		case 2:
+			e = e.Add(layer(pick().ReLU(), width).Clamp(0, 10)).Scale(0.5)
+		case 3:
+			e = layer(e.Clamp(0, 3), 130).Clamp(0, 3) // does not stand by rows
+			e = layer(e, width)
+		case 4:
+			e = e.Tanh().Mul(pick().Tanh())
+		case 5:
+			ends = append(ends, e.Slice(3, 9).Tanh())
+		case 6:
+			ends = append(ends, layer(e.Clamp(0, 10), 5).Tanh())
+		case 7:
+			e = e.Sub(e.SumRows().Scale(0.001)).Tanh()
+		}
+		pool = append(pool, e)
+	}
+	return Concat(append(ends, layer(pool[len(pool)-1], 100).Tanh())...)
+}
+
+// Programs whose values stand by rows give what gorgonia's tape machine gives: values and
+// gradients.
+func TestWideGraphs(t *testing.T) {
+	stood := 0
+	for seed := range uint64(40) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(seed, 17))
+			rows, steps := []int{1, 5, 31, 33, 130, 300}[rng.IntN(6)], 2+rng.IntN(8)
+			grow := func(dt DType) *fixture {
+				rng := rand.New(rand.NewPCG(seed, 18))
+				return build(t, opCase{build: func(g *Graph, x, y, v, w Expr) Expr { return wideGraph(g, rng, x, steps) }, lo: -2}, dt, rows, false)
+			}
+			f := grow(Float64)
+			if strings.Contains(f.program.Dump(), " rows @") {
+				stood++
+			}
+			_, got := f.run(t)
+			want := tape(t, f)
+			for name := range want {
+				requireClose(t, name, want[name], got[name], 1e-10)
+			}
+			_, single := grow(Float32).run(t)
+			for name := range want {
+				requireClose(t, name, want[name], single[name], 1e-3)
+			}
+		})
+	}
+	if kernel.HasRows() {
+		require.Greater(t, stood, 20)
+	}
+}
