@@ -54,6 +54,7 @@ type value struct {
 	into    *Param // of a sum: the parameter whose gradient it is
 	passing bool   // of an input: it has its columns only while it is needed
 	byRows  bool   // row by row, not in panels
+	turned  *value // of a product: its weights, laid out beforehand
 }
 
 func (v *value) name() string {
@@ -89,6 +90,7 @@ var passes = []struct {
 	{"over", overwrite},    // splines leave what their derivatives want where parameters were
 	{"land", land},         // blocks are computed where they will be placed
 	{"rows", byRows},       // values with many zeros stand row by row
+	{"turn", turn},         // weights of products over rows are laid out once
 	{"place", place_},      // buffers by liveness
 }
 

@@ -20,6 +20,10 @@ func fastLinearTScratch[T Float](m, k, panels int) int { return 0 }
 
 func hasRows() bool { return false }
 
+func fastTurnedSize[T Float](m, k int) int { return 0 }
+
+func fastTurn[T Float](dst []T, w Matrix[T], m, k int) {}
+
 type fastOuterSum[T Float] struct{}
 
 func (o *OuterSum[T]) begin() {}

@@ -52,11 +52,19 @@ func (t Tile[T]) Panel(p, features int) []T {
 	return t.Data[p*t.Stride : p*t.Stride+features*PanelRows[T]()]
 }
 
-// Matrix is a row-major matrix, row j at Data[j*Stride].
+// Matrix is a row-major matrix, row j at Data[j*Stride]. As weights of [Linear] it may
+// come with what [Turn] made of it.
 type Matrix[T Float] struct {
 	Data   []T
 	Stride int
+	Turned []T
 }
+
+// TurnedSize is how many elements [Turn] writes for an m×k matrix.
+func TurnedSize[T Float](m, k int) int { return fastTurnedSize[T](m, k) }
+
+// Turn lays out an m×k matrix the way products over rows read it.
+func Turn[T Float](dst []T, w Matrix[T], m, k int) { fastTurn(dst, w, m, k) }
 
 // Linear computes y = x Wᵀ + b for every row of the tile:
 //

@@ -74,7 +74,7 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 			for s, reach := range staircases(rng, m, k) {
 				what := fmt.Sprintf("m=%d k=%d panels=%d staircase=%d", m, k, panels, s)
 				ldw := k + 3
-				w := Matrix[T]{buffer[T](rng, max(m*ldw, 1)), ldw}
+				w := Matrix[T]{Data: buffer[T](rng, max(m*ldw, 1)), Stride: ldw}
 				for j := range m { // what is out of reach must not matter
 					for i := limit(reach, j, k); i < k; i++ {
 						w.Data[j*ldw+i] = T(math.NaN())
@@ -122,8 +122,8 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 				}
 				copy(b, a)
 				scratch := out(OuterScratch[T](m, k, panels))
-				Outer(Matrix[T]{a, ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
-				refOuter(Matrix[T]{b, ldw}, g, x, panels, m, k, reach, s%2 == 0, 0, k)
+				Outer(Matrix[T]{Data: a, Stride: ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
+				refOuter(Matrix[T]{Data: b, Stride: ldw}, g, x, panels, m, k, reach, s%2 == 0, 0, k)
 				for j := range m {
 					for i := limit(reach, j, k); i < k; i++ {
 						if a[j*ldw+i] == 0 {
@@ -201,7 +201,7 @@ func testRowsAreIndependent[T Float](t *testing.T) {
 	const m, k, panels = 29, 45, 4
 	n := PanelRows[T]()
 	for _, reach := range staircases(rng, m, k) {
-		w := Matrix[T]{buffer[T](rng, m*k), k}
+		w := Matrix[T]{Data: buffer[T](rng, m*k), Stride: k}
 		x := Tile[T]{Data: buffer[T](rng, panels*k*n), Stride: k * n}
 		g := Tile[T]{Data: buffer[T](rng, panels*m*n), Stride: m * n}
 		for _, t := range []Tile[T]{x, g} { // row 5 of panel 3 is row 0 of panel 0
@@ -241,7 +241,7 @@ func FuzzProducts(f *testing.F) {
 		if stairs {
 			reach = staircases(rng, mm, kk)[3]
 		}
-		w := Matrix[float32]{buffer[float32](rng, max(mm*kk, 1)), kk}
+		w := Matrix[float32]{Data: buffer[float32](rng, max(mm*kk, 1)), Stride: kk}
 		x, g := Tile[float32]{Data: buffer[float32](rng, pp*kk*n), Stride: kk * n}, Tile[float32]{Data: buffer[float32](rng, pp*mm*n), Stride: mm * n}
 		got, want := Tile[float32]{Data: make([]float32, pp*mm*n), Stride: mm * n}, Tile[float32]{Data: make([]float32, pp*mm*n), Stride: mm * n}
 		Linear(got, x, pp, w, mm, kk, reach, nil, nil, nil)
@@ -252,8 +252,8 @@ func FuzzProducts(f *testing.F) {
 		refLinearT(want, g, pp, w, mm, kk, reach)
 		near(t, "linearT", got.Data, want.Data, mm)
 		a, b := make([]float32, mm*kk), make([]float32, mm*kk)
-		Outer(Matrix[float32]{a, kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](mm, kk, pp)), false)
-		refOuter(Matrix[float32]{b, kk}, g, x, pp, mm, kk, reach, false, 0, kk)
+		Outer(Matrix[float32]{Data: a, Stride: kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](mm, kk, pp)), false)
+		refOuter(Matrix[float32]{Data: b, Stride: kk}, g, x, pp, mm, kk, reach, false, 0, kk)
 		near(t, "outer", a, b, pp*n)
 	})
 }
@@ -271,10 +271,10 @@ func BenchmarkKernel(b *testing.B) {
 		n := PanelRows[float32]()
 		rng := rand.New(rand.NewPCG(1, 2))
 		aligned := func(n int) []float32 { return slices.Clone(buffer[float32](rng, n)) } // as programs have it
-		w := Matrix[float32]{aligned(m * k), k}
+		w := Matrix[float32]{Data: aligned(m * k), Stride: k}
 		x := Tile[float32]{Data: aligned(panels * k * n), Stride: k * n}
 		g := Tile[float32]{Data: aligned(panels * m * n), Stride: m * n}
-		dw := Matrix[float32]{make([]float32, m*k), k}
+		dw := Matrix[float32]{Data: make([]float32, m*k), Stride: k}
 		scratch := make([]float32, OuterScratch[float32](m, k, panels))
 		tscratch := make([]float32, LinearTScratch[float32](m, k, panels))
 		flops := 2 * float64(m*k*panels*n)
@@ -340,7 +340,7 @@ func testColumn[T Float](t *testing.T) {
 	for _, size := range [][2]int{{1, 1}, {3, 2}, {16, 5}, {17, 16}, {70, 33}, {128, 64}, {129, 70}, {300, 131}} {
 		m, k := size[0], size[1]
 		for s, reach := range staircases(rng, m, k) {
-			w, b := Matrix[T]{buffer[T](rng, m*k), k}, buffer[T](rng, m)
+			w, b := Matrix[T]{Data: buffer[T](rng, m*k), Stride: k}, buffer[T](rng, m)
 			x := Tile[T]{Data: buffer[T](rng, k*n), Stride: k * n}
 			y := Tile[T]{Data: make([]T, m*n), Stride: m * n}
 			Linear(y, x, 1, w, m, k, reach, b, nil, nil)

@@ -45,7 +45,7 @@ func TestPairs(t *testing.T) {
 		for _, panels := range []int{1, 2, 3, 4} {
 			m, k := size[0], size[1]
 			for _, reach := range staircases(rng, m, k) {
-				w, b := Matrix[float32]{buffer[float32](rng, m*k), k}, buffer[float32](rng, m)
+				w, b := Matrix[float32]{Data: buffer[float32](rng, m*k), Stride: k}, buffer[float32](rng, m)
 				x, g := Tile[float32]{Data: buffer[float32](rng, panels*k*n), Stride: k * n}, Tile[float32]{Data: buffer[float32](rng, panels*m*n), Stride: m * n}
 				tile := func(f int) Tile[float32] { return Tile[float32]{Data: make([]float32, panels*f*n), Stride: f * n} }
 				got, want := tile(m), tile(m)

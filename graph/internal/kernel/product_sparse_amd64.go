@@ -25,7 +25,7 @@ type sparseSet[T Float] struct {
 	sumLines func(rows, n int, acc, src *T, step int)
 }
 
-type sparseFunc[T Float] func(rows int, s *T, sstep int, bits *uint8, bitstep int, keep uint64, b *T, c *T, cstep int, start *T, mode int, out *T, outstep, add int, limits, of *T, ofstep int)
+type sparseFunc[T Float] func(rows int, s *T, sstep int, bits *uint8, bitstep, first int, keep uint64, b *T, c *T, cstep int, start *T, mode int, out *T, outstep, add int, limits, of *T, ofstep int)
 
 var (
 	sparse32 = sparseSet[float32]{
@@ -41,9 +41,11 @@ var (
 const (
 	// sparseVecs is how many vectors of a result a sparse product takes at once.
 	sparseVecs = 8
-	// sparseTerms is how many terms it takes at a time: their block of the dense
-	// operand, 24 KB, stays in the first-level cache.
+	// sparseTerms is the most terms it takes at a time: their block of the dense operand,
+	// 24 KB, stays in the first-level cache.
 	sparseTerms = 48
+	// blockRows is how many rows a block has where whole vectors of terms are written.
+	blockRows = 64
 	// sparseUnits is how many units of a gradient in weights are done at a time.
 	sparseUnits = 128
 	// sparsePercent is how many of a hundred numbers may be other than zero.
@@ -72,7 +74,7 @@ type sparseProduct[T Float] struct {
 // the rows.
 func sparseScratch[T Float](rows, terms, sums int) int {
 	n := PanelRows[T]()
-	return rows*(terms+n) + rows*(terms/8+16) + (sparseTerms+sums+1)*sparseVecs*n/2 + n/2*(sparseTerms+n) + 8*n
+	return rows*(terms+n) + rows*(terms/8+16) + (blockRows+sums+1)*sparseVecs*n/2 + n/2*(blockRows+n) + 8*n
 }
 
 func newSparse[T Float](rows, terms, sums int, scratch []T) sparseProduct[T] {
@@ -86,12 +88,17 @@ func newSparse[T Float](rows, terms, sums int, scratch []T) sparseProduct[T] {
 	}
 	p.bitstep = (terms/8 + 16) / 8 * 8
 	p.bits = (*uint8)(unsafe.Pointer(&take((rows*p.bitstep + 128) / (128 / n))[0]))
-	p.block = take(sparseTerms * p.pitch)
+	p.block = take(blockRows * p.pitch)
 	p.sums = take(sums * p.pitch)
 	p.start = take(p.pitch)
-	p.edge = take(p.lanes * (sparseTerms + n))
+	p.edge = take(p.lanes * (blockRows + n))
 	p.own = scratch
 	return p
+}
+
+// toLine is how many elements there are before the first cache line.
+func toLine[T Float](x []T) int {
+	return -int(uintptr(unsafe.Pointer(&x[0]))) & 63 / int(unsafe.Sizeof(x[0]))
 }
 
 func (p *sparseProduct[T]) bitsAt(row, term int) *uint8 {
@@ -133,21 +140,46 @@ func (p *sparseProduct[T]) operand(x Tile[T], panels, features int) {
 	}
 }
 
-// turn fills the block with count columns of w from term on, for nv vectors of rows from
-// row on.
-func (p *sparseProduct[T]) turn(w Matrix[T], m, row, nv, term, count int) {
-	lanes := p.lanes
+// turn brings count columns of w from term on, for nv vectors of rows from row on, to dst,
+// a row for each column; edge has room for what is at an edge.
+func turn[T Float](ks *set[T], dst, edge []T, w Matrix[T], m, row, nv, term, count int) {
+	lanes, pitch := ks.lanes, sparseVecs*ks.lanes
 	n := (count + lanes - 1) / lanes
 	for v := range nv {
 		j := row + v*lanes
 		if from := j*w.Stride + term; from+(lanes-1)*w.Stride+n*lanes <= len(w.Data) {
-			p.ks.squares(n, &p.block[v*lanes], p.pitch, lanes*p.pitch, &w.Data[from], w.Stride, lanes)
+			ks.squares(n, &dst[v*lanes], pitch, lanes*pitch, &w.Data[from], w.Stride, lanes)
 			continue
 		}
 		for i := range min(lanes, m-j) {
-			copy(p.edge[i*sparseTerms:][:count], w.Data[(j+i)*w.Stride+term:])
+			copy(edge[i*blockRows:][:count], w.Data[(j+i)*w.Stride+term:])
 		}
-		p.ks.squares(n, &p.block[v*lanes], p.pitch, lanes*p.pitch, &p.edge[0], sparseTerms, lanes)
+		ks.squares(n, &dst[v*lanes], pitch, lanes*pitch, &edge[0], blockRows, lanes)
+	}
+}
+
+// fastTurnedSize counts a block, of whole vectors, for each run of results and of terms.
+func fastTurnedSize[T Float](m, k int) int {
+	ks := assembly[T]()
+	if ks.squares == nil {
+		return 0
+	}
+	runs := ((m+ks.lanes-1)/ks.lanes + sparseVecs - 1) / sparseVecs
+	return (runs*k + blockRows) * sparseVecs * ks.lanes
+}
+
+// fastTurn writes the blocks of the first results, term by term, then those of the next.
+func fastTurn[T Float](dst []T, w Matrix[T], m, k int) {
+	ks := assembly[T]()
+	dst = dst[toLine(dst):]
+	edge := make([]T, ks.lanes*(blockRows+PanelRows[T]()))
+	all := (m + ks.lanes - 1) / ks.lanes
+	for v, nv, run := 0, 0, 0; v < all; v, run = v+nv, run+1 {
+		nv = fair(all-v, sparseVecs)
+		for term, count := 0, 0; term < k; term += count {
+			count = fair(k-term, sparseTerms)
+			turn(ks, dst[(run*k+term)*sparseVecs*ks.lanes:], edge, w, m, v*ks.lanes, nv, term, count)
+		}
 	}
 }
 
@@ -176,7 +208,7 @@ type place[T Float] struct {
 // multiply adds the terms from term on, whose rows are in block, to sums of nv vectors, held
 // between blocks in c.
 func (p *sparseProduct[T]) multiply(nv, term, count, mode int, block, c *T, cstep int, to place[T]) {
-	p.ks.sparse[nv](p.rows, &p.s[term], p.wide, p.bitsAt(0, term), p.bitstep, 1<<count-1, block, c, cstep, &p.start[0], mode, to.to, to.step, to.add, to.limits, to.of, to.ofstep)
+	p.ks.sparse[nv](p.rows, &p.s[term], p.wide, p.bitsAt(0, term), p.bitstep, term%8, 1<<count-1, block, c, cstep, &p.start[0], mode, to.to, to.step, to.add, to.limits, to.of, to.ofstep)
 }
 
 // store writes the sums to the features from … of a tile of panels, as many as it has.
@@ -198,13 +230,13 @@ func (p *sparseProduct[T]) store(y Tile[T], panels, from, nv, features int) {
 	}
 }
 
-// product computes results of a product with so many terms, for which fill brings terms into
-// the block, and writes them to y, within limits or, where there is a tile of that stands by
+// product computes results of a product with so many terms, the blocks of which fill
+// gives, and writes them to y, within limits or, where there is a tile of that stands by
 // rows, if that is.
-func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bias []T, limits *[2]T, fill func(from, nv, term, count int)) {
+func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bias []T, limits *[2]T, fill func(run, from, nv, term, count int) *T) {
 	n := PanelRows[T]()
 	all := (results + p.lanes - 1) / p.lanes
-	for v, nv := 0, 0; v < all; v += nv {
+	for v, nv, run := 0, 0, 0; v < all; v, run = v+nv, run+1 {
 		nv = fair(all-v, sparseVecs)
 		from := v * p.lanes
 		c, cstep := &p.sums[0], p.pitch
@@ -216,16 +248,16 @@ func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bi
 			mode = 1
 			copy(p.start, bias[from:])
 		}
-		for term := 0; term < terms; term += sparseTerms {
-			count, to := min(sparseTerms, terms-term), place[T]{}
+		for term, count := 0, 0; term < terms; term += count {
+			count = fair(terms-term, sparseTerms)
+			to := place[T]{}
 			if term+count == terms && limits != nil {
 				to = place[T]{to: c, step: cstep, limits: &limits[0]}
 				if of.ByRows {
 					to.of, to.ofstep = &of.Data[from], of.Stride/n
 				}
 			}
-			fill(from, nv, term, count)
-			p.multiply(nv, term, count, mode, &p.block[0], c, cstep, to)
+			p.multiply(nv, term, count, mode, fill(run, from, nv, term, count), c, cstep, to)
 			mode = 2
 		}
 		if !y.ByRows {
@@ -234,8 +266,9 @@ func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bi
 	}
 }
 
-// sparseLeast is the fewest terms and results for which a sparse product of panels pays.
-const sparseLeast = 96
+// sparseLeast is the fewest terms and results for which a sparse product of panels to
+// panels pays.
+const sparseLeast = 192
 
 // isSparse reports whether a product from x to y is to go over rows: where there are zeros
 // enough and results to hide how long a multiplication takes, or the terms are so few that
@@ -260,7 +293,17 @@ func sparseLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, b []
 	rows := panels * PanelRows[T]()
 	p := newSparse(rows, k, rows, scratch)
 	p.operand(x, panels, k)
-	p.product(y, Tile[T]{}, panels, k, m, b, limits, func(from, nv, term, count int) { p.turn(w, m, from, nv, term, count) })
+	turned := w.Turned
+	if turned != nil {
+		turned = turned[toLine(turned):]
+	}
+	p.product(y, Tile[T]{}, panels, k, m, b, limits, func(run, from, nv, term, count int) *T {
+		if turned != nil {
+			return &turned[(run*k+term)*p.pitch]
+		}
+		turn(assembly[T](), p.block, p.edge, w, m, from, nv, term, count)
+		return &p.block[0]
+	})
 	return true
 }
 
@@ -276,8 +319,9 @@ func sparseLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, of 
 	if !of.ByRows {
 		within = nil
 	}
-	p.product(y, of, panels, m, k, nil, within, func(from, nv, term, count int) {
+	p.product(y, of, panels, m, k, nil, within, func(_, from, nv, term, count int) *T {
 		p.copyRows(w, term, count, from, min(from+nv*p.lanes, k))
+		return &p.block[0]
 	})
 	if !of.ByRows {
 		gated(y, of, panels, k, limits)

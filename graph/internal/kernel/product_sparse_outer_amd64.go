@@ -21,7 +21,7 @@ func sparseOuterScratch[T Float](m, panels int) int {
 
 // begin makes the sparse operand of the gradients g if they have many zeros.
 func (o *sparseOuter[T]) begin(g, x Tile[T], panels, m, k int, scratch []T) bool {
-	if assembly[T]().squares == nil || k < RowWidth*4 || !g.ByRows && min(m, k) < sparseLeast || !manyZeros(g, m) {
+	if assembly[T]().squares == nil || k < RowWidth*4 || !g.ByRows && m < RowWidth*6 || !manyZeros(g, m) {
 		return false
 	}
 	n := PanelRows[T]()
@@ -81,8 +81,9 @@ func (o *sparseOuter[T]) rowsOf(panels, first, nv, k int) {
 func (o *sparseOuter[T]) sum(dw Matrix[T], j, first, nv, to, rows int, add bool) {
 	width := min(nv*o.lanes, to-first)
 	whole := width == nv*o.lanes
-	for term := 0; term < rows; term += sparseTerms {
-		count, goal := min(sparseTerms, rows-term), place[T]{}
+	for term, count := 0, 0; term < rows; term += count {
+		count = fair(rows-term, sparseTerms)
+		goal := place[T]{}
 		if whole && term+count == rows {
 			goal = place[T]{to: &dw.Data[j*dw.Stride+first], step: dw.Stride, add: flag(add)}
 		}

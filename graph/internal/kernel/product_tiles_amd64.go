@@ -246,9 +246,9 @@ func (l *linearTTiles[T]) inputs(y, g, of Tile[T], seen *window, unit, end, i, t
 		if begin == end && unit > 0 && end < l.m {
 			continue // none of the units sees these inputs
 		}
-		w := Matrix[T]{l.w.Data[min(unit*l.w.Stride+i, len(l.w.Data)):], l.w.Stride}
+		w := Matrix[T]{Data: l.w.Data[min(unit*l.w.Stride+i, len(l.w.Data)):], Stride: l.w.Stride}
 		if l.packed != nil {
-			w = Matrix[T]{l.packed[(i-first)/tile*stripPitch:], tile}
+			w = Matrix[T]{Data: l.packed[(i-first)/tile*stripPitch:], Stride: tile}
 		}
 		out := y.Data[i*n:]
 		mode, bounds, within := 0, (*T)(nil), (*T)(nil)

@@ -4,27 +4,28 @@
 
 #include "textflag.h"
 
-// func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x1(SB), NOSPLIT, $0-136
+// func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x1(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -32,7 +33,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	JMP     begin
 
@@ -57,26 +58,26 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z1
 	VBROADCASTSS 4(R13), Z2
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z1, Z0
 	VMINPS       Z0, Z2, Z0
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
 
 written:
 	VMOVUPS Z0, (R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -86,9 +87,9 @@ gate:
 	VCMPPS    $0x01, Z2, Z3, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -103,27 +104,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x2(SB), NOSPLIT, $0-136
+// func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x2(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -132,7 +134,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	JMP     begin
@@ -160,12 +162,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z2
 	VBROADCASTSS 4(R13), Z3
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z2, Z0
@@ -174,7 +176,7 @@ store:
 	VMINPS       Z1, Z3, Z1
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
@@ -183,7 +185,7 @@ free:
 written:
 	VMOVUPS Z0, (R11)
 	VMOVUPS Z1, 64(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -198,9 +200,9 @@ gate:
 	VCMPPS    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z1, K1, Z1
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -216,27 +218,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x3(SB), NOSPLIT, $0-136
+// func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x3(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -246,7 +249,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
@@ -277,12 +280,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z3
 	VBROADCASTSS 4(R13), Z4
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z3, Z0
@@ -293,7 +296,7 @@ store:
 	VMINPS       Z2, Z4, Z2
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
@@ -304,7 +307,7 @@ written:
 	VMOVUPS Z0, (R11)
 	VMOVUPS Z1, 64(R11)
 	VMOVUPS Z2, 128(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -324,9 +327,9 @@ gate:
 	VCMPPS    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z2, K1, Z2
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -343,27 +346,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x4(SB), NOSPLIT, $0-136
+// func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x4(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -374,7 +378,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
@@ -408,12 +412,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z4
 	VBROADCASTSS 4(R13), Z5
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z4, Z0
@@ -426,7 +430,7 @@ store:
 	VMINPS       Z3, Z5, Z3
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
@@ -439,7 +443,7 @@ written:
 	VMOVUPS Z1, 64(R11)
 	VMOVUPS Z2, 128(R11)
 	VMOVUPS Z3, 192(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -464,9 +468,9 @@ gate:
 	VCMPPS    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z3, K1, Z3
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -484,27 +488,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x5(SB), NOSPLIT, $0-136
+// func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x5(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -516,7 +521,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
@@ -553,12 +558,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z5
 	VBROADCASTSS 4(R13), Z6
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z5, Z0
@@ -573,7 +578,7 @@ store:
 	VMINPS       Z4, Z6, Z4
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
@@ -588,7 +593,7 @@ written:
 	VMOVUPS Z2, 128(R11)
 	VMOVUPS Z3, 192(R11)
 	VMOVUPS Z4, 256(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -618,9 +623,9 @@ gate:
 	VCMPPS    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z4, K1, Z4
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -639,27 +644,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x6(SB), NOSPLIT, $0-136
+// func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x6(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -672,7 +678,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
@@ -712,12 +718,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z6
 	VBROADCASTSS 4(R13), Z7
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z6, Z0
@@ -734,7 +740,7 @@ store:
 	VMINPS       Z5, Z7, Z5
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
@@ -751,7 +757,7 @@ written:
 	VMOVUPS Z3, 192(R11)
 	VMOVUPS Z4, 256(R11)
 	VMOVUPS Z5, 320(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -786,9 +792,9 @@ gate:
 	VCMPPS    $0x01, Z7, Z8, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z5, K1, Z5
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -808,27 +814,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x7(SB), NOSPLIT, $0-136
+// func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x7(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -842,7 +849,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
@@ -885,12 +892,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z7
 	VBROADCASTSS 4(R13), Z8
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z7, Z0
@@ -909,7 +916,7 @@ store:
 	VMINPS       Z6, Z8, Z6
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
@@ -928,7 +935,7 @@ written:
 	VMOVUPS Z4, 256(R11)
 	VMOVUPS Z5, 320(R11)
 	VMOVUPS Z6, 384(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -968,9 +975,9 @@ gate:
 	VCMPPS    $0x01, Z8, Z9, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z6, K1, Z6
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -991,27 +998,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse32x8(SB), NOSPLIT, $0-136
+// func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse32x8(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -1026,7 +1034,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPS (R13), Z0
 	VMOVUPS 64(R13), Z1
 	VMOVUPS 128(R13), Z2
@@ -1072,12 +1080,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSS (R13), Z8
 	VBROADCASTSS 4(R13), Z9
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPS       Z0, Z8, Z0
@@ -1098,7 +1106,7 @@ store:
 	VMINPS       Z7, Z9, Z7
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPS (R11), Z0, Z0
@@ -1119,7 +1127,7 @@ written:
 	VMOVUPS Z5, 320(R11)
 	VMOVUPS Z6, 384(R11)
 	VMOVUPS Z7, 448(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*4), R11
 	JMP     next
 
@@ -1164,9 +1172,9 @@ gate:
 	VCMPPS    $0x01, Z9, Z10, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z7, K1, Z7
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -1739,27 +1747,28 @@ line:
 	VZEROUPPER
 	RET
 
-// func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x1(SB), NOSPLIT, $0-136
+// func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x1(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -1767,7 +1776,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	JMP     begin
 
@@ -1792,26 +1801,26 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z1
 	VBROADCASTSD 8(R13), Z2
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z1, Z0
 	VMINPD       Z0, Z2, Z0
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
 
 written:
 	VMOVUPD Z0, (R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -1821,9 +1830,9 @@ gate:
 	VCMPPD    $0x01, Z2, Z3, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -1838,27 +1847,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x2(SB), NOSPLIT, $0-136
+// func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x2(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -1867,7 +1877,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	VMOVUPD 64(R13), Z1
 	JMP     begin
@@ -1895,12 +1905,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z2
 	VBROADCASTSD 8(R13), Z3
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z2, Z0
@@ -1909,7 +1919,7 @@ store:
 	VMINPD       Z1, Z3, Z1
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
@@ -1918,7 +1928,7 @@ free:
 written:
 	VMOVUPD Z0, (R11)
 	VMOVUPD Z1, 64(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -1933,9 +1943,9 @@ gate:
 	VCMPPD    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z1, K1, Z1
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -1951,27 +1961,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x3(SB), NOSPLIT, $0-136
+// func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x3(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -1981,7 +1992,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	VMOVUPD 64(R13), Z1
 	VMOVUPD 128(R13), Z2
@@ -2012,12 +2023,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z3
 	VBROADCASTSD 8(R13), Z4
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z3, Z0
@@ -2028,7 +2039,7 @@ store:
 	VMINPD       Z2, Z4, Z2
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
@@ -2039,7 +2050,7 @@ written:
 	VMOVUPD Z0, (R11)
 	VMOVUPD Z1, 64(R11)
 	VMOVUPD Z2, 128(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -2059,9 +2070,9 @@ gate:
 	VCMPPD    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z2, K1, Z2
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -2078,27 +2089,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x4(SB), NOSPLIT, $0-136
+// func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x4(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -2109,7 +2121,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	VMOVUPD 64(R13), Z1
 	VMOVUPD 128(R13), Z2
@@ -2143,12 +2155,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z4
 	VBROADCASTSD 8(R13), Z5
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z4, Z0
@@ -2161,7 +2173,7 @@ store:
 	VMINPD       Z3, Z5, Z3
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
@@ -2174,7 +2186,7 @@ written:
 	VMOVUPD Z1, 64(R11)
 	VMOVUPD Z2, 128(R11)
 	VMOVUPD Z3, 192(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -2199,9 +2211,9 @@ gate:
 	VCMPPD    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z3, K1, Z3
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -2219,27 +2231,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x5(SB), NOSPLIT, $0-136
+// func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x5(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -2251,7 +2264,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	VMOVUPD 64(R13), Z1
 	VMOVUPD 128(R13), Z2
@@ -2288,12 +2301,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z5
 	VBROADCASTSD 8(R13), Z6
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z5, Z0
@@ -2308,7 +2321,7 @@ store:
 	VMINPD       Z4, Z6, Z4
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
@@ -2323,7 +2336,7 @@ written:
 	VMOVUPD Z2, 128(R11)
 	VMOVUPD Z3, 192(R11)
 	VMOVUPD Z4, 256(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -2353,9 +2366,9 @@ gate:
 	VCMPPD    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z4, K1, Z4
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -2374,27 +2387,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x6(SB), NOSPLIT, $0-136
+// func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x6(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -2407,7 +2421,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	VMOVUPD 64(R13), Z1
 	VMOVUPD 128(R13), Z2
@@ -2447,12 +2461,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z6
 	VBROADCASTSD 8(R13), Z7
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z6, Z0
@@ -2469,7 +2483,7 @@ store:
 	VMINPD       Z5, Z7, Z5
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
@@ -2486,7 +2500,7 @@ written:
 	VMOVUPD Z3, 192(R11)
 	VMOVUPD Z4, 256(R11)
 	VMOVUPD Z5, 320(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -2521,9 +2535,9 @@ gate:
 	VCMPPD    $0x01, Z7, Z8, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z5, K1, Z5
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -2543,27 +2557,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x7(SB), NOSPLIT, $0-136
+// func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x7(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -2577,7 +2592,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	VMOVUPD 64(R13), Z1
 	VMOVUPD 128(R13), Z2
@@ -2620,12 +2635,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z7
 	VBROADCASTSD 8(R13), Z8
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z7, Z0
@@ -2644,7 +2659,7 @@ store:
 	VMINPD       Z6, Z8, Z6
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
@@ -2663,7 +2678,7 @@ written:
 	VMOVUPD Z4, 256(R11)
 	VMOVUPD Z5, 320(R11)
 	VMOVUPD Z6, 384(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -2703,9 +2718,9 @@ gate:
 	VCMPPD    $0x01, Z8, Z9, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z6, K1, Z6
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:
@@ -2726,27 +2741,28 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI
-TEXT ·sparse64x8(SB), NOSPLIT, $0-136
+// func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+// Requires: AVX, AVX512F, BMI, BMI2
+TEXT ·sparse64x8(SB), NOSPLIT, $0-144
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
 	MOVQ bits+24(FP), BX
 	MOVQ bitstep+32(FP), SI
-	MOVQ keep+40(FP), DI
-	MOVQ b+48(FP), R8
-	MOVQ c+56(FP), R9
-	MOVQ cstep+64(FP), R10
+	MOVQ keep+48(FP), DI
+	MOVQ b+56(FP), R8
+	MOVQ c+64(FP), R9
+	MOVQ cstep+72(FP), R10
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
-	MOVQ out+88(FP), R11
+	MOVQ out+96(FP), R11
 
 	PCALIGN $64
 row:
-	MOVQ   (BX), R12
+	MOVQ   first+40(FP), R13
+	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
-	MOVQ   mode+80(FP), R13
+	MOVQ   mode+88(FP), R13
 	CMPQ   R13, $0x01
 	JEQ    start
 	JGT    resume
@@ -2761,7 +2777,7 @@ row:
 	JMP    begin
 
 start:
-	MOVQ    start+72(FP), R13
+	MOVQ    start+80(FP), R13
 	VMOVUPD (R13), Z0
 	VMOVUPD 64(R13), Z1
 	VMOVUPD 128(R13), Z2
@@ -2807,12 +2823,12 @@ loop:
 store:
 	TESTQ        R11, R11
 	JZ           held
-	MOVQ         limits+112(FP), R13
+	MOVQ         limits+120(FP), R13
 	TESTQ        R13, R13
 	JZ           free
 	VBROADCASTSD (R13), Z8
 	VBROADCASTSD 8(R13), Z9
-	MOVQ         of+120(FP), R13
+	MOVQ         of+128(FP), R13
 	TESTQ        R13, R13
 	JNZ          gate
 	VMAXPD       Z0, Z8, Z0
@@ -2833,7 +2849,7 @@ store:
 	VMINPD       Z7, Z9, Z7
 
 free:
-	MOVQ   add+104(FP), R13
+	MOVQ   add+112(FP), R13
 	TESTQ  R13, R13
 	JZ     written
 	VADDPD (R11), Z0, Z0
@@ -2854,7 +2870,7 @@ written:
 	VMOVUPD Z5, 320(R11)
 	VMOVUPD Z6, 384(R11)
 	VMOVUPD Z7, 448(R11)
-	MOVQ    outstep+96(FP), R13
+	MOVQ    outstep+104(FP), R13
 	LEAQ    (R11)(R13*8), R11
 	JMP     next
 
@@ -2899,9 +2915,9 @@ gate:
 	VCMPPD    $0x01, Z9, Z10, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z7, K1, Z7
-	MOVQ      ofstep+128(FP), R12
+	MOVQ      ofstep+136(FP), R12
 	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+120(FP)
+	MOVQ      R13, of+128(FP)
 	JMP       free
 
 held:

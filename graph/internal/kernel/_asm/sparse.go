@@ -22,13 +22,13 @@ const (
 // sparse computes rows of c = S b for a matrix S of which each row says by bits which of
 // its numbers are not zero: only these are multiplied, in order. Rows of S are sstep
 // elements apart, their bits bitstep bytes; keep selects those of the bits that count, up
-// to 64 from the first on. A row of c has nv vectors. Mode 0 starts at zero, 1 at the nv
+// to 57 from the given one, of the first byte, on. A row of c has nv vectors. Mode 0 starts at zero, 1 at the nv
 // vectors of start, 2 at what c holds. Sums are written to c or, if there is one, to out,
 // whose rows are outstep elements apart: within limits, if those are given, and added to
 // what is there if add is not zero. With rows of, too, limits are for these instead: where
 // their element does not lie between them the result is zero.
 func sparse(e element, nv int) {
-	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int)", e.goType))
+	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep, first int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int)", e.goType))
 	Pragma("noescape")
 	rows, s, sstep := Load(Param("rows"), GP64()), Load(Param("s"), GP64()), Load(Param("sstep"), GP64())
 	bits, bitstep, keep := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), Load(Param("keep"), GP64())
@@ -46,7 +46,8 @@ func sparse(e element, nv int) {
 	}
 	out, left, at := Load(Param("out"), GP64()), GP64(), GP64()
 	Label("row")
-	MOVQ(Mem{Base: bits}, left)
+	Load(Param("first"), at)
+	SHRXQ(at, Mem{Base: bits}, left)
 	ANDQ(keep, left)
 	Load(Param("mode"), at)
 	CMPQ(at, Imm(1))
