@@ -25,7 +25,7 @@ type sparseSet[T Float] struct {
 	sumLines func(rows, n int, acc, src *T, step int)
 }
 
-type sparseFunc[T Float] func(rows int, s *T, sstep int, bits *uint8, bitstep, first int, keep uint64, b *T, c *T, cstep int, start *T, mode int, out *T, outstep, add int, limits, of *T, ofstep int)
+type sparseFunc[T Float] func(rows int, s *T, sstep int, bits *uint8, bitstep, first int, keep uint64, b *T, c *T, cstep int, start *T, mode int, out *T, outstep, add int, limits, of *T, ofstep int, ahead *T, aheadstep, aheadrows int)
 
 var (
 	sparse32 = sparseSet[float32]{
@@ -205,10 +205,22 @@ type place[T Float] struct {
 	ofstep int
 }
 
+// ahead is what is wanted next: as many rows, step elements apart.
+type ahead[T Float] struct {
+	from *T
+	step int
+	rows int
+}
+
+// next is what is wanted after the block of w from (row, col) on, of so many rows.
+func next[T Float](w Matrix[T], row, col, rows int) ahead[T] {
+	return ahead[T]{at(w.Data, row*w.Stride+col), w.Stride, rows}
+}
+
 // multiply adds the terms from term on, whose rows are in block, to sums of nv vectors, held
 // between blocks in c.
-func (p *sparseProduct[T]) multiply(nv, term, count, mode int, block, c *T, cstep int, to place[T]) {
-	p.ks.sparse[nv](p.rows, &p.s[term], p.wide, p.bitsAt(0, term), p.bitstep, term%8, 1<<count-1, block, c, cstep, &p.start[0], mode, to.to, to.step, to.add, to.limits, to.of, to.ofstep)
+func (p *sparseProduct[T]) multiply(nv, term, count, mode int, block, c *T, cstep int, to place[T], want ahead[T]) {
+	p.ks.sparse[nv](p.rows, &p.s[term], p.wide, p.bitsAt(0, term), p.bitstep, term%8, 1<<count-1, block, c, cstep, &p.start[0], mode, to.to, to.step, to.add, to.limits, to.of, to.ofstep, want.from, want.step, max(want.rows, 1))
 }
 
 // store writes the sums to the features from … of a tile of panels, as many as it has.
@@ -233,7 +245,7 @@ func (p *sparseProduct[T]) store(y Tile[T], panels, from, nv, features int) {
 // product computes results of a product with so many terms, the blocks of which fill
 // gives, and writes them to y, within limits or, where there is a tile of that stands by
 // rows, if that is.
-func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bias []T, limits *[2]T, fill func(run, from, nv, term, count int) *T) {
+func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bias []T, limits *[2]T, fill func(run, from, nv, term, count int) (*T, ahead[T])) {
 	n := PanelRows[T]()
 	all := (results + p.lanes - 1) / p.lanes
 	for v, nv, run := 0, 0, 0; v < all; v, run = v+nv, run+1 {
@@ -257,7 +269,8 @@ func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bi
 					to.of, to.ofstep = &of.Data[from], of.Stride/n
 				}
 			}
-			p.multiply(nv, term, count, mode, fill(run, from, nv, term, count), c, cstep, to)
+			block, want := fill(run, from, nv, term, count)
+			p.multiply(nv, term, count, mode, block, c, cstep, to, want)
 			mode = 2
 		}
 		if !y.ByRows {
@@ -297,12 +310,16 @@ func sparseLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, b []
 	if turned != nil {
 		turned = turned[toLine(turned):]
 	}
-	p.product(y, Tile[T]{}, panels, k, m, b, limits, func(run, from, nv, term, count int) *T {
+	p.product(y, Tile[T]{}, panels, k, m, b, limits, func(run, from, nv, term, count int) (*T, ahead[T]) {
 		if turned != nil {
-			return &turned[(run*k+term)*p.pitch]
+			block := &turned[(run*k+term)*p.pitch]
+			return block, ahead[T]{from: block}
 		}
 		turn(assembly[T](), p.block, p.edge, w, m, from, nv, term, count)
-		return &p.block[0]
+		if term+count == k {
+			return &p.block[0], next(w, from+nv*p.lanes, 0, p.pitch)
+		}
+		return &p.block[0], next(w, from, term+count, p.pitch)
 	})
 	return true
 }
@@ -319,9 +336,12 @@ func sparseLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, of 
 	if !of.ByRows {
 		within = nil
 	}
-	p.product(y, of, panels, m, k, nil, within, func(_, from, nv, term, count int) *T {
+	p.product(y, of, panels, m, k, nil, within, func(_, from, nv, term, count int) (*T, ahead[T]) {
 		p.copyRows(w, term, count, from, min(from+nv*p.lanes, k))
-		return &p.block[0]
+		if term+count == m {
+			return &p.block[0], next(w, 0, from+nv*p.lanes, sparseTerms)
+		}
+		return &p.block[0], next(w, term+count, from, sparseTerms)
 	})
 	if !of.ByRows {
 		gated(y, of, panels, k, limits)

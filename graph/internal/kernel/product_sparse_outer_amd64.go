@@ -87,7 +87,8 @@ func (o *sparseOuter[T]) sum(dw Matrix[T], j, first, nv, to, rows int, add bool)
 		if whole && term+count == rows {
 			goal = place[T]{to: &dw.Data[j*dw.Stride+first], step: dw.Stride, add: flag(add)}
 		}
-		o.multiply(nv, term, count, min(term, 1)*2, &o.xt[term*o.pitch], &o.sums[0], o.pitch, goal)
+		want := next(dw, j, first+term*3*o.lanes/sparseTerms, o.rows) // of all rows, a part with each block
+		o.multiply(nv, term, count, min(term, 1)*2, &o.xt[term*o.pitch], &o.sums[0], o.pitch, goal, want)
 	}
 	for i := 0; i < o.rows && !whole; i++ {
 		row, sums := dw.Data[(j+i)*dw.Stride+first:][:width], o.sums[i*o.pitch:]

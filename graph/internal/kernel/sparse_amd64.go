@@ -5,28 +5,28 @@
 package kernel
 
 //go:noescape
-func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
+func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
 func squares32(n int, dst *float32, dstep int, dnext int, src *float32, sstep int, snext int)
@@ -53,28 +53,28 @@ func copies32(rows int, n int, dst *float32, dstep int, src *float32, sstep int)
 func sumlines32(rows int, n int, acc *float32, src *float32, step int)
 
 //go:noescape
-func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
-func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
+func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
 func squares64(n int, dst *float64, dstep int, dnext int, src *float64, sstep int, snext int)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x1(SB), NOSPLIT, $0-144
+// func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x1(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -19,9 +19,23 @@ TEXT ·sparse32x1(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -104,9 +118,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x2(SB), NOSPLIT, $0-144
+// func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x2(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -119,9 +133,23 @@ TEXT ·sparse32x2(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -218,9 +246,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x3(SB), NOSPLIT, $0-144
+// func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x3(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -233,9 +261,23 @@ TEXT ·sparse32x3(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -346,9 +388,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x4(SB), NOSPLIT, $0-144
+// func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x4(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -361,9 +403,23 @@ TEXT ·sparse32x4(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -488,9 +544,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x5(SB), NOSPLIT, $0-144
+// func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x5(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -503,9 +559,23 @@ TEXT ·sparse32x5(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -644,9 +714,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x6(SB), NOSPLIT, $0-144
+// func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x6(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -659,9 +729,23 @@ TEXT ·sparse32x6(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -814,9 +898,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x7(SB), NOSPLIT, $0-144
+// func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x7(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -829,9 +913,23 @@ TEXT ·sparse32x7(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -998,9 +1096,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse32x8(SB), NOSPLIT, $0-144
+// func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse32x8(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -1013,9 +1111,23 @@ TEXT ·sparse32x8(SB), NOSPLIT, $0-144
 	SHLQ $0x02, DX
 	SHLQ $0x02, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*4), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -1747,9 +1859,9 @@ line:
 	VZEROUPPER
 	RET
 
-// func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x1(SB), NOSPLIT, $0-144
+// func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x1(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -1762,9 +1874,23 @@ TEXT ·sparse64x1(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -1847,9 +1973,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x2(SB), NOSPLIT, $0-144
+// func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x2(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -1862,9 +1988,23 @@ TEXT ·sparse64x2(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -1961,9 +2101,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x3(SB), NOSPLIT, $0-144
+// func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x3(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -1976,9 +2116,23 @@ TEXT ·sparse64x3(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -2089,9 +2243,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x4(SB), NOSPLIT, $0-144
+// func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x4(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -2104,9 +2258,23 @@ TEXT ·sparse64x4(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -2231,9 +2399,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x5(SB), NOSPLIT, $0-144
+// func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x5(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -2246,9 +2414,23 @@ TEXT ·sparse64x5(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -2387,9 +2569,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x6(SB), NOSPLIT, $0-144
+// func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x6(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -2402,9 +2584,23 @@ TEXT ·sparse64x6(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -2557,9 +2753,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x7(SB), NOSPLIT, $0-144
+// func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x7(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -2572,9 +2768,23 @@ TEXT ·sparse64x7(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12
@@ -2741,9 +2951,9 @@ next:
 	VZEROUPPER
 	RET
 
-// func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int)
-// Requires: AVX, AVX512F, BMI, BMI2
-TEXT ·sparse64x8(SB), NOSPLIT, $0-144
+// func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+// Requires: AVX, AVX512F, BMI, BMI2, MMX+
+TEXT ·sparse64x8(SB), NOSPLIT, $0-168
 	MOVQ rows+0(FP), AX
 	MOVQ s+8(FP), CX
 	MOVQ sstep+16(FP), DX
@@ -2756,9 +2966,23 @@ TEXT ·sparse64x8(SB), NOSPLIT, $0-144
 	SHLQ $0x03, DX
 	SHLQ $0x03, R10
 	MOVQ out+96(FP), R11
+	MOVQ ahead+144(FP), R14
+	MOVQ aheadrows+160(FP), R15
 
 	PCALIGN $64
 row:
+	PREFETCHT1 (R14)
+	PREFETCHT1 64(R14)
+	PREFETCHT1 128(R14)
+	MOVQ       aheadstep+152(FP), R13
+	LEAQ       (R14)(R13*8), R14
+	DECQ       R15
+	JNZ        fetched
+	MOVQ       ahead+144(FP), R14
+	ADDQ       $0x000000c0, R14
+	MOVQ       aheadrows+160(FP), R15
+
+fetched:
 	MOVQ   first+40(FP), R13
 	SHRXQ  R13, (BX), R12
 	ANDQ   DI, R12

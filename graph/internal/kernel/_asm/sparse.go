@@ -27,8 +27,11 @@ const (
 // whose rows are outstep elements apart: within limits, if those are given, and added to
 // what is there if add is not zero. With rows of, too, limits are for these instead: where
 // their element does not lie between them the result is zero.
+//
+// What is wanted next is fetched on the way, 192 bytes for each row: from ahead on, aheadstep
+// elements farther each time and, after aheadrows of them, 192 bytes behind the first.
 func sparse(e element, nv int) {
-	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep, first int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int)", e.goType))
+	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep, first int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int, ahead *%[1]s, aheadstep, aheadrows int)", e.goType))
 	Pragma("noescape")
 	rows, s, sstep := Load(Param("rows"), GP64()), Load(Param("s"), GP64()), Load(Param("sstep"), GP64())
 	bits, bitstep, keep := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), Load(Param("keep"), GP64())
@@ -45,7 +48,19 @@ func sparse(e element, nv int) {
 		}
 	}
 	out, left, at := Load(Param("out"), GP64()), GP64(), GP64()
+	ahead, fetched := Load(Param("ahead"), GP64()), Load(Param("aheadrows"), GP64())
 	Label("row")
+	for line := range 3 {
+		PREFETCHT1(Mem{Base: ahead, Disp: 64 * line})
+	}
+	Load(Param("aheadstep"), at)
+	LEAQ(Mem{Base: ahead, Index: at, Scale: uint8(e.size)}, ahead)
+	DECQ(fetched)
+	JNZ(LabelRef("fetched"))
+	Load(Param("ahead"), ahead)
+	ADDQ(U32(192), ahead)
+	Load(Param("aheadrows"), fetched)
+	Label("fetched")
 	Load(Param("first"), at)
 	SHRXQ(at, Mem{Base: bits}, left)
 	ANDQ(keep, left)
