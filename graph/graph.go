@@ -32,6 +32,7 @@ const nominalRows = 2
 type Graph struct {
 	params *Params
 	mode   Mode
+	once   bool
 	rows   int
 	g      *gorgonia.ExprGraph
 	err    error // the first mistake
@@ -94,6 +95,11 @@ func newGraph(p *Params, mode Mode, rows int) *Graph {
 		byNode: map[*gorgonia.Node]*input{}, cse: map[string]Expr{},
 	}
 }
+
+// RunOnce says that the program will run about once for each change of the parameters.
+// What could be made of them beforehand, to be faster at the cost of memory, is then left
+// out: copies of weights in the order in which they are read.
+func (g *Graph) RunOnce() { g.once = true }
 
 // Mode returns what the graph is for.
 func (g *Graph) Mode() Mode { return g.mode }

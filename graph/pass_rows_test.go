@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -81,5 +82,42 @@ func TestWideGraphs(t *testing.T) {
 	}
 	if kernel.HasRows() {
 		require.Greater(t, stood, 20)
+	}
+}
+
+// Weights are laid out beforehand where parameters do not change from run to run, and
+// again when they did; the densities are the same bits.
+func TestTurnedWeights(t *testing.T) {
+	if !kernel.HasRows() {
+		t.Skip("no products over rows on this machine")
+	}
+	const rows, width = 300, 256
+	for _, dt := range []DType{Float32, Float64} {
+		p := NewParams(dt, 5)
+		w1, w2 := p.New("w1", width, 6, FanIn(1)), p.New("w2", width, width, FanIn(1))
+		program := func(once bool) *Program {
+			g := New(p, Eval)
+			if once {
+				g.RunOnce()
+			}
+			h := g.Rows("x", 6).Linear(g.Use(w1), Expr{}).Clamp(0, 9)
+			g.Output("y", h.Linear(g.Use(w2), Expr{}).Tanh())
+			prog, err := g.Compile()
+			require.NoError(t, err)
+			require.Equal(t, !once, strings.Contains(prog.Dump(), "turned"), prog.Dump())
+			return prog
+		}
+		runs := []*Run{program(false).NewRun(), program(true).NewRun()}
+		for range 2 {
+			var out [2][]float64
+			for i, r := range runs {
+				out[i] = make([]float64, rows*width)
+				require.NoError(t, r.Bind("x", Rows{Float64: numbers(6*rows, 2)}))
+				require.NoError(t, r.Into("y", Rows{Float64: out[i]}))
+				require.NoError(t, r.Do(context.Background(), rows))
+			}
+			require.Equal(t, out[1], out[0])
+			require.NoError(t, w2.Set(numbers(width*width, 3)))
+		}
 	}
 }

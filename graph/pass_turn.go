@@ -11,7 +11,7 @@ func (turned) String() string { return "turned" }
 // parameters do not change from run to run. Else each shard does it for itself, a block at a
 // time, which takes no memory.
 func turn(p *plan) {
-	if !kernel.HasRows() || len(p.g.assigns) > 0 {
+	if !kernel.HasRows() || p.g.once || len(p.g.assigns) > 0 {
 		return
 	}
 	before, made := map[*value][]*value{}, map[*value]*value{}

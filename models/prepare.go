@@ -213,6 +213,7 @@ func (f *fit) compile() error {
 	f.run.Seed = f.opts.Seed
 
 	g = graph.New(m.params, graph.Eval)
+	g.RunOnce()
 	x, c = inputs(g)
 	g.Output("logprob", m.flow.LogProb(x, c))
 	if prog, err = g.Compile(); err != nil {

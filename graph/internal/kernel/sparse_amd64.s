@@ -7,28 +7,28 @@
 // func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x1(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -36,84 +36,84 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
+	VMOVUPS (R8), Z0
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z1
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z1, Z0
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z1
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z1, Z0
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z1
-	VBROADCASTSS 4(R13), Z2
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z1
+	VBROADCASTSS 4(CX), Z2
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z1, Z0
 	VMINPS       Z0, Z2, Z0
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
+	VADDPS (R9), Z0, Z0
 
 written:
-	VMOVUPS Z0, (R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
+	VMOVUPS Z0, (R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
 	JMP     next
 
 gate:
-	VMOVUPS   (R13), Z3
+	VMOVUPS   (CX), Z3
 	VCMPPS    $0x0e, Z1, Z3, K1
 	VCMPPS    $0x01, Z2, Z3, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R9)
+	VMOVUPS Z0, (R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -121,28 +121,28 @@ next:
 // func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x2(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -150,11 +150,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -162,41 +162,41 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z2
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z2, Z0
-	VFMADD231PS  64(R13), Z2, Z1
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z2
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z2, Z0
+	VFMADD231PS  64(CX), Z2, Z1
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z2
-	VBROADCASTSS 4(R13), Z3
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z2
+	VBROADCASTSS 4(CX), Z3
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z3, Z0
@@ -204,44 +204,44 @@ store:
 	VMINPS       Z1, Z3, Z1
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
+	VADDPS (R9), Z0, Z0
+	VADDPS 64(R9), Z1, Z1
 
 written:
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
 	JMP     next
 
 gate:
-	VMOVUPS   (R13), Z4
+	VMOVUPS   (CX), Z4
 	VCMPPS    $0x0e, Z2, Z4, K1
 	VCMPPS    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(R13), Z4
+	VMOVUPS   64(CX), Z4
 	VCMPPS    $0x0e, Z2, Z4, K1
 	VCMPPS    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z1, K1, Z1
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -249,28 +249,28 @@ next:
 // func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x3(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -278,11 +278,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -291,44 +291,44 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	VMOVUPS 128(R13), Z2
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	VMOVUPS 128(R9), Z2
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z3
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z3, Z0
-	VFMADD231PS  64(R13), Z3, Z1
-	VFMADD231PS  128(R13), Z3, Z2
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z3
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z3, Z0
+	VFMADD231PS  64(CX), Z3, Z1
+	VFMADD231PS  128(CX), Z3, Z2
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z3
-	VBROADCASTSS 4(R13), Z4
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z3
+	VBROADCASTSS 4(CX), Z4
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -338,52 +338,52 @@ store:
 	VMINPS       Z2, Z4, Z2
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
-	VADDPS 128(R11), Z2, Z2
+	VADDPS (R9), Z0, Z0
+	VADDPS 64(R9), Z1, Z1
+	VADDPS 128(R9), Z2, Z2
 
 written:
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
 	JMP     next
 
 gate:
-	VMOVUPS   (R13), Z5
+	VMOVUPS   (CX), Z5
 	VCMPPS    $0x0e, Z3, Z5, K1
 	VCMPPS    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(R13), Z5
+	VMOVUPS   64(CX), Z5
 	VCMPPS    $0x0e, Z3, Z5, K1
 	VCMPPS    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(R13), Z5
+	VMOVUPS   128(CX), Z5
 	VCMPPS    $0x0e, Z3, Z5, K1
 	VCMPPS    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z2, K1, Z2
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
-	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -391,28 +391,28 @@ next:
 // func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x4(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -420,11 +420,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -434,47 +434,47 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	VMOVUPS 128(R13), Z2
-	VMOVUPS 192(R13), Z3
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	VMOVUPS 128(R9), Z2
-	VMOVUPS 192(R9), Z3
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z4
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z4, Z0
-	VFMADD231PS  64(R13), Z4, Z1
-	VFMADD231PS  128(R13), Z4, Z2
-	VFMADD231PS  192(R13), Z4, Z3
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z4
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z4, Z0
+	VFMADD231PS  64(CX), Z4, Z1
+	VFMADD231PS  128(CX), Z4, Z2
+	VFMADD231PS  192(CX), Z4, Z3
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z4
-	VBROADCASTSS 4(R13), Z5
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z4
+	VBROADCASTSS 4(CX), Z5
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z5, Z0
@@ -486,60 +486,60 @@ store:
 	VMINPS       Z3, Z5, Z3
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
-	VADDPS 128(R11), Z2, Z2
-	VADDPS 192(R11), Z3, Z3
+	VADDPS (R9), Z0, Z0
+	VADDPS 64(R9), Z1, Z1
+	VADDPS 128(R9), Z2, Z2
+	VADDPS 192(R9), Z3, Z3
 
 written:
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, 192(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
-	JMP     next
-
-gate:
-	VMOVUPS   (R13), Z6
-	VCMPPS    $0x0e, Z4, Z6, K1
-	VCMPPS    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(R13), Z6
-	VCMPPS    $0x0e, Z4, Z6, K1
-	VCMPPS    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(R13), Z6
-	VCMPPS    $0x0e, Z4, Z6, K1
-	VCMPPS    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(R13), Z6
-	VCMPPS    $0x0e, Z4, Z6, K1
-	VCMPPS    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
 	VMOVUPS Z3, 192(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
+	JMP     next
+
+gate:
+	VMOVUPS   (CX), Z6
+	VCMPPS    $0x0e, Z4, Z6, K1
+	VCMPPS    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(CX), Z6
+	VCMPPS    $0x0e, Z4, Z6, K1
+	VCMPPS    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(CX), Z6
+	VCMPPS    $0x0e, Z4, Z6, K1
+	VCMPPS    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(CX), Z6
+	VCMPPS    $0x0e, Z4, Z6, K1
+	VCMPPS    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -547,28 +547,28 @@ next:
 // func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x5(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -576,11 +576,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -591,50 +591,50 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	VMOVUPS 128(R13), Z2
-	VMOVUPS 192(R13), Z3
-	VMOVUPS 256(R13), Z4
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	VMOVUPS 128(R9), Z2
-	VMOVUPS 192(R9), Z3
-	VMOVUPS 256(R9), Z4
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z5
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z5, Z0
-	VFMADD231PS  64(R13), Z5, Z1
-	VFMADD231PS  128(R13), Z5, Z2
-	VFMADD231PS  192(R13), Z5, Z3
-	VFMADD231PS  256(R13), Z5, Z4
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z5
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z5, Z0
+	VFMADD231PS  64(CX), Z5, Z1
+	VFMADD231PS  128(CX), Z5, Z2
+	VFMADD231PS  192(CX), Z5, Z3
+	VFMADD231PS  256(CX), Z5, Z4
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z5
-	VBROADCASTSS 4(R13), Z6
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z5
+	VBROADCASTSS 4(CX), Z6
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z5, Z0
 	VMINPS       Z0, Z6, Z0
@@ -648,68 +648,68 @@ store:
 	VMINPS       Z4, Z6, Z4
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
-	VADDPS 128(R11), Z2, Z2
-	VADDPS 192(R11), Z3, Z3
-	VADDPS 256(R11), Z4, Z4
+	VADDPS (R9), Z0, Z0
+	VADDPS 64(R9), Z1, Z1
+	VADDPS 128(R9), Z2, Z2
+	VADDPS 192(R9), Z3, Z3
+	VADDPS 256(R9), Z4, Z4
 
 written:
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, 192(R11)
-	VMOVUPS Z4, 256(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
-	JMP     next
-
-gate:
-	VMOVUPS   (R13), Z7
-	VCMPPS    $0x0e, Z5, Z7, K1
-	VCMPPS    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(R13), Z7
-	VCMPPS    $0x0e, Z5, Z7, K1
-	VCMPPS    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(R13), Z7
-	VCMPPS    $0x0e, Z5, Z7, K1
-	VCMPPS    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(R13), Z7
-	VCMPPS    $0x0e, Z5, Z7, K1
-	VCMPPS    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(R13), Z7
-	VCMPPS    $0x0e, Z5, Z7, K1
-	VCMPPS    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z4, K1, Z4
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
 	VMOVUPS Z3, 192(R9)
 	VMOVUPS Z4, 256(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
+	JMP     next
+
+gate:
+	VMOVUPS   (CX), Z7
+	VCMPPS    $0x0e, Z5, Z7, K1
+	VCMPPS    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(CX), Z7
+	VCMPPS    $0x0e, Z5, Z7, K1
+	VCMPPS    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(CX), Z7
+	VCMPPS    $0x0e, Z5, Z7, K1
+	VCMPPS    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(CX), Z7
+	VCMPPS    $0x0e, Z5, Z7, K1
+	VCMPPS    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVUPS   256(CX), Z7
+	VCMPPS    $0x0e, Z5, Z7, K1
+	VCMPPS    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z4, K1, Z4
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -717,28 +717,28 @@ next:
 // func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x6(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -746,11 +746,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -762,53 +762,53 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	VMOVUPS 128(R13), Z2
-	VMOVUPS 192(R13), Z3
-	VMOVUPS 256(R13), Z4
-	VMOVUPS 320(R13), Z5
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	VMOVUPS 128(R9), Z2
-	VMOVUPS 192(R9), Z3
-	VMOVUPS 256(R9), Z4
-	VMOVUPS 320(R9), Z5
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z6
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z6, Z0
-	VFMADD231PS  64(R13), Z6, Z1
-	VFMADD231PS  128(R13), Z6, Z2
-	VFMADD231PS  192(R13), Z6, Z3
-	VFMADD231PS  256(R13), Z6, Z4
-	VFMADD231PS  320(R13), Z6, Z5
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z6
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z6, Z0
+	VFMADD231PS  64(CX), Z6, Z1
+	VFMADD231PS  128(CX), Z6, Z2
+	VFMADD231PS  192(CX), Z6, Z3
+	VFMADD231PS  256(CX), Z6, Z4
+	VFMADD231PS  320(CX), Z6, Z5
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z6
-	VBROADCASTSS 4(R13), Z7
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z6
+	VBROADCASTSS 4(CX), Z7
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z6, Z0
 	VMINPS       Z0, Z7, Z0
@@ -824,76 +824,76 @@ store:
 	VMINPS       Z5, Z7, Z5
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
-	VADDPS 128(R11), Z2, Z2
-	VADDPS 192(R11), Z3, Z3
-	VADDPS 256(R11), Z4, Z4
-	VADDPS 320(R11), Z5, Z5
+	VADDPS (R9), Z0, Z0
+	VADDPS 64(R9), Z1, Z1
+	VADDPS 128(R9), Z2, Z2
+	VADDPS 192(R9), Z3, Z3
+	VADDPS 256(R9), Z4, Z4
+	VADDPS 320(R9), Z5, Z5
 
 written:
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, 192(R11)
-	VMOVUPS Z4, 256(R11)
-	VMOVUPS Z5, 320(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
-	JMP     next
-
-gate:
-	VMOVUPS   (R13), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(R13), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(R13), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(R13), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(R13), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z4, K1, Z4
-	VMOVUPS   320(R13), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z5, K1, Z5
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
 	VMOVUPS Z3, 192(R9)
 	VMOVUPS Z4, 256(R9)
 	VMOVUPS Z5, 320(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
+	JMP     next
+
+gate:
+	VMOVUPS   (CX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(CX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(CX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(CX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVUPS   256(CX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VMOVUPS   320(CX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z5, K1, Z5
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -901,28 +901,28 @@ next:
 // func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x7(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -930,11 +930,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -947,56 +947,56 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	VMOVUPS 128(R13), Z2
-	VMOVUPS 192(R13), Z3
-	VMOVUPS 256(R13), Z4
-	VMOVUPS 320(R13), Z5
-	VMOVUPS 384(R13), Z6
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	VMOVUPS 128(R9), Z2
-	VMOVUPS 192(R9), Z3
-	VMOVUPS 256(R9), Z4
-	VMOVUPS 320(R9), Z5
-	VMOVUPS 384(R9), Z6
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z7
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z7, Z0
-	VFMADD231PS  64(R13), Z7, Z1
-	VFMADD231PS  128(R13), Z7, Z2
-	VFMADD231PS  192(R13), Z7, Z3
-	VFMADD231PS  256(R13), Z7, Z4
-	VFMADD231PS  320(R13), Z7, Z5
-	VFMADD231PS  384(R13), Z7, Z6
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z7
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z7, Z0
+	VFMADD231PS  64(CX), Z7, Z1
+	VFMADD231PS  128(CX), Z7, Z2
+	VFMADD231PS  192(CX), Z7, Z3
+	VFMADD231PS  256(CX), Z7, Z4
+	VFMADD231PS  320(CX), Z7, Z5
+	VFMADD231PS  384(CX), Z7, Z6
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z7
-	VBROADCASTSS 4(R13), Z8
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z7
+	VBROADCASTSS 4(CX), Z8
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z7, Z0
 	VMINPS       Z0, Z8, Z0
@@ -1014,71 +1014,18 @@ store:
 	VMINPS       Z6, Z8, Z6
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
-	VADDPS 128(R11), Z2, Z2
-	VADDPS 192(R11), Z3, Z3
-	VADDPS 256(R11), Z4, Z4
-	VADDPS 320(R11), Z5, Z5
-	VADDPS 384(R11), Z6, Z6
+	VADDPS (R9), Z0, Z0
+	VADDPS 64(R9), Z1, Z1
+	VADDPS 128(R9), Z2, Z2
+	VADDPS 192(R9), Z3, Z3
+	VADDPS 256(R9), Z4, Z4
+	VADDPS 320(R9), Z5, Z5
+	VADDPS 384(R9), Z6, Z6
 
 written:
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, 192(R11)
-	VMOVUPS Z4, 256(R11)
-	VMOVUPS Z5, 320(R11)
-	VMOVUPS Z6, 384(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
-	JMP     next
-
-gate:
-	VMOVUPS   (R13), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(R13), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(R13), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(R13), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(R13), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z4, K1, Z4
-	VMOVUPS   320(R13), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z5, K1, Z5
-	VMOVUPS   384(R13), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z6, K1, Z6
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
@@ -1086,12 +1033,65 @@ held:
 	VMOVUPS Z4, 256(R9)
 	VMOVUPS Z5, 320(R9)
 	VMOVUPS Z6, 384(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
+	JMP     next
+
+gate:
+	VMOVUPS   (CX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(CX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(CX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(CX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVUPS   256(CX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VMOVUPS   320(CX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z5, K1, Z5
+	VMOVUPS   384(CX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z6, K1, Z6
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	VMOVUPS Z6, 384(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -1099,28 +1099,28 @@ next:
 // func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x8(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x02, DX
-	SHLQ $0x02, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x02, R10
+	SHLQ $0x02, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*4), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*4), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -1128,11 +1128,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -1146,59 +1146,59 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPS (R13), Z0
-	VMOVUPS 64(R13), Z1
-	VMOVUPS 128(R13), Z2
-	VMOVUPS 192(R13), Z3
-	VMOVUPS 256(R13), Z4
-	VMOVUPS 320(R13), Z5
-	VMOVUPS 384(R13), Z6
-	VMOVUPS 448(R13), Z7
+	MOVQ    start+80(FP), CX
+	VMOVUPS (CX), Z0
+	VMOVUPS 64(CX), Z1
+	VMOVUPS 128(CX), Z2
+	VMOVUPS 192(CX), Z3
+	VMOVUPS 256(CX), Z4
+	VMOVUPS 320(CX), Z5
+	VMOVUPS 384(CX), Z6
+	VMOVUPS 448(CX), Z7
 	JMP     begin
 
 resume:
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	VMOVUPS 128(R9), Z2
-	VMOVUPS 192(R9), Z3
-	VMOVUPS 256(R9), Z4
-	VMOVUPS 320(R9), Z5
-	VMOVUPS 384(R9), Z6
-	VMOVUPS 448(R9), Z7
+	VMOVUPS (R8), Z0
+	VMOVUPS 64(R8), Z1
+	VMOVUPS 128(R8), Z2
+	VMOVUPS 192(R8), Z3
+	VMOVUPS 256(R8), Z4
+	VMOVUPS 320(R8), Z5
+	VMOVUPS 384(R8), Z6
+	VMOVUPS 448(R8), Z7
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSS (CX)(R13*4), Z8
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PS  (R13), Z8, Z0
-	VFMADD231PS  64(R13), Z8, Z1
-	VFMADD231PS  128(R13), Z8, Z2
-	VFMADD231PS  192(R13), Z8, Z3
-	VFMADD231PS  256(R13), Z8, Z4
-	VFMADD231PS  320(R13), Z8, Z5
-	VFMADD231PS  384(R13), Z8, Z6
-	VFMADD231PS  448(R13), Z8, Z7
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSS (BX)(CX*4), Z8
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PS  (CX), Z8, Z0
+	VFMADD231PS  64(CX), Z8, Z1
+	VFMADD231PS  128(CX), Z8, Z2
+	VFMADD231PS  192(CX), Z8, Z3
+	VFMADD231PS  256(CX), Z8, Z4
+	VFMADD231PS  320(CX), Z8, Z5
+	VFMADD231PS  384(CX), Z8, Z6
+	VFMADD231PS  448(CX), Z8, Z7
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSS (R13), Z8
-	VBROADCASTSS 4(R13), Z9
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSS (CX), Z8
+	VBROADCASTSS 4(CX), Z9
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPS       Z0, Z8, Z0
 	VMINPS       Z0, Z9, Z0
@@ -1218,78 +1218,19 @@ store:
 	VMINPS       Z7, Z9, Z7
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPS (R11), Z0, Z0
-	VADDPS 64(R11), Z1, Z1
-	VADDPS 128(R11), Z2, Z2
-	VADDPS 192(R11), Z3, Z3
-	VADDPS 256(R11), Z4, Z4
-	VADDPS 320(R11), Z5, Z5
-	VADDPS 384(R11), Z6, Z6
-	VADDPS 448(R11), Z7, Z7
+	VADDPS (R9), Z0, Z0
+	VADDPS 64(R9), Z1, Z1
+	VADDPS 128(R9), Z2, Z2
+	VADDPS 192(R9), Z3, Z3
+	VADDPS 256(R9), Z4, Z4
+	VADDPS 320(R9), Z5, Z5
+	VADDPS 384(R9), Z6, Z6
+	VADDPS 448(R9), Z7, Z7
 
 written:
-	VMOVUPS Z0, (R11)
-	VMOVUPS Z1, 64(R11)
-	VMOVUPS Z2, 128(R11)
-	VMOVUPS Z3, 192(R11)
-	VMOVUPS Z4, 256(R11)
-	VMOVUPS Z5, 320(R11)
-	VMOVUPS Z6, 384(R11)
-	VMOVUPS Z7, 448(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*4), R11
-	JMP     next
-
-gate:
-	VMOVUPS   (R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z4, K1, Z4
-	VMOVUPS   320(R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z5, K1, Z5
-	VMOVUPS   384(R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z6, K1, Z6
-	VMOVUPS   448(R13), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z7, K1, Z7
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*4), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
@@ -1298,12 +1239,71 @@ held:
 	VMOVUPS Z5, 320(R9)
 	VMOVUPS Z6, 384(R9)
 	VMOVUPS Z7, 448(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*4), R9
+	JMP     next
+
+gate:
+	VMOVUPS   (CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVUPS   256(CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VMOVUPS   320(CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z5, K1, Z5
+	VMOVUPS   384(CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z6, K1, Z6
+	VMOVUPS   448(CX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z7, K1, Z7
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*4), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z5, 320(R8)
+	VMOVUPS Z6, 384(R8)
+	VMOVUPS Z7, 448(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -1862,28 +1862,28 @@ line:
 // func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x1(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -1891,84 +1891,84 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
+	VMOVUPD (R8), Z0
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z1
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z1, Z0
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z1
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z1, Z0
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z1
-	VBROADCASTSD 8(R13), Z2
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z1
+	VBROADCASTSD 8(CX), Z2
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z1, Z0
 	VMINPD       Z0, Z2, Z0
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
+	VADDPD (R9), Z0, Z0
 
 written:
-	VMOVUPD Z0, (R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
+	VMOVUPD Z0, (R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
 	JMP     next
 
 gate:
-	VMOVUPD   (R13), Z3
+	VMOVUPD   (CX), Z3
 	VCMPPD    $0x0e, Z1, Z3, K1
 	VCMPPD    $0x01, Z2, Z3, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R9)
+	VMOVUPD Z0, (R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -1976,28 +1976,28 @@ next:
 // func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x2(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -2005,11 +2005,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2017,41 +2017,41 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
-	VMOVUPD 64(R13), Z1
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
-	VMOVUPD 64(R9), Z1
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z2
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z2, Z0
-	VFMADD231PD  64(R13), Z2, Z1
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z2
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z2, Z0
+	VFMADD231PD  64(CX), Z2, Z1
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z2
-	VBROADCASTSD 8(R13), Z3
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z2
+	VBROADCASTSD 8(CX), Z3
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z2, Z0
 	VMINPD       Z0, Z3, Z0
@@ -2059,44 +2059,44 @@ store:
 	VMINPD       Z1, Z3, Z1
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
-	VADDPD 64(R11), Z1, Z1
+	VADDPD (R9), Z0, Z0
+	VADDPD 64(R9), Z1, Z1
 
 written:
-	VMOVUPD Z0, (R11)
-	VMOVUPD Z1, 64(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
+	VMOVUPD Z0, (R9)
+	VMOVUPD Z1, 64(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
 	JMP     next
 
 gate:
-	VMOVUPD   (R13), Z4
+	VMOVUPD   (CX), Z4
 	VCMPPD    $0x0e, Z2, Z4, K1
 	VCMPPD    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(R13), Z4
+	VMOVUPD   64(CX), Z4
 	VCMPPD    $0x0e, Z2, Z4, K1
 	VCMPPD    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z1, K1, Z1
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R9)
-	VMOVUPD Z1, 64(R9)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2104,28 +2104,28 @@ next:
 // func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x3(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -2133,11 +2133,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2146,44 +2146,44 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
-	VMOVUPD 64(R13), Z1
-	VMOVUPD 128(R13), Z2
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
-	VMOVUPD 64(R9), Z1
-	VMOVUPD 128(R9), Z2
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z3
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z3, Z0
-	VFMADD231PD  64(R13), Z3, Z1
-	VFMADD231PD  128(R13), Z3, Z2
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z3
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z3, Z0
+	VFMADD231PD  64(CX), Z3, Z1
+	VFMADD231PD  128(CX), Z3, Z2
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z3
-	VBROADCASTSD 8(R13), Z4
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z3
+	VBROADCASTSD 8(CX), Z4
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z3, Z0
 	VMINPD       Z0, Z4, Z0
@@ -2193,52 +2193,52 @@ store:
 	VMINPD       Z2, Z4, Z2
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
-	VADDPD 64(R11), Z1, Z1
-	VADDPD 128(R11), Z2, Z2
+	VADDPD (R9), Z0, Z0
+	VADDPD 64(R9), Z1, Z1
+	VADDPD 128(R9), Z2, Z2
 
 written:
-	VMOVUPD Z0, (R11)
-	VMOVUPD Z1, 64(R11)
-	VMOVUPD Z2, 128(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
+	VMOVUPD Z0, (R9)
+	VMOVUPD Z1, 64(R9)
+	VMOVUPD Z2, 128(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
 	JMP     next
 
 gate:
-	VMOVUPD   (R13), Z5
+	VMOVUPD   (CX), Z5
 	VCMPPD    $0x0e, Z3, Z5, K1
 	VCMPPD    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(R13), Z5
+	VMOVUPD   64(CX), Z5
 	VCMPPD    $0x0e, Z3, Z5, K1
 	VCMPPD    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(R13), Z5
+	VMOVUPD   128(CX), Z5
 	VCMPPD    $0x0e, Z3, Z5, K1
 	VCMPPD    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z2, K1, Z2
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R9)
-	VMOVUPD Z1, 64(R9)
-	VMOVUPD Z2, 128(R9)
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2246,28 +2246,28 @@ next:
 // func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x4(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -2275,11 +2275,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2289,47 +2289,47 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
-	VMOVUPD 64(R13), Z1
-	VMOVUPD 128(R13), Z2
-	VMOVUPD 192(R13), Z3
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	VMOVUPD 192(CX), Z3
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
-	VMOVUPD 64(R9), Z1
-	VMOVUPD 128(R9), Z2
-	VMOVUPD 192(R9), Z3
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z4
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z4, Z0
-	VFMADD231PD  64(R13), Z4, Z1
-	VFMADD231PD  128(R13), Z4, Z2
-	VFMADD231PD  192(R13), Z4, Z3
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z4
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z4, Z0
+	VFMADD231PD  64(CX), Z4, Z1
+	VFMADD231PD  128(CX), Z4, Z2
+	VFMADD231PD  192(CX), Z4, Z3
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z4
-	VBROADCASTSD 8(R13), Z5
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z4
+	VBROADCASTSD 8(CX), Z5
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z4, Z0
 	VMINPD       Z0, Z5, Z0
@@ -2341,60 +2341,60 @@ store:
 	VMINPD       Z3, Z5, Z3
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
-	VADDPD 64(R11), Z1, Z1
-	VADDPD 128(R11), Z2, Z2
-	VADDPD 192(R11), Z3, Z3
+	VADDPD (R9), Z0, Z0
+	VADDPD 64(R9), Z1, Z1
+	VADDPD 128(R9), Z2, Z2
+	VADDPD 192(R9), Z3, Z3
 
 written:
-	VMOVUPD Z0, (R11)
-	VMOVUPD Z1, 64(R11)
-	VMOVUPD Z2, 128(R11)
-	VMOVUPD Z3, 192(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
-	JMP     next
-
-gate:
-	VMOVUPD   (R13), Z6
-	VCMPPD    $0x0e, Z4, Z6, K1
-	VCMPPD    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(R13), Z6
-	VCMPPD    $0x0e, Z4, Z6, K1
-	VCMPPD    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(R13), Z6
-	VCMPPD    $0x0e, Z4, Z6, K1
-	VCMPPD    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(R13), Z6
-	VCMPPD    $0x0e, Z4, Z6, K1
-	VCMPPD    $0x01, Z5, Z6, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
 	VMOVUPD Z3, 192(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
+	JMP     next
+
+gate:
+	VMOVUPD   (CX), Z6
+	VCMPPD    $0x0e, Z4, Z6, K1
+	VCMPPD    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(CX), Z6
+	VCMPPD    $0x0e, Z4, Z6, K1
+	VCMPPD    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(CX), Z6
+	VCMPPD    $0x0e, Z4, Z6, K1
+	VCMPPD    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(CX), Z6
+	VCMPPD    $0x0e, Z4, Z6, K1
+	VCMPPD    $0x01, Z5, Z6, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2402,28 +2402,28 @@ next:
 // func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x5(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -2431,11 +2431,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2446,50 +2446,50 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
-	VMOVUPD 64(R13), Z1
-	VMOVUPD 128(R13), Z2
-	VMOVUPD 192(R13), Z3
-	VMOVUPD 256(R13), Z4
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	VMOVUPD 192(CX), Z3
+	VMOVUPD 256(CX), Z4
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
-	VMOVUPD 64(R9), Z1
-	VMOVUPD 128(R9), Z2
-	VMOVUPD 192(R9), Z3
-	VMOVUPD 256(R9), Z4
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
+	VMOVUPD 256(R8), Z4
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z5
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z5, Z0
-	VFMADD231PD  64(R13), Z5, Z1
-	VFMADD231PD  128(R13), Z5, Z2
-	VFMADD231PD  192(R13), Z5, Z3
-	VFMADD231PD  256(R13), Z5, Z4
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z5
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z5, Z0
+	VFMADD231PD  64(CX), Z5, Z1
+	VFMADD231PD  128(CX), Z5, Z2
+	VFMADD231PD  192(CX), Z5, Z3
+	VFMADD231PD  256(CX), Z5, Z4
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z5
-	VBROADCASTSD 8(R13), Z6
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z5
+	VBROADCASTSD 8(CX), Z6
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z5, Z0
 	VMINPD       Z0, Z6, Z0
@@ -2503,68 +2503,68 @@ store:
 	VMINPD       Z4, Z6, Z4
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
-	VADDPD 64(R11), Z1, Z1
-	VADDPD 128(R11), Z2, Z2
-	VADDPD 192(R11), Z3, Z3
-	VADDPD 256(R11), Z4, Z4
+	VADDPD (R9), Z0, Z0
+	VADDPD 64(R9), Z1, Z1
+	VADDPD 128(R9), Z2, Z2
+	VADDPD 192(R9), Z3, Z3
+	VADDPD 256(R9), Z4, Z4
 
 written:
-	VMOVUPD Z0, (R11)
-	VMOVUPD Z1, 64(R11)
-	VMOVUPD Z2, 128(R11)
-	VMOVUPD Z3, 192(R11)
-	VMOVUPD Z4, 256(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
-	JMP     next
-
-gate:
-	VMOVUPD   (R13), Z7
-	VCMPPD    $0x0e, Z5, Z7, K1
-	VCMPPD    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(R13), Z7
-	VCMPPD    $0x0e, Z5, Z7, K1
-	VCMPPD    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(R13), Z7
-	VCMPPD    $0x0e, Z5, Z7, K1
-	VCMPPD    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(R13), Z7
-	VCMPPD    $0x0e, Z5, Z7, K1
-	VCMPPD    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(R13), Z7
-	VCMPPD    $0x0e, Z5, Z7, K1
-	VCMPPD    $0x01, Z6, Z7, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z4, K1, Z4
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
 	VMOVUPD Z3, 192(R9)
 	VMOVUPD Z4, 256(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
+	JMP     next
+
+gate:
+	VMOVUPD   (CX), Z7
+	VCMPPD    $0x0e, Z5, Z7, K1
+	VCMPPD    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(CX), Z7
+	VCMPPD    $0x0e, Z5, Z7, K1
+	VCMPPD    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(CX), Z7
+	VCMPPD    $0x0e, Z5, Z7, K1
+	VCMPPD    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(CX), Z7
+	VCMPPD    $0x0e, Z5, Z7, K1
+	VCMPPD    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	VMOVUPD   256(CX), Z7
+	VCMPPD    $0x0e, Z5, Z7, K1
+	VCMPPD    $0x01, Z6, Z7, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z4, K1, Z4
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, 256(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2572,28 +2572,28 @@ next:
 // func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x6(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -2601,11 +2601,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2617,53 +2617,53 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
-	VMOVUPD 64(R13), Z1
-	VMOVUPD 128(R13), Z2
-	VMOVUPD 192(R13), Z3
-	VMOVUPD 256(R13), Z4
-	VMOVUPD 320(R13), Z5
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	VMOVUPD 192(CX), Z3
+	VMOVUPD 256(CX), Z4
+	VMOVUPD 320(CX), Z5
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
-	VMOVUPD 64(R9), Z1
-	VMOVUPD 128(R9), Z2
-	VMOVUPD 192(R9), Z3
-	VMOVUPD 256(R9), Z4
-	VMOVUPD 320(R9), Z5
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
+	VMOVUPD 256(R8), Z4
+	VMOVUPD 320(R8), Z5
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z6
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z6, Z0
-	VFMADD231PD  64(R13), Z6, Z1
-	VFMADD231PD  128(R13), Z6, Z2
-	VFMADD231PD  192(R13), Z6, Z3
-	VFMADD231PD  256(R13), Z6, Z4
-	VFMADD231PD  320(R13), Z6, Z5
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z6
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z6, Z0
+	VFMADD231PD  64(CX), Z6, Z1
+	VFMADD231PD  128(CX), Z6, Z2
+	VFMADD231PD  192(CX), Z6, Z3
+	VFMADD231PD  256(CX), Z6, Z4
+	VFMADD231PD  320(CX), Z6, Z5
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z6
-	VBROADCASTSD 8(R13), Z7
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z6
+	VBROADCASTSD 8(CX), Z7
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z6, Z0
 	VMINPD       Z0, Z7, Z0
@@ -2679,76 +2679,76 @@ store:
 	VMINPD       Z5, Z7, Z5
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
-	VADDPD 64(R11), Z1, Z1
-	VADDPD 128(R11), Z2, Z2
-	VADDPD 192(R11), Z3, Z3
-	VADDPD 256(R11), Z4, Z4
-	VADDPD 320(R11), Z5, Z5
+	VADDPD (R9), Z0, Z0
+	VADDPD 64(R9), Z1, Z1
+	VADDPD 128(R9), Z2, Z2
+	VADDPD 192(R9), Z3, Z3
+	VADDPD 256(R9), Z4, Z4
+	VADDPD 320(R9), Z5, Z5
 
 written:
-	VMOVUPD Z0, (R11)
-	VMOVUPD Z1, 64(R11)
-	VMOVUPD Z2, 128(R11)
-	VMOVUPD Z3, 192(R11)
-	VMOVUPD Z4, 256(R11)
-	VMOVUPD Z5, 320(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
-	JMP     next
-
-gate:
-	VMOVUPD   (R13), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(R13), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(R13), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(R13), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(R13), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z4, K1, Z4
-	VMOVUPD   320(R13), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z5, K1, Z5
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
 	VMOVUPD Z3, 192(R9)
 	VMOVUPD Z4, 256(R9)
 	VMOVUPD Z5, 320(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
+	JMP     next
+
+gate:
+	VMOVUPD   (CX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(CX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(CX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(CX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	VMOVUPD   256(CX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z4, K1, Z4
+	VMOVUPD   320(CX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z5, K1, Z5
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, 256(R8)
+	VMOVUPD Z5, 320(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2756,28 +2756,28 @@ next:
 // func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x7(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -2785,11 +2785,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -2802,56 +2802,56 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
-	VMOVUPD 64(R13), Z1
-	VMOVUPD 128(R13), Z2
-	VMOVUPD 192(R13), Z3
-	VMOVUPD 256(R13), Z4
-	VMOVUPD 320(R13), Z5
-	VMOVUPD 384(R13), Z6
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	VMOVUPD 192(CX), Z3
+	VMOVUPD 256(CX), Z4
+	VMOVUPD 320(CX), Z5
+	VMOVUPD 384(CX), Z6
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
-	VMOVUPD 64(R9), Z1
-	VMOVUPD 128(R9), Z2
-	VMOVUPD 192(R9), Z3
-	VMOVUPD 256(R9), Z4
-	VMOVUPD 320(R9), Z5
-	VMOVUPD 384(R9), Z6
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
+	VMOVUPD 256(R8), Z4
+	VMOVUPD 320(R8), Z5
+	VMOVUPD 384(R8), Z6
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z7
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z7, Z0
-	VFMADD231PD  64(R13), Z7, Z1
-	VFMADD231PD  128(R13), Z7, Z2
-	VFMADD231PD  192(R13), Z7, Z3
-	VFMADD231PD  256(R13), Z7, Z4
-	VFMADD231PD  320(R13), Z7, Z5
-	VFMADD231PD  384(R13), Z7, Z6
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z7
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z7, Z0
+	VFMADD231PD  64(CX), Z7, Z1
+	VFMADD231PD  128(CX), Z7, Z2
+	VFMADD231PD  192(CX), Z7, Z3
+	VFMADD231PD  256(CX), Z7, Z4
+	VFMADD231PD  320(CX), Z7, Z5
+	VFMADD231PD  384(CX), Z7, Z6
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z7
-	VBROADCASTSD 8(R13), Z8
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z7
+	VBROADCASTSD 8(CX), Z8
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z7, Z0
 	VMINPD       Z0, Z8, Z0
@@ -2869,71 +2869,18 @@ store:
 	VMINPD       Z6, Z8, Z6
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
-	VADDPD 64(R11), Z1, Z1
-	VADDPD 128(R11), Z2, Z2
-	VADDPD 192(R11), Z3, Z3
-	VADDPD 256(R11), Z4, Z4
-	VADDPD 320(R11), Z5, Z5
-	VADDPD 384(R11), Z6, Z6
+	VADDPD (R9), Z0, Z0
+	VADDPD 64(R9), Z1, Z1
+	VADDPD 128(R9), Z2, Z2
+	VADDPD 192(R9), Z3, Z3
+	VADDPD 256(R9), Z4, Z4
+	VADDPD 320(R9), Z5, Z5
+	VADDPD 384(R9), Z6, Z6
 
 written:
-	VMOVUPD Z0, (R11)
-	VMOVUPD Z1, 64(R11)
-	VMOVUPD Z2, 128(R11)
-	VMOVUPD Z3, 192(R11)
-	VMOVUPD Z4, 256(R11)
-	VMOVUPD Z5, 320(R11)
-	VMOVUPD Z6, 384(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
-	JMP     next
-
-gate:
-	VMOVUPD   (R13), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(R13), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(R13), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(R13), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(R13), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z4, K1, Z4
-	VMOVUPD   320(R13), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z5, K1, Z5
-	VMOVUPD   384(R13), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z6, K1, Z6
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
@@ -2941,12 +2888,65 @@ held:
 	VMOVUPD Z4, 256(R9)
 	VMOVUPD Z5, 320(R9)
 	VMOVUPD Z6, 384(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
+	JMP     next
+
+gate:
+	VMOVUPD   (CX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(CX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(CX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(CX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	VMOVUPD   256(CX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z4, K1, Z4
+	VMOVUPD   320(CX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z5, K1, Z5
+	VMOVUPD   384(CX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z6, K1, Z6
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, 256(R8)
+	VMOVUPD Z5, 320(R8)
+	VMOVUPD Z6, 384(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2954,28 +2954,28 @@ next:
 // func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x8(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), AX
-	MOVQ s+8(FP), CX
-	MOVQ sstep+16(FP), DX
-	MOVQ bits+24(FP), BX
-	MOVQ bitstep+32(FP), SI
-	MOVQ keep+48(FP), DI
-	MOVQ b+56(FP), R8
-	MOVQ c+64(FP), R9
-	MOVQ cstep+72(FP), R10
-	SHLQ $0x03, DX
-	SHLQ $0x03, R10
-	MOVQ out+96(FP), R11
+	MOVQ rows+0(FP), DX
+	MOVQ s+8(FP), BX
+	MOVQ bits+24(FP), SI
+	MOVQ b+56(FP), DI
+	MOVQ c+64(FP), R8
+	MOVQ out+96(FP), R9
+	MOVQ sstep+16(FP), R10
+	MOVQ cstep+72(FP), R11
+	MOVQ bitstep+32(FP), R12
+	MOVQ keep+48(FP), R13
 	MOVQ ahead+144(FP), R14
 	MOVQ aheadrows+160(FP), R15
+	SHLQ $0x03, R10
+	SHLQ $0x03, R11
 
 	PCALIGN $64
 row:
 	PREFETCHT1 (R14)
 	PREFETCHT1 64(R14)
 	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), R13
-	LEAQ       (R14)(R13*8), R14
+	MOVQ       aheadstep+152(FP), CX
+	LEAQ       (R14)(CX*8), R14
 	DECQ       R15
 	JNZ        fetched
 	MOVQ       ahead+144(FP), R14
@@ -2983,11 +2983,11 @@ row:
 	MOVQ       aheadrows+160(FP), R15
 
 fetched:
-	MOVQ   first+40(FP), R13
-	SHRXQ  R13, (BX), R12
-	ANDQ   DI, R12
-	MOVQ   mode+88(FP), R13
-	CMPQ   R13, $0x01
+	MOVQ   first+40(FP), CX
+	SHRXQ  CX, (SI), AX
+	ANDQ   R13, AX
+	MOVQ   mode+88(FP), CX
+	CMPQ   CX, $0x01
 	JEQ    start
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
@@ -3001,59 +3001,59 @@ fetched:
 	JMP    begin
 
 start:
-	MOVQ    start+80(FP), R13
-	VMOVUPD (R13), Z0
-	VMOVUPD 64(R13), Z1
-	VMOVUPD 128(R13), Z2
-	VMOVUPD 192(R13), Z3
-	VMOVUPD 256(R13), Z4
-	VMOVUPD 320(R13), Z5
-	VMOVUPD 384(R13), Z6
-	VMOVUPD 448(R13), Z7
+	MOVQ    start+80(FP), CX
+	VMOVUPD (CX), Z0
+	VMOVUPD 64(CX), Z1
+	VMOVUPD 128(CX), Z2
+	VMOVUPD 192(CX), Z3
+	VMOVUPD 256(CX), Z4
+	VMOVUPD 320(CX), Z5
+	VMOVUPD 384(CX), Z6
+	VMOVUPD 448(CX), Z7
 	JMP     begin
 
 resume:
-	VMOVUPD (R9), Z0
-	VMOVUPD 64(R9), Z1
-	VMOVUPD 128(R9), Z2
-	VMOVUPD 192(R9), Z3
-	VMOVUPD 256(R9), Z4
-	VMOVUPD 320(R9), Z5
-	VMOVUPD 384(R9), Z6
-	VMOVUPD 448(R9), Z7
+	VMOVUPD (R8), Z0
+	VMOVUPD 64(R8), Z1
+	VMOVUPD 128(R8), Z2
+	VMOVUPD 192(R8), Z3
+	VMOVUPD 256(R8), Z4
+	VMOVUPD 320(R8), Z5
+	VMOVUPD 384(R8), Z6
+	VMOVUPD 448(R8), Z7
 
 begin:
-	TESTQ R12, R12
+	TESTQ AX, AX
 	JZ    store
 
 	PCALIGN $64
 loop:
-	TZCNTQ       R12, R13
-	BLSRQ        R12, R12
-	VBROADCASTSD (CX)(R13*8), Z8
-	SHLQ         $0x09, R13
-	ADDQ         R8, R13
-	VFMADD231PD  (R13), Z8, Z0
-	VFMADD231PD  64(R13), Z8, Z1
-	VFMADD231PD  128(R13), Z8, Z2
-	VFMADD231PD  192(R13), Z8, Z3
-	VFMADD231PD  256(R13), Z8, Z4
-	VFMADD231PD  320(R13), Z8, Z5
-	VFMADD231PD  384(R13), Z8, Z6
-	VFMADD231PD  448(R13), Z8, Z7
-	TESTQ        R12, R12
+	TZCNTQ       AX, CX
+	BLSRQ        AX, AX
+	VBROADCASTSD (BX)(CX*8), Z8
+	SHLQ         $0x09, CX
+	ADDQ         DI, CX
+	VFMADD231PD  (CX), Z8, Z0
+	VFMADD231PD  64(CX), Z8, Z1
+	VFMADD231PD  128(CX), Z8, Z2
+	VFMADD231PD  192(CX), Z8, Z3
+	VFMADD231PD  256(CX), Z8, Z4
+	VFMADD231PD  320(CX), Z8, Z5
+	VFMADD231PD  384(CX), Z8, Z6
+	VFMADD231PD  448(CX), Z8, Z7
+	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R11, R11
+	TESTQ        R9, R9
 	JZ           held
-	MOVQ         limits+120(FP), R13
-	TESTQ        R13, R13
+	MOVQ         limits+120(FP), CX
+	TESTQ        CX, CX
 	JZ           free
-	VBROADCASTSD (R13), Z8
-	VBROADCASTSD 8(R13), Z9
-	MOVQ         of+128(FP), R13
-	TESTQ        R13, R13
+	VBROADCASTSD (CX), Z8
+	VBROADCASTSD 8(CX), Z9
+	MOVQ         of+128(FP), CX
+	TESTQ        CX, CX
 	JNZ          gate
 	VMAXPD       Z0, Z8, Z0
 	VMINPD       Z0, Z9, Z0
@@ -3073,78 +3073,19 @@ store:
 	VMINPD       Z7, Z9, Z7
 
 free:
-	MOVQ   add+112(FP), R13
-	TESTQ  R13, R13
+	MOVQ   add+112(FP), CX
+	TESTQ  CX, CX
 	JZ     written
-	VADDPD (R11), Z0, Z0
-	VADDPD 64(R11), Z1, Z1
-	VADDPD 128(R11), Z2, Z2
-	VADDPD 192(R11), Z3, Z3
-	VADDPD 256(R11), Z4, Z4
-	VADDPD 320(R11), Z5, Z5
-	VADDPD 384(R11), Z6, Z6
-	VADDPD 448(R11), Z7, Z7
+	VADDPD (R9), Z0, Z0
+	VADDPD 64(R9), Z1, Z1
+	VADDPD 128(R9), Z2, Z2
+	VADDPD 192(R9), Z3, Z3
+	VADDPD 256(R9), Z4, Z4
+	VADDPD 320(R9), Z5, Z5
+	VADDPD 384(R9), Z6, Z6
+	VADDPD 448(R9), Z7, Z7
 
 written:
-	VMOVUPD Z0, (R11)
-	VMOVUPD Z1, 64(R11)
-	VMOVUPD Z2, 128(R11)
-	VMOVUPD Z3, 192(R11)
-	VMOVUPD Z4, 256(R11)
-	VMOVUPD Z5, 320(R11)
-	VMOVUPD Z6, 384(R11)
-	VMOVUPD Z7, 448(R11)
-	MOVQ    outstep+104(FP), R13
-	LEAQ    (R11)(R13*8), R11
-	JMP     next
-
-gate:
-	VMOVUPD   (R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z4, K1, Z4
-	VMOVUPD   320(R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z5, K1, Z5
-	VMOVUPD   384(R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z6, K1, Z6
-	VMOVUPD   448(R13), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z7, K1, Z7
-	MOVQ      ofstep+136(FP), R12
-	LEAQ      (R13)(R12*8), R13
-	MOVQ      R13, of+128(FP)
-	JMP       free
-
-held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
@@ -3153,12 +3094,71 @@ held:
 	VMOVUPD Z5, 320(R9)
 	VMOVUPD Z6, 384(R9)
 	VMOVUPD Z7, 448(R9)
+	MOVQ    outstep+104(FP), CX
+	LEAQ    (R9)(CX*8), R9
+	JMP     next
+
+gate:
+	VMOVUPD   (CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	VMOVUPD   256(CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z4, K1, Z4
+	VMOVUPD   320(CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z5, K1, Z5
+	VMOVUPD   384(CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z6, K1, Z6
+	VMOVUPD   448(CX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z7, K1, Z7
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (CX)(AX*8), CX
+	MOVQ      CX, of+128(FP)
+	JMP       free
+
+held:
+	VMOVUPD Z0, (R8)
+	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z4, 256(R8)
+	VMOVUPD Z5, 320(R8)
+	VMOVUPD Z6, 384(R8)
+	VMOVUPD Z7, 448(R8)
 
 next:
-	ADDQ DX, CX
-	ADDQ SI, BX
-	ADDQ R10, R9
-	DECQ AX
+	ADDQ R10, BX
+	ADDQ R12, SI
+	ADDQ R11, R8
+	DECQ DX
 	JNZ  row
 	VZEROUPPER
 	RET

@@ -22,8 +22,9 @@ const (
 // sparse computes rows of c = S b for a matrix S of which each row says by bits which of
 // its numbers are not zero: only these are multiplied, in order. Rows of S are sstep
 // elements apart, their bits bitstep bytes; keep selects those of the bits that count, up
-// to 57 from the given one, of the first byte, on. A row of c has nv vectors. Mode 0 starts at zero, 1 at the nv
-// vectors of start, 2 at what c holds. Sums are written to c or, if there is one, to out,
+// to 57 from the given one, of the first byte, on. A row of c has nv vectors. Mode 0 starts
+// at zero, 1 at the nv vectors of start, 2 at what c holds. Sums are written to c or, if
+// there is one, to out,
 // whose rows are outstep elements apart: within limits, if those are given, and added to
 // what is there if add is not zero. With rows of, too, limits are for these instead: where
 // their element does not lie between them the result is zero.
@@ -33,107 +34,141 @@ const (
 func sparse(e element, nv int) {
 	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep, first int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int, ahead *%[1]s, aheadstep, aheadrows int)", e.goType))
 	Pragma("noescape")
-	rows, s, sstep := Load(Param("rows"), GP64()), Load(Param("s"), GP64()), Load(Param("sstep"), GP64())
-	bits, bitstep, keep := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), Load(Param("keep"), GP64())
-	b, c, cstep := Load(Param("b"), GP64()), Load(Param("c"), GP64()), Load(Param("cstep"), GP64())
+	t := &sparseTile{e: e, left: GP64(), at: GP64()}
+	rows := Load(Param("rows"), GP64())
+	t.s, t.bits, t.b = Load(Param("s"), GP64()), Load(Param("bits"), GP64()), Load(Param("b"), GP64())
+	t.c, t.out = Load(Param("c"), GP64()), Load(Param("out"), GP64())
+	sstep, cstep, bitstep := Load(Param("sstep"), GP64()), Load(Param("cstep"), GP64()), Load(Param("bitstep"), GP64())
+	t.keep, t.ahead, t.fetched = Load(Param("keep"), GP64()), Load(Param("ahead"), GP64()), Load(Param("aheadrows"), GP64())
 	SHLQ(Imm(e.shift()), sstep)
 	SHLQ(Imm(e.shift()), cstep)
-	acc := make([]VecVirtual, nv)
-	for i := range acc {
-		acc[i] = e.vec().r
+	for range nv {
+		t.acc = append(t.acc, e.vec().r)
 	}
-	all := func(at Register, f func(m Mem, z VecVirtual)) {
-		for i, z := range acc {
-			f(Mem{Base: at, Disp: i * e.width()}, z)
-		}
-	}
-	out, left, at := Load(Param("out"), GP64()), GP64(), GP64()
-	ahead, fetched := Load(Param("ahead"), GP64()), Load(Param("aheadrows"), GP64())
 	Label("row")
-	for line := range 3 {
-		PREFETCHT1(Mem{Base: ahead, Disp: 64 * line})
-	}
-	Load(Param("aheadstep"), at)
-	LEAQ(Mem{Base: ahead, Index: at, Scale: uint8(e.size)}, ahead)
-	DECQ(fetched)
-	JNZ(LabelRef("fetched"))
-	Load(Param("ahead"), ahead)
-	ADDQ(U32(192), ahead)
-	Load(Param("aheadrows"), fetched)
-	Label("fetched")
-	Load(Param("first"), at)
-	SHRXQ(at, Mem{Base: bits}, left)
-	ANDQ(keep, left)
-	Load(Param("mode"), at)
-	CMPQ(at, Imm(1))
-	JEQ(LabelRef("start"))
-	JGT(LabelRef("resume"))
-	for _, z := range acc {
-		e.clear(z)
-	}
-	JMP(LabelRef("begin"))
-	Label("start")
-	Load(Param("start"), at)
-	all(at, func(m Mem, z VecVirtual) { e.load(m, z) })
-	JMP(LabelRef("begin"))
-	Label("resume")
-	all(c, func(m Mem, z VecVirtual) { e.load(m, z) })
-	Label("begin")
-	TESTQ(left, left)
-	JZ(LabelRef("store"))
-	Label("loop")
-	TZCNTQ(left, at)
-	BLSRQ(left, left)
-	v := e.vec().r
-	e.broadcast(Mem{Base: s, Index: at, Scale: uint8(e.size)}, v)
-	SHLQ(Imm(sparseShift), at)
-	ADDQ(b, at)
-	all(at, func(m Mem, z VecVirtual) { e.fma(m, v, z) })
-	TESTQ(left, left)
-	JNZ(LabelRef("loop"))
-	Label("store")
-	TESTQ(out, out)
-	JZ(LabelRef("held"))
-	Load(Param("limits"), at)
-	TESTQ(at, at)
-	JZ(LabelRef("free"))
-	lo, hi := e.spread(Mem{Base: at}), e.spread(Mem{Base: at, Disp: e.size})
-	Load(Param("of"), at)
-	TESTQ(at, at)
-	JNZ(LabelRef("gate"))
-	for _, z := range acc {
-		v := vec{e: e, r: z}
-		v.set(hi.min(lo.max(v)))
-	}
-	Label("free")
-	Load(Param("add"), at)
-	TESTQ(at, at)
-	JZ(LabelRef("written"))
-	all(out, func(m Mem, z VecVirtual) { e.add(m, z, z) })
-	Label("written")
-	all(out, func(m Mem, z VecVirtual) { e.load(z, m) })
-	Load(Param("outstep"), at)
-	LEAQ(Mem{Base: out, Index: at, Scale: uint8(e.size)}, out)
-	JMP(LabelRef("next"))
-	Label("gate")
-	for i, z := range acc {
-		x, v := e.loadVec(Mem{Base: at, Disp: i * e.width()}), vec{e: e, r: z}
-		v.set(v.only(x.compare(greater, lo).and(x.compare(less, hi))))
-	}
-	Load(Param("ofstep"), left)
-	LEAQ(Mem{Base: at, Index: left, Scale: uint8(e.size)}, at)
-	Store(at, Param("of"))
-	JMP(LabelRef("free"))
-	Label("held")
-	all(c, func(m Mem, z VecVirtual) { e.load(z, m) })
-	Label("next")
-	ADDQ(sstep, s)
-	ADDQ(bitstep, bits)
-	ADDQ(cstep, c)
+	t.fetch()
+	t.start()
+	t.sum()
+	t.store()
+	ADDQ(sstep, t.s)
+	ADDQ(bitstep, t.bits)
+	ADDQ(cstep, t.c)
 	DECQ(rows)
 	JNZ(LabelRef("row"))
 	VZEROUPPER()
 	RET()
+}
+
+// sparseTile is the sums of a row.
+type sparseTile struct {
+	e              element
+	acc            []VecVirtual
+	s, bits, keep  Register
+	b, c, out      Register
+	ahead, fetched Register
+	left           Register // bits of the terms that are left
+	at             Register
+}
+
+// all calls f for each sum and its place in a row.
+func (t *sparseTile) all(row Register, f func(m Mem, z VecVirtual)) {
+	for i, z := range t.acc {
+		f(Mem{Base: row, Disp: i * t.e.width()}, z)
+	}
+}
+
+// fetch asks for a part of what is wanted next.
+func (t *sparseTile) fetch() {
+	for line := range 3 {
+		PREFETCHT1(Mem{Base: t.ahead, Disp: 64 * line})
+	}
+	Load(Param("aheadstep"), t.at)
+	LEAQ(Mem{Base: t.ahead, Index: t.at, Scale: uint8(t.e.size)}, t.ahead)
+	DECQ(t.fetched)
+	JNZ(LabelRef("fetched"))
+	Load(Param("ahead"), t.ahead)
+	ADDQ(U32(192), t.ahead)
+	Load(Param("aheadrows"), t.fetched)
+	Label("fetched")
+}
+
+// start finds the bits of a row and starts its sums.
+func (t *sparseTile) start() {
+	Load(Param("first"), t.at)
+	SHRXQ(t.at, Mem{Base: t.bits}, t.left)
+	ANDQ(t.keep, t.left)
+	Load(Param("mode"), t.at)
+	CMPQ(t.at, Imm(1))
+	JEQ(LabelRef("start"))
+	JGT(LabelRef("resume"))
+	for _, z := range t.acc {
+		t.e.clear(z)
+	}
+	JMP(LabelRef("begin"))
+	Label("start")
+	Load(Param("start"), t.at)
+	t.all(t.at, func(m Mem, z VecVirtual) { t.e.load(m, z) })
+	JMP(LabelRef("begin"))
+	Label("resume")
+	t.all(t.c, func(m Mem, z VecVirtual) { t.e.load(m, z) })
+	Label("begin")
+}
+
+// sum goes over the terms that are not zero.
+func (t *sparseTile) sum() {
+	TESTQ(t.left, t.left)
+	JZ(LabelRef("store"))
+	Label("loop")
+	TZCNTQ(t.left, t.at)
+	BLSRQ(t.left, t.left)
+	v := t.e.vec().r
+	t.e.broadcast(Mem{Base: t.s, Index: t.at, Scale: uint8(t.e.size)}, v)
+	SHLQ(Imm(sparseShift), t.at)
+	ADDQ(t.b, t.at)
+	t.all(t.at, func(m Mem, z VecVirtual) { t.e.fma(m, v, z) })
+	TESTQ(t.left, t.left)
+	JNZ(LabelRef("loop"))
+	Label("store")
+}
+
+// store writes the sums where they are to go.
+func (t *sparseTile) store() {
+	e := t.e
+	TESTQ(t.out, t.out)
+	JZ(LabelRef("held"))
+	Load(Param("limits"), t.at)
+	TESTQ(t.at, t.at)
+	JZ(LabelRef("free"))
+	lo, hi := e.spread(Mem{Base: t.at}), e.spread(Mem{Base: t.at, Disp: e.size})
+	Load(Param("of"), t.at)
+	TESTQ(t.at, t.at)
+	JNZ(LabelRef("gate"))
+	for _, z := range t.acc {
+		v := vec{e: e, r: z}
+		v.set(hi.min(lo.max(v)))
+	}
+	Label("free")
+	Load(Param("add"), t.at)
+	TESTQ(t.at, t.at)
+	JZ(LabelRef("written"))
+	t.all(t.out, func(m Mem, z VecVirtual) { e.add(m, z, z) })
+	Label("written")
+	t.all(t.out, func(m Mem, z VecVirtual) { e.load(z, m) })
+	Load(Param("outstep"), t.at)
+	LEAQ(Mem{Base: t.out, Index: t.at, Scale: uint8(e.size)}, t.out)
+	JMP(LabelRef("next"))
+	Label("gate")
+	for i, z := range t.acc {
+		x, v := e.loadVec(Mem{Base: t.at, Disp: i * e.width()}), vec{e: e, r: z}
+		v.set(v.only(x.compare(greater, lo).and(x.compare(less, hi))))
+	}
+	Load(Param("ofstep"), t.left)
+	LEAQ(Mem{Base: t.at, Index: t.left, Scale: uint8(e.size)}, t.at)
+	Store(t.at, Param("of"))
+	JMP(LabelRef("free"))
+	Label("held")
+	t.all(t.c, func(m Mem, z VecVirtual) { e.load(z, m) })
+	Label("next")
 }
 
 // square loads a block of lanes by lanes from src on, rows step bytes apart, and
