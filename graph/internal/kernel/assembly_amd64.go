@@ -14,7 +14,7 @@ import (
 
 // useAVX512 and useAVX2 choose the assembly; tests switch them off to compare.
 var (
-	useAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL
+	useAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
 	useAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
 )
 

@@ -304,15 +304,22 @@ func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool {
 
 func hasColumn() bool { return useAVX512 || useAVX2 }
 
+// fewInputsLeast is from how many inputs on a column leaves out the weights of zeros.
+const fewInputsLeast = 64
+
 func fastColumn[T Float](y, x []T, p *Packed[T], b block) bool {
 	ks := assembly[T]()
 	if ks.lanes == 0 {
 		return false
 	}
 	_, _ = y[b.from+b.width-1], x[:p.k]
+	column := &ks.column
+	if b.k >= fewInputsLeast && ks.few[1] != nil {
+		column = &ks.few
+	}
 	for i := 0; i < b.width; i += 8 * ks.lanes {
 		vecs := min(8, (b.width-i)/ks.lanes)
-		ks.column[vecs](b.k, at(x, 0), at(p.wt, b.at+i), bytes[T](b.width), at(y, b.from+i), at(p.bias, b.from+i))
+		column[vecs](b.k, at(x, 0), at(p.wt, b.at+i), bytes[T](b.width), at(y, b.from+i), at(p.bias, b.from+i))
 	}
 	return true
 }

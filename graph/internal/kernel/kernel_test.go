@@ -342,6 +342,12 @@ func testColumn[T Float](t *testing.T) {
 		for s, reach := range staircases(rng, m, k) {
 			w, b := Matrix[T]{Data: buffer[T](rng, m*k), Stride: k}, buffer[T](rng, m)
 			x := Tile[T]{Data: buffer[T](rng, k*n), Stride: k * n}
+			for i := range x.Data {
+				if rng.IntN(2) == 0 { // as behind a rectifier
+					x.Data[i] = 0
+				}
+			}
+			clear(x.Data[min(k, 64)*n*s/4:][:k*n/4]) // runs of them
 			y := Tile[T]{Data: make([]T, m*n), Stride: m * n}
 			Linear(y, x, 1, w, m, k, reach, b, nil, nil)
 			p := NewPacked[T](m, k, reach)

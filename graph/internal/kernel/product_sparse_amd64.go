@@ -15,6 +15,7 @@ import "unsafe"
 // sparseSet is the assembly of sparse products; squares is nil where there is none.
 type sparseSet[T Float] struct {
 	sparse   [sparseVecs + 1]sparseFunc[T]
+	few      [sparseVecs + 1]columnFunc[T]
 	squares  func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int)
 	sift     func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int, bits *uint8, bitstep int)
 	gather   func(n, np int, dst *T, dstep int, src *T, step int, bits *uint8, bitstep int)
@@ -30,10 +31,12 @@ type sparseFunc[T Float] func(rows int, s *T, sstep int, bits *uint8, bitstep, f
 var (
 	sparse32 = sparseSet[float32]{
 		sparse:  [sparseVecs + 1]sparseFunc[float32]{nil, sparse32x1, sparse32x2, sparse32x3, sparse32x4, sparse32x5, sparse32x6, sparse32x7, sparse32x8},
+		few:     [sparseVecs + 1]columnFunc[float32]{nil, columnfew32x1, columnfew32x2, columnfew32x3, columnfew32x4, columnfew32x5, columnfew32x6, columnfew32x7, columnfew32x8},
 		squares: squares32, sift: sift32, gather: gather32, mark: mark32, copies: copies32, nonzeros: nonzeros32, gate: gate32, sumLines: sumlines32,
 	}
 	sparse64 = sparseSet[float64]{
 		sparse:  [sparseVecs + 1]sparseFunc[float64]{nil, sparse64x1, sparse64x2, sparse64x3, sparse64x4, sparse64x5, sparse64x6, sparse64x7, sparse64x8},
+		few:     [sparseVecs + 1]columnFunc[float64]{nil, columnfew64x1, columnfew64x2, columnfew64x3, columnfew64x4, columnfew64x5, columnfew64x6, columnfew64x7, columnfew64x8},
 		squares: squares64, sift: sift64, gather: gather64, mark: mark64, copies: copies64, nonzeros: nonzeros64, gate: gate64, sumLines: sumlines64,
 	}
 )

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"unsafe"
 
@@ -228,5 +229,50 @@ func TestSparseKeepsNaN(t *testing.T) {
 		u := float64(numbers(got, 1, c.m)[i])
 		require.Equal(t, math.IsNaN(float64(v)), math.IsNaN(u), i)
 		require.Equal(t, math.IsInf(float64(v), 0), math.IsInf(u, 0), i)
+	}
+}
+
+// BenchmarkZeros times products of which half of one operand is zero: by dense kernels,
+// and as they are, of panels and of tiles that stand by rows. GFLOP/s count all weights.
+func BenchmarkZeros(b *testing.B) {
+	for _, m := range []int{128, 256, 512} {
+		panels, n := 4, PanelRows[float32]()
+		c := newSparseCase[float32](rand.New(rand.NewPCG(1, 2)), m, m, panels, 0.5)
+		w := Matrix[float32]{Data: slices.Clone(c.w.Data), Stride: c.w.Stride} // on a cache line, as programs have it
+		limits, dw := &[2]float32{0, 1e6}, Matrix[float32]{Data: make([]float32, m*m), Stride: m}
+		scratch := make([]float32, max(LinearTScratch[float32](m, m, panels), OuterScratch[float32](m, m, panels)))
+		for _, layout := range []string{"dense", "panels", "rows"} {
+			rows := layout == "rows"
+			if rows && !HasRows() {
+				continue
+			}
+			tile := func(t Tile[float32]) Tile[float32] { // half zeros in either layout
+				return Tile[float32]{Data: byRows(t, panels, m, true).Data, Stride: m * n, ByRows: rows}
+			}
+			x, g := tile(c.x), tile(c.g)
+			y := Tile[float32]{Data: make([]float32, panels*m*n), Stride: m * n, ByRows: rows}
+			run := func(name string, f func()) {
+				b.Run(fmt.Sprintf("%s/%s/m=%d", name, layout, m), func(b *testing.B) {
+					for b.Loop() {
+						f()
+					}
+					b.ReportMetric(2*float64(m*m*panels*n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				})
+			}
+			ks := assembly[float32]()
+			if layout == "dense" {
+				run("linear", func() { tiledLinear(ks, y, x, panels, w, m, m, nil, nil, limits) })
+				run("linearT", func() { tiledLinearT(ks, y, g, panels, w, m, m, nil, x, limits, nil) })
+				run("outer", func() {
+					for part := range OuterParts(m) {
+						tiledOuter(ks, dw, g, x, panels, m, m, nil, scratch, true, part*partInputs, min((part+1)*partInputs, m))
+					}
+				})
+				continue
+			}
+			run("linear", func() { Linear(y, x, panels, w, m, m, nil, nil, limits, scratch) })
+			run("linearT", func() { LinearT(y, g, panels, w, m, m, nil, x, limits, scratch) })
+			run("outer", func() { Outer(dw, g, x, panels, m, m, nil, scratch, true) })
+		}
 	}
 }

@@ -8,25 +8,49 @@ package kernel
 func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32x3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32x5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32x7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func squares32(n int, dst *float32, dstep int, dnext int, src *float32, sstep int, snext int)
@@ -56,25 +80,49 @@ func sumlines32(rows int, n int, acc *float32, src *float32, step int)
 func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
 func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew64x3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
 func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew64x5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
 func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew64x7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
 func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
 func squares64(n int, dst *float64, dstep int, dnext int, src *float64, sstep int, snext int)

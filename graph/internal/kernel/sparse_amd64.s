@@ -118,6 +118,69 @@ next:
 	VZEROUPPER
 	RET
 
+// func columnfew32x1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x1(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VBROADCASTSS c32_0<>+0(SB), Z1
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z2
+	VCMPPS  $0x04, Z1, Z2, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z2
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z2, Z0
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z2
+	VCMPPS    $0x04, Z1, Z2, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VZEROUPPER
+	RET
+
+DATA c32_0<>+0(SB)/4, $(0.0)
+GLOBL c32_0<>(SB), RODATA|NOPTR, $4
+
 // func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse32x2(SB), NOSPLIT, $0-168
@@ -243,6 +306,69 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32x2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x2(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VBROADCASTSS c32_0<>+0(SB), Z2
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z3
+	VCMPPS  $0x04, Z2, Z3, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z3
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z3, Z0
+	VFMADD231PS  64(R9), Z3, Z1
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z3
+	VCMPPS    $0x04, Z2, Z3, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
 	VZEROUPPER
 	RET
 
@@ -385,6 +511,72 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32x3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x3(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VMOVUPS      128(CX), Z2
+	VBROADCASTSS c32_0<>+0(SB), Z3
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z4
+	VCMPPS  $0x04, Z3, Z4, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z4
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z4, Z0
+	VFMADD231PS  64(R9), Z4, Z1
+	VFMADD231PS  128(R9), Z4, Z2
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z4
+	VCMPPS    $0x04, Z3, Z4, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
 	VZEROUPPER
 	RET
 
@@ -541,6 +733,75 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32x4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x4(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VMOVUPS      128(CX), Z2
+	VMOVUPS      192(CX), Z3
+	VBROADCASTSS c32_0<>+0(SB), Z4
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z5
+	VCMPPS  $0x04, Z4, Z5, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z5
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z5, Z0
+	VFMADD231PS  64(R9), Z5, Z1
+	VFMADD231PS  128(R9), Z5, Z2
+	VFMADD231PS  192(R9), Z5, Z3
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z5
+	VCMPPS    $0x04, Z4, Z5, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
 	VZEROUPPER
 	RET
 
@@ -711,6 +972,78 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32x5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x5(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VMOVUPS      128(CX), Z2
+	VMOVUPS      192(CX), Z3
+	VMOVUPS      256(CX), Z4
+	VBROADCASTSS c32_0<>+0(SB), Z5
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z6
+	VCMPPS  $0x04, Z5, Z6, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z6
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z6, Z0
+	VFMADD231PS  64(R9), Z6, Z1
+	VFMADD231PS  128(R9), Z6, Z2
+	VFMADD231PS  192(R9), Z6, Z3
+	VFMADD231PS  256(R9), Z6, Z4
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z6
+	VCMPPS    $0x04, Z5, Z6, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
 	VZEROUPPER
 	RET
 
@@ -895,6 +1228,81 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32x6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x6(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VMOVUPS      128(CX), Z2
+	VMOVUPS      192(CX), Z3
+	VMOVUPS      256(CX), Z4
+	VMOVUPS      320(CX), Z5
+	VBROADCASTSS c32_0<>+0(SB), Z6
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z7
+	VCMPPS  $0x04, Z6, Z7, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z7
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z7, Z0
+	VFMADD231PS  64(R9), Z7, Z1
+	VFMADD231PS  128(R9), Z7, Z2
+	VFMADD231PS  192(R9), Z7, Z3
+	VFMADD231PS  256(R9), Z7, Z4
+	VFMADD231PS  320(R9), Z7, Z5
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z7
+	VCMPPS    $0x04, Z6, Z7, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
 	VZEROUPPER
 	RET
 
@@ -1093,6 +1501,84 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32x7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x7(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VMOVUPS      128(CX), Z2
+	VMOVUPS      192(CX), Z3
+	VMOVUPS      256(CX), Z4
+	VMOVUPS      320(CX), Z5
+	VMOVUPS      384(CX), Z6
+	VBROADCASTSS c32_0<>+0(SB), Z7
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z8
+	VCMPPS  $0x04, Z7, Z8, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z8
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z8, Z0
+	VFMADD231PS  64(R9), Z8, Z1
+	VFMADD231PS  128(R9), Z8, Z2
+	VFMADD231PS  192(R9), Z8, Z3
+	VFMADD231PS  256(R9), Z8, Z4
+	VFMADD231PS  320(R9), Z8, Z5
+	VFMADD231PS  384(R9), Z8, Z6
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z8
+	VCMPPS    $0x04, Z7, Z8, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
 	VZEROUPPER
 	RET
 
@@ -1305,6 +1791,87 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew32x8(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPS      (CX), Z0
+	VMOVUPS      64(CX), Z1
+	VMOVUPS      128(CX), Z2
+	VMOVUPS      192(CX), Z3
+	VMOVUPS      256(CX), Z4
+	VMOVUPS      320(CX), Z5
+	VMOVUPS      384(CX), Z6
+	VMOVUPS      448(CX), Z7
+	VBROADCASTSS c32_0<>+0(SB), Z8
+	MOVQ         SI, R8
+	SHLQ         $0x04, R8
+
+block:
+	CMPQ    AX, $0x10
+	JLT     tail
+	VMOVUPS (DX), Z9
+	VCMPPS  $0x04, Z8, Z9, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSS (DX)(R9*4), Z9
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PS  (R9), Z9, Z0
+	VFMADD231PS  64(R9), Z9, Z1
+	VFMADD231PS  128(R9), Z9, Z2
+	VFMADD231PS  192(R9), Z9, Z3
+	VFMADD231PS  256(R9), Z9, Z4
+	VFMADD231PS  320(R9), Z9, Z5
+	VFMADD231PS  384(R9), Z9, Z6
+	VFMADD231PS  448(R9), Z9, Z7
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x10, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPS.Z (DX), K1, Z9
+	VCMPPS    $0x04, Z8, Z9, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
 	VZEROUPPER
 	RET
 
@@ -1669,9 +2236,6 @@ block:
 	VZEROUPPER
 	RET
 
-DATA c32_0<>+0(SB)/4, $(0.0)
-GLOBL c32_0<>(SB), RODATA|NOPTR, $4
-
 // func gather32(n int, np int, dst *float32, dstep int, src *float32, step int, bits *uint8, bitstep int)
 // Requires: AVX, AVX512F
 TEXT ·gather32(SB), NOSPLIT, $0-64
@@ -1973,6 +2537,69 @@ next:
 	VZEROUPPER
 	RET
 
+// func columnfew64x1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x1(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VBROADCASTSD c64_0<>+0(SB), Z1
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z2
+	VCMPPD  $0x04, Z1, Z2, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z2
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z2, Z0
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z2
+	VCMPPD    $0x04, Z1, Z2, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VZEROUPPER
+	RET
+
+DATA c64_0<>+0(SB)/8, $(0.0)
+GLOBL c64_0<>(SB), RODATA|NOPTR, $8
+
 // func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
 TEXT ·sparse64x2(SB), NOSPLIT, $0-168
@@ -2098,6 +2725,69 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew64x2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x2(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VBROADCASTSD c64_0<>+0(SB), Z2
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z3
+	VCMPPD  $0x04, Z2, Z3, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z3
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z3, Z0
+	VFMADD231PD  64(R9), Z3, Z1
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z3
+	VCMPPD    $0x04, Z2, Z3, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
 	VZEROUPPER
 	RET
 
@@ -2240,6 +2930,72 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew64x3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x3(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VMOVUPD      128(CX), Z2
+	VBROADCASTSD c64_0<>+0(SB), Z3
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z4
+	VCMPPD  $0x04, Z3, Z4, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z4
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z4, Z0
+	VFMADD231PD  64(R9), Z4, Z1
+	VFMADD231PD  128(R9), Z4, Z2
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z4
+	VCMPPD    $0x04, Z3, Z4, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
 	VZEROUPPER
 	RET
 
@@ -2396,6 +3152,75 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew64x4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x4(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VMOVUPD      128(CX), Z2
+	VMOVUPD      192(CX), Z3
+	VBROADCASTSD c64_0<>+0(SB), Z4
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z5
+	VCMPPD  $0x04, Z4, Z5, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z5
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z5, Z0
+	VFMADD231PD  64(R9), Z5, Z1
+	VFMADD231PD  128(R9), Z5, Z2
+	VFMADD231PD  192(R9), Z5, Z3
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z5
+	VCMPPD    $0x04, Z4, Z5, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
 	VZEROUPPER
 	RET
 
@@ -2566,6 +3391,78 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew64x5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x5(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VMOVUPD      128(CX), Z2
+	VMOVUPD      192(CX), Z3
+	VMOVUPD      256(CX), Z4
+	VBROADCASTSD c64_0<>+0(SB), Z5
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z6
+	VCMPPD  $0x04, Z5, Z6, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z6
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z6, Z0
+	VFMADD231PD  64(R9), Z6, Z1
+	VFMADD231PD  128(R9), Z6, Z2
+	VFMADD231PD  192(R9), Z6, Z3
+	VFMADD231PD  256(R9), Z6, Z4
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z6
+	VCMPPD    $0x04, Z5, Z6, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, 256(DI)
 	VZEROUPPER
 	RET
 
@@ -2750,6 +3647,81 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew64x6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x6(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VMOVUPD      128(CX), Z2
+	VMOVUPD      192(CX), Z3
+	VMOVUPD      256(CX), Z4
+	VMOVUPD      320(CX), Z5
+	VBROADCASTSD c64_0<>+0(SB), Z6
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z7
+	VCMPPD  $0x04, Z6, Z7, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z7
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z7, Z0
+	VFMADD231PD  64(R9), Z7, Z1
+	VFMADD231PD  128(R9), Z7, Z2
+	VFMADD231PD  192(R9), Z7, Z3
+	VFMADD231PD  256(R9), Z7, Z4
+	VFMADD231PD  320(R9), Z7, Z5
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z7
+	VCMPPD    $0x04, Z6, Z7, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, 256(DI)
+	VMOVUPD Z5, 320(DI)
 	VZEROUPPER
 	RET
 
@@ -2948,6 +3920,84 @@ next:
 	ADDQ R11, R8
 	DECQ DX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew64x7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x7(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VMOVUPD      128(CX), Z2
+	VMOVUPD      192(CX), Z3
+	VMOVUPD      256(CX), Z4
+	VMOVUPD      320(CX), Z5
+	VMOVUPD      384(CX), Z6
+	VBROADCASTSD c64_0<>+0(SB), Z7
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z8
+	VCMPPD  $0x04, Z7, Z8, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z8
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z8, Z0
+	VFMADD231PD  64(R9), Z8, Z1
+	VFMADD231PD  128(R9), Z8, Z2
+	VFMADD231PD  192(R9), Z8, Z3
+	VFMADD231PD  256(R9), Z8, Z4
+	VFMADD231PD  320(R9), Z8, Z5
+	VFMADD231PD  384(R9), Z8, Z6
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z8
+	VCMPPD    $0x04, Z7, Z8, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, 256(DI)
+	VMOVUPD Z5, 320(DI)
+	VMOVUPD Z6, 384(DI)
 	VZEROUPPER
 	RET
 
@@ -3163,6 +4213,87 @@ next:
 	VZEROUPPER
 	RET
 
+// func columnfew64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, AVX512F, BMI
+TEXT ·columnfew64x8(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), DX
+	MOVQ         wt+16(FP), BX
+	MOVQ         ld+24(FP), SI
+	MOVQ         y+32(FP), DI
+	MOVQ         bias+40(FP), CX
+	VMOVUPD      (CX), Z0
+	VMOVUPD      64(CX), Z1
+	VMOVUPD      128(CX), Z2
+	VMOVUPD      192(CX), Z3
+	VMOVUPD      256(CX), Z4
+	VMOVUPD      320(CX), Z5
+	VMOVUPD      384(CX), Z6
+	VMOVUPD      448(CX), Z7
+	VBROADCASTSD c64_0<>+0(SB), Z8
+	MOVQ         SI, R8
+	SHLQ         $0x03, R8
+
+block:
+	CMPQ    AX, $0x08
+	JLT     tail
+	VMOVUPD (DX), Z9
+	VCMPPD  $0x04, Z8, Z9, K1
+	KMOVW   K1, CX
+
+begin:
+	TESTQ CX, CX
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       CX, R9
+	BLSRQ        CX, CX
+	VBROADCASTSD (DX)(R9*8), Z9
+	IMULQ        SI, R9
+	ADDQ         BX, R9
+	VFMADD231PD  (R9), Z9, Z0
+	VFMADD231PD  64(R9), Z9, Z1
+	VFMADD231PD  128(R9), Z9, Z2
+	VFMADD231PD  192(R9), Z9, Z3
+	VFMADD231PD  256(R9), Z9, Z4
+	VFMADD231PD  320(R9), Z9, Z5
+	VFMADD231PD  384(R9), Z9, Z6
+	VFMADD231PD  448(R9), Z9, Z7
+	TESTQ        CX, CX
+	JNZ          loop
+
+next:
+	ADDQ $0x40, DX
+	ADDQ R8, BX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ      AX, $0x00
+	JLE       store
+	MOVQ      $0x00000001, R9
+	MOVQ      AX, CX
+	SHLQ      CL, R9
+	DECQ      R9
+	KMOVW     R9, K1
+	VMOVUPD.Z (DX), K1, Z9
+	VCMPPD    $0x04, Z8, Z9, K1
+	KMOVW     K1, CX
+	JMP       begin
+
+store:
+	VMOVUPD Z0, (DI)
+	VMOVUPD Z1, 64(DI)
+	VMOVUPD Z2, 128(DI)
+	VMOVUPD Z3, 192(DI)
+	VMOVUPD Z4, 256(DI)
+	VMOVUPD Z5, 320(DI)
+	VMOVUPD Z6, 384(DI)
+	VMOVUPD Z7, 448(DI)
+	VZEROUPPER
+	RET
+
 // func squares64(n int, dst *float64, dstep int, dnext int, src *float64, sstep int, snext int)
 // Requires: AVX, AVX512F
 TEXT ·squares64(SB), NOSPLIT, $0-56
@@ -3355,9 +4486,6 @@ block:
 	JNZ        block
 	VZEROUPPER
 	RET
-
-DATA c64_0<>+0(SB)/8, $(0.0)
-GLOBL c64_0<>(SB), RODATA|NOPTR, $8
 
 // func gather64(n int, np int, dst *float64, dstep int, src *float64, step int, bits *uint8, bitstep int)
 // Requires: AVX, AVX512DQ, AVX512F

@@ -133,6 +133,7 @@ func write(what string, e element) {
 	case "sparse":
 		for nv := 1; nv <= sparseVecs; nv++ {
 			sparse(e, nv)
+			columnOfFew(e, nv)
 		}
 		squares(e)
 		sift(e)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -443,6 +444,56 @@ func sumLines(e element) {
 	ADDQ(Imm(uint64(e.width())), src)
 	DECQ(n)
 	JNZ(LabelRef("column"))
+	VZEROUPPER()
+	RET()
+}
+
+// columnOfFew is column for inputs of which many are zero: the weights of these are not
+// read.
+func columnOfFew(e element, nv int) {
+	TEXT(e.kernel("columnfew", nv), NOSPLIT, fmt.Sprintf("func(k int, x, wt *%[1]s, ld int, y, bias *%[1]s)", e.goType))
+	Pragma("noescape")
+	k, x, wt := Load(Param("k"), GP64()), Load(Param("x"), GP64()), Load(Param("wt"), GP64())
+	ld, y, bias := Load(Param("ld"), GP64()), Load(Param("y"), GP64()), Load(Param("bias"), GP64())
+	acc := make([]vec, nv)
+	for i := range acc {
+		acc[i] = e.loadVec(Mem{Base: bias, Disp: e.width() * i})
+	}
+	zero, step, left, at := e.zero(), GP64(), GP64(), GP64()
+	MOVQ(ld, step)
+	SHLQ(Imm(uint64(bits.Len(uint(e.lanes()))-1)), step)
+	Label("block")
+	CMPQ(k, Imm(uint64(e.lanes())))
+	JLT(LabelRef("tail"))
+	KMOVW(e.loadVec(Mem{Base: x}).compare(unlike, zero).r, left.As32())
+	Label("begin")
+	TESTQ(left, left)
+	JZ(LabelRef("next"))
+	Label("loop")
+	TZCNTQ(left, at)
+	BLSRQ(left, left)
+	v := e.spread(Mem{Base: x, Index: at, Scale: uint8(e.size)})
+	IMULQ(ld, at)
+	ADDQ(wt, at)
+	for i := range acc {
+		e.fma(Mem{Base: at, Disp: e.width() * i}, v.r, acc[i].r)
+	}
+	TESTQ(left, left)
+	JNZ(LabelRef("loop"))
+	Label("next")
+	ADDQ(Imm(uint64(e.width())), x)
+	ADDQ(step, wt)
+	SUBQ(Imm(uint64(e.lanes())), k)
+	JMP(LabelRef("block"))
+	Label("tail")
+	CMPQ(k, Imm(0))
+	JLE(LabelRef("store"))
+	KMOVW(e.loadOnly(Mem{Base: x}, e.first(k)).compare(unlike, zero).r, left.As32())
+	JMP(LabelRef("begin"))
+	Label("store")
+	for i := range acc {
+		acc[i].store(Mem{Base: y, Disp: e.width() * i})
+	}
 	VZEROUPPER()
 	RET()
 }
