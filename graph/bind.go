@@ -181,12 +181,13 @@ func (p *plan) dump(b *strings.Builder) {
 			kind = "land"
 		case v.body && v.keep:
 			kind = "kept"
-		case v.byRows:
-			kind = "rows"
 		case v.body:
 			kind = "body"
 		case v.reduce:
 			kind = "sum"
+		}
+		if v.byRows {
+			kind += " by rows"
 		}
 		fmt.Fprintf(b, "%5d  stage %d  %s @%d  %v  %s(", v.id, v.stage, kind, v.off, v.d, v.name())
 		for i, a := range v.in {

@@ -24,9 +24,9 @@
 //
 // Behind a rectifier ([Expr.ReLU], or a clamp at zero) about half of the elements are zero,
 // and so are gradients that pass it backwards. With AVX-512, products without a staircase
-// leave them out where the layers are wide (96 columns or more, at least 64 to each side)
+// leave them out where the layers are wide (multiples of 16 from 96 columns on, or any 192)
 // and zeros many (30 % or more), so that they take fewer multiplications than there are
-// weights. Results are the same bits as those of products that do not.
+// weights. As long as these are finite, the numbers are those of products that do not.
 //
 // # Broadcasting
 //

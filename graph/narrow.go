@@ -206,6 +206,7 @@ func (pr *program[T]) narrowStep(n *narrow[T], v *value) func(*lane[T]) {
 func (pr *program[T]) narrowLinear(n *narrow[T], v *value, k linear) func(*lane[T]) {
 	x, d := v.in[0], v.in[1].d
 	p := narrowPack[T]{to: kernel.NewPacked[T](d.r, d.c, k.reach), weights: pr.ref(v.in[1]), stride: d.c}
+	p.to.Zeros = x.hasZeros()
 	if len(v.in) == 3 {
 		p.bias, p.b = true, pr.ref(v.in[2])
 	}

@@ -19,6 +19,14 @@ func byRows(p *plan) {
 	for _, v := range p.values {
 		v.byRows = v.mayStand() && v.isSeenByRows()
 	}
+	p.settleRows()
+	p.keepZeros()
+	p.settleRows()
+}
+
+// settleRows takes the layout from values that do not stand as others they have to stand
+// like.
+func (p *plan) settleRows() {
 	for again := true; again; {
 		again = false
 		for _, v := range p.values {
@@ -32,24 +40,27 @@ func byRows(p *plan) {
 			}
 		}
 	}
-	// Of values that stand alike, one at least must have zeros to leave out.
-	zeros := map[*value]bool{}
+}
+
+// keepZeros takes the layout from values that stand alike if none of them has zeros to
+// leave out.
+func (p *plan) keepZeros() {
+	found := map[*value]bool{}
+	for _, v := range p.values {
+		found[v] = v.byRows && v.hasZeros()
+	}
 	for again := true; again; {
 		again = false
 		for _, v := range p.values {
-			has := zeros[v] || v.byRows && v.hasZeros()
 			for _, o := range v.alike() {
-				has = has || zeros[o]
-			}
-			for _, o := range append(v.alike(), v) {
-				if has && !zeros[o] {
-					zeros[o], again = true, true
+				if found[o] != found[v] {
+					found[o], found[v], again = true, true, true
 				}
 			}
 		}
 	}
 	for _, v := range p.values {
-		v.byRows = v.byRows && zeros[v]
+		v.byRows = v.byRows && found[v]
 	}
 }
 
@@ -60,13 +71,13 @@ func (v *value) mayStand() bool {
 	}
 	switch v.k.(type) {
 	case linear, clampedLinear, linearT, gatedLinearT:
-		return v.product() == nil
+		return v.staircase() == nil
 	}
 	return len(v.in) > 0 && len(v.alike()) == len(v.in)
 }
 
-// product is the staircase of a product, nil if there is none.
-func (v *value) product() Reach {
+// staircase is that of a product, nil if there is none.
+func (v *value) staircase() Reach {
 	switch k := v.k.(type) {
 	case linear:
 		return k.reach
@@ -88,11 +99,11 @@ func (v *value) isSeenByRows() bool {
 	for _, u := range v.users {
 		switch u.k.(type) {
 		case linear, clampedLinear, linearT, gatedLinearT:
-			if u.product() != nil || u.in[0] == v && u.d.c < fewColumns {
+			if u.staircase() != nil || u.in[0] == v && u.d.c < fewColumns {
 				return false
 			}
 		case outer:
-			if !u.reduce || u.product() != nil || u.in[0] == v && u.in[1].d.c < fewColumns {
+			if !u.reduce || u.staircase() != nil || u.in[0] == v && u.in[1].d.c < fewColumns {
 				return false
 			}
 		case sumRows:
@@ -130,7 +141,7 @@ func (v *value) hasZeros() bool {
 	case clampedLinear:
 		return k.lo == 0 || k.hi == 0
 	case gatedLinearT:
-		return true
+		return k.lo == 0 || k.hi == 0
 	case unary:
 		return k.kind == kernel.ReLU || k.kind == kernel.Clamp && (k.a == 0 || k.b == 0)
 	}

@@ -29,9 +29,11 @@ func wideGraph(g *Graph, rng *rand.Rand, x Expr, steps int) Expr {
 	var ends []Expr
 	for range steps {
 		e := pick()
-		switch min(rng.IntN(14), 8) {
-		case 0, 8:
+		switch min(rng.IntN(16), 9) {
+		case 0, 9:
 			e = layer(e, width).Clamp(0, 10)
+		case 8:
+			e = layer(layer(e, width).Clamp(-1, []float64{0, 1}[rng.IntN(2)]), width).Clamp(-0.3, 0.5)
 		case 1:
 			e = layer(e.ReLU(), width)
 		case 2:
@@ -53,6 +55,23 @@ func wideGraph(g *Graph, rng *rand.Rand, x Expr, steps int) Expr {
 	return Concat(append(ends, layer(pool[len(pool)-1], 100).Tanh())...)
 }
 
+// A gate stands by rows only if what it looks at does: clamps that leave no zeros do not.
+func TestGatesOfOtherClamps(t *testing.T) {
+	for _, rows := range []int{5, 130} {
+		f := build(t, opCase{build: func(g *Graph, x, y, v, w Expr) Expr {
+			p := g.Params()
+			w1, w2, w3 := p.New("w1", 112, 6, FanIn(1)), p.New("w2", 112, 112, FanIn(1)), p.New("w3", 112, 112, FanIn(1))
+			h := x.Linear(g.Use(w1), Expr{}).Clamp(-1, 1).Linear(g.Use(w2), Expr{}).Clamp(-1, 1)
+			return h.Linear(g.Use(w3), Expr{}).Tanh()
+		}, lo: -2}, Float64, rows, false)
+		_, got := f.run(t)
+		want := tape(t, f)
+		for name := range want {
+			requireClose(t, name, want[name], got[name], 1e-10)
+		}
+	}
+}
+
 // Programs whose values stand by rows give what gorgonia's tape machine gives: values and
 // gradients.
 func TestWideGraphs(t *testing.T) {
@@ -66,7 +85,7 @@ func TestWideGraphs(t *testing.T) {
 				return build(t, opCase{build: func(g *Graph, x, y, v, w Expr) Expr { return wideGraph(g, rng, x, steps) }, lo: -2}, dt, rows, false)
 			}
 			f := grow(Float64)
-			if strings.Contains(f.program.Dump(), " rows @") {
+			if strings.Contains(f.program.Dump(), " by rows @") {
 				stood++
 			}
 			_, got := f.run(t)

@@ -22,7 +22,10 @@ func turn(p *plan) {
 			continue
 		}
 		x, w := v.in[0], v.in[1]
-		if !v.body || v.product() != nil || w.stage != 0 || !x.byRows && !x.hasZeros() || min(w.d.r, w.d.c) < fewColumns {
+		if !v.body || v.staircase() != nil || w.stage != 0 || !x.hasZeros() || w.d.r < fewColumns {
+			continue
+		}
+		if !x.byRows && !v.byRows && min(w.d.r, w.d.c) < kernel.SparseLeast {
 			continue
 		}
 		if made[w] == nil {

@@ -3,6 +3,10 @@ package kernel
 // Packed is a weight matrix and its bias made ready for [Column]: transposed, in
 // blocks of outputs, each of which is read from end to end.
 type Packed[T Float] struct {
+	// Zeros says that many inputs are zero: the weights of these are not read, where there
+	// is assembly for it.
+	Zeros bool
+
 	m, k   int
 	wt     []T
 	bias   []T

@@ -304,9 +304,6 @@ func fastSumRows[T Float](acc []T, x Tile[T], panels, n int) bool {
 
 func hasColumn() bool { return useAVX512 || useAVX2 }
 
-// fewInputsLeast is from how many inputs on a column leaves out the weights of zeros.
-const fewInputsLeast = 64
-
 func fastColumn[T Float](y, x []T, p *Packed[T], b block) bool {
 	ks := assembly[T]()
 	if ks.lanes == 0 {
@@ -314,7 +311,7 @@ func fastColumn[T Float](y, x []T, p *Packed[T], b block) bool {
 	}
 	_, _ = y[b.from+b.width-1], x[:p.k]
 	column := &ks.column
-	if b.k >= fewInputsLeast && ks.few[1] != nil {
+	if p.Zeros && ks.few[1] != nil {
 		column = &ks.few
 	}
 	for i := 0; i < b.width; i += 8 * ks.lanes {

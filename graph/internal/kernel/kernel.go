@@ -44,6 +44,10 @@ type Tile[T Float] struct {
 // HasRows reports whether products take tiles that stand by rows.
 func HasRows() bool { return hasRows() }
 
+// SparseLeast is the fewest inputs and outputs of a product of panels to panels that leaves
+// out zeros.
+const SparseLeast = 192
+
 // RowWidth is what the number of features of a tile that stands by rows is a multiple of.
 const RowWidth = 16
 
@@ -74,8 +78,9 @@ func Turn[T Float](dst []T, w Matrix[T], m, k int) { fastTurn(dst, w, m, k) }
 // entries of W at or beyond reach[j] are never read. A nil b is zero. The sum
 // runs over i in order, whatever the number of panels, so that a row's result
 // does not depend on the rows beside it. With limits, y is clamped to them. Where many
-// x are zero it is faster with a scratch of [LinearScratch] elements: zeros are then
-// passed over, also those whose weight is not finite.
+// x are zero it is faster with a scratch of [LinearScratch] elements, which tiles that
+// stand by rows need: zeros are then passed over, which with finite weights makes no
+// difference but to the sign of a zero.
 func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []int32, b []T, limits *[2]T, scratch []T) {
 	if !fastLinear(y, x, panels, w, m, k, reach, b, limits, scratch) {
 		refLinear(y, x, panels, w, m, k, reach, b)

@@ -128,7 +128,8 @@ func fewInputs[T Float](dots dotsFunc[T], dw Matrix[T], g, x Tile[T], panels, m,
 }
 
 // transpose writes features from … from+count of all rows as the inputs from column at
-// on, zeros behind the last feature, block by block of a vector's lanes each way.
+// on, block by block of a vector's lanes each way. What is behind the last feature means
+// nothing.
 func (t *outerTiles[T]) transpose(x Tile[T], at, from, count int) {
 	n, lanes, side := PanelRows[T](), t.ks.lanes, t.ks.side
 	if x.ByRows {

@@ -19,7 +19,7 @@ type sparseSet[T Float] struct {
 	squares  func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int)
 	sift     func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int, bits *uint8, bitstep int)
 	gather   func(n, np int, dst *T, dstep int, src *T, step int, bits *uint8, bitstep int)
-	mark     func(rows, n int, src *T, step int, bits *uint8, bitstep int) int
+	mark     func(rows, n int, src *T, step int, bits *uint8, bitstep int)
 	copies   func(rows, n int, dst *T, dstep int, src *T, sstep int)
 	nonzeros func(n int, x *T) int
 	gate     func(n int, y, of, limits *T)
@@ -83,7 +83,7 @@ func sparseScratch[T Float](rows, terms, sums int) int {
 func newSparse[T Float](rows, terms, sums int, scratch []T) sparseProduct[T] {
 	ks, n := assembly[T](), PanelRows[T]()
 	p := sparseProduct[T]{ks: &ks.sparseSet, lanes: ks.lanes, pitch: sparseVecs * ks.lanes, rows: rows}
-	scratch = scratch[-int(uintptr(unsafe.Pointer(&scratch[0])))&63/int(unsafe.Sizeof(scratch[0])):]
+	scratch = scratch[toLine(scratch):]
 	take := func(count int) []T {
 		part := scratch[:count]
 		scratch = scratch[(count+n-1)/n*n:]
@@ -282,10 +282,6 @@ func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bi
 	}
 }
 
-// sparseLeast is the fewest terms and results for which a sparse product of panels to
-// panels pays.
-const sparseLeast = 192
-
 // isSparse reports whether a product from x to y is to go over rows: where there are zeros
 // enough and results to hide how long a multiplication takes, or the terms are so few that
 // bringing the result into rows would cost more.
@@ -295,7 +291,7 @@ func isSparse[T Float](y, x Tile[T], terms, results int) bool {
 		return false
 	case y.ByRows && terms <= sparseTerms:
 		return true
-	case results < RowWidth*4 || !x.ByRows && !y.ByRows && min(terms, results) < sparseLeast:
+	case results < RowWidth*4 || !x.ByRows && !y.ByRows && min(terms, results) < SparseLeast:
 		return false
 	}
 	return manyZeros(x, terms)

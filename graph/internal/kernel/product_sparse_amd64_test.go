@@ -199,7 +199,7 @@ func TestSparseIsForZeros(t *testing.T) {
 		t.Skip("no sparse products on this machine")
 	}
 	rng := rand.New(rand.NewPCG(7, 8))
-	c := newSparseCase[float32](rng, sparseLeast, sparseLeast, 1, 0)
+	c := newSparseCase[float32](rng, SparseLeast, SparseLeast, 1, 0)
 	y, scratch := c.result(c.m, false), make([]float32, LinearScratch[float32](c.m, c.k, 1))
 	linear := func(scratch []float32) bool {
 		return sparseLinear(y, c.x, 1, c.w, c.m, c.k, nil, nil, scratch)

@@ -65,7 +65,7 @@ func gather32(n int, np int, dst *float32, dstep int, src *float32, step int, bi
 func nonzeros32(n int, x *float32) int
 
 //go:noescape
-func mark32(rows int, n int, src *float32, step int, bits *uint8, bitstep int) int
+func mark32(rows int, n int, src *float32, step int, bits *uint8, bitstep int)
 
 //go:noescape
 func gate32(n int, y *float32, of *float32, limits *float32)
@@ -137,7 +137,7 @@ func gather64(n int, np int, dst *float64, dstep int, src *float64, step int, bi
 func nonzeros64(n int, x *float64) int
 
 //go:noescape
-func mark64(rows int, n int, src *float64, step int, bits *uint8, bitstep int) int
+func mark64(rows int, n int, src *float64, step int, bits *uint8, bitstep int)
 
 //go:noescape
 func gate64(n int, y *float64, of *float64, limits *float64)

@@ -2300,9 +2300,9 @@ vector:
 	VZEROUPPER
 	RET
 
-// func mark32(rows int, n int, src *float32, step int, bits *uint8, bitstep int) int
-// Requires: AVX, AVX512F, POPCNT
-TEXT ·mark32(SB), NOSPLIT, $0-56
+// func mark32(rows int, n int, src *float32, step int, bits *uint8, bitstep int)
+// Requires: AVX, AVX512F
+TEXT ·mark32(SB), NOSPLIT, $0-48
 	MOVQ         rows+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         src+16(FP), BX
@@ -2311,7 +2311,6 @@ TEXT ·mark32(SB), NOSPLIT, $0-56
 	MOVQ         bitstep+40(FP), R9
 	SHLQ         $0x02, SI
 	VBROADCASTSS c32_0<>+0(SB), Z0
-	XORQ         R11, R11
 
 line:
 	MOVQ CX, DX
@@ -2322,9 +2321,6 @@ vector:
 	VMOVUPS (DI), Z1
 	VCMPPS  $0x04, Z0, Z1, K1
 	KMOVW   K1, (R10)
-	KMOVW   K1, R12
-	POPCNTQ R12, R12
-	ADDQ    R12, R11
 	ADDQ    $0x40, DI
 	ADDQ    $0x02, R10
 	DECQ    DX
@@ -2333,7 +2329,6 @@ vector:
 	ADDQ    R9, R8
 	DECQ    AX
 	JNZ     line
-	MOVQ    R11, ret+48(FP)
 	VZEROUPPER
 	RET
 
@@ -4551,9 +4546,9 @@ vector:
 	VZEROUPPER
 	RET
 
-// func mark64(rows int, n int, src *float64, step int, bits *uint8, bitstep int) int
-// Requires: AVX, AVX512DQ, AVX512F, POPCNT
-TEXT ·mark64(SB), NOSPLIT, $0-56
+// func mark64(rows int, n int, src *float64, step int, bits *uint8, bitstep int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·mark64(SB), NOSPLIT, $0-48
 	MOVQ         rows+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVQ         src+16(FP), BX
@@ -4562,7 +4557,6 @@ TEXT ·mark64(SB), NOSPLIT, $0-56
 	MOVQ         bitstep+40(FP), R9
 	SHLQ         $0x03, SI
 	VBROADCASTSD c64_0<>+0(SB), Z0
-	XORQ         R11, R11
 
 line:
 	MOVQ CX, DX
@@ -4573,9 +4567,6 @@ vector:
 	VMOVUPD (DI), Z1
 	VCMPPD  $0x04, Z0, Z1, K1
 	KMOVB   K1, (R10)
-	KMOVW   K1, R12
-	POPCNTQ R12, R12
-	ADDQ    R12, R11
 	ADDQ    $0x40, DI
 	ADDQ    $0x01, R10
 	DECQ    DX
@@ -4584,7 +4575,6 @@ vector:
 	ADDQ    R9, R8
 	DECQ    AX
 	JNZ     line
-	MOVQ    R11, ret+48(FP)
 	VZEROUPPER
 	RET
 

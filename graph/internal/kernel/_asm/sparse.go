@@ -22,13 +22,13 @@ const (
 
 // sparse computes rows of c = S b for a matrix S of which each row says by bits which of
 // its numbers are not zero: only these are multiplied, in order. Rows of S are sstep
-// elements apart, their bits bitstep bytes; keep selects those of the bits that count, up
-// to 57 from the given one, of the first byte, on. A row of c has nv vectors. Mode 0 starts
-// at zero, 1 at the nv vectors of start, 2 at what c holds. Sums are written to c or, if
-// there is one, to out,
-// whose rows are outstep elements apart: within limits, if those are given, and added to
-// what is there if add is not zero. With rows of, too, limits are for these instead: where
-// their element does not lie between them the result is zero.
+// elements apart, their bits bitstep bytes. Bits count from the one numbered first, 0 to 7,
+// of the first byte on, 57 at most; keep has ones for those that are meant. A row of c has nv
+// vectors. Mode 0 starts at zero, 1 at the nv vectors of start, 2 at what c holds. Sums are
+// written to c or, if there is one, to out, whose rows are outstep elements apart: within
+// limits, if those are given, and added to what is there if add is not zero. With rows of,
+// too, limits are for these instead: where their element does not lie between them the
+// result is zero.
 //
 // What is wanted next is fetched on the way, 192 bytes for each row: from ahead on, aheadstep
 // elements farther each time and, after aheadrows of them, 192 bytes behind the first.
@@ -358,27 +358,22 @@ func gate(e element) {
 	RET()
 }
 
-// mark says in bits[r·bitstep] and on which numbers of n vectors of row r are not zero, and
-// counts them. Rows are step elements apart.
+// mark says in bits[r·bitstep] and on which numbers of n vectors of row r are not zero. Rows
+// are step elements apart.
 func mark(e element) {
-	TEXT("mark"+e.name, NOSPLIT, fmt.Sprintf("func(rows, n int, src *%s, step int, bits *uint8, bitstep int) int", e.goType))
+	TEXT("mark"+e.name, NOSPLIT, fmt.Sprintf("func(rows, n int, src *%s, step int, bits *uint8, bitstep int)", e.goType))
 	Pragma("noescape")
 	rows, n, left := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), GP64()
 	src, step, from := Load(Param("src"), GP64()), Load(Param("step"), GP64()), GP64()
 	bits, bitstep, say := Load(Param("bits"), GP64()), Load(Param("bitstep"), GP64()), GP64()
 	SHLQ(Imm(e.shift()), step)
-	zero, count, ones := e.zero(), GP64(), GP64()
-	XORQ(count, count)
+	zero := e.zero()
 	Label("line")
 	MOVQ(n, left)
 	MOVQ(src, from)
 	MOVQ(bits, say)
 	Label("vector")
-	k := e.loadVec(Mem{Base: from}).compare(unlike, zero)
-	k.write(Mem{Base: say})
-	KMOVW(k.r, ones.As32())
-	POPCNTQ(ones, ones)
-	ADDQ(ones, count)
+	e.loadVec(Mem{Base: from}).compare(unlike, zero).write(Mem{Base: say})
 	ADDQ(Imm(uint64(e.width())), from)
 	ADDQ(Imm(uint64(e.lanes()/8)), say)
 	DECQ(left)
@@ -387,7 +382,6 @@ func mark(e element) {
 	ADDQ(bitstep, bits)
 	DECQ(rows)
 	JNZ(LabelRef("line"))
-	Store(count, ReturnIndex(0))
 	VZEROUPPER()
 	RET()
 }
