@@ -51,8 +51,8 @@ func (w *worker[T]) pass(v *value) { w.r.turns[v.sum+w.part].Add(1) }
 // parts is in how many parts a value is computed: gradients of large matrices in
 // several, so that the next worker can begin before all of them is added to.
 func (v *value) parts() int {
-	if _, ok := v.k.(outer); ok && v.reduce {
-		return kernel.OuterParts(v.d.c)
+	if o, ok := v.k.(outer); ok && v.reduce {
+		return kernel.OuterParts(v.d.c, o.reach)
 	}
 	return 1
 }

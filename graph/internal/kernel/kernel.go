@@ -134,7 +134,7 @@ func LinearTScratch[T Float](m, k, panels int) int { return fastLinearTScratch[T
 // are or become zero. Scratch holds at least [OuterScratch] elements.
 func Outer[T Float](dw Matrix[T], g, x Tile[T], panels, m, k int, reach []int32, scratch []T, add bool) {
 	o := NewOuterSum(g, x, panels, m, k, reach, scratch)
-	for part := range OuterParts(k) {
+	for part := range OuterParts(k, reach) {
 		o.Add(dw, add, part)
 	}
 }
@@ -149,11 +149,17 @@ type OuterSum[T Float] struct {
 	fast         fastOuterSum[T]
 }
 
-// partInputs is how many inputs a part of [OuterSum] has.
-const partInputs = 128
+// partInputs is how many inputs a part of [OuterSum] has: as many as sums that leave out
+// zeros take at once, or, under a staircase, fewer, so that cores wait less for each other.
+func partInputs(reach []int32) int {
+	if reach != nil {
+		return 64
+	}
+	return 128
+}
 
 // OuterParts returns the number of parts for k inputs.
-func OuterParts(k int) int { return (k + partInputs - 1) / partInputs }
+func OuterParts(k int, reach []int32) int { return (k + partInputs(reach) - 1) / partInputs(reach) }
 
 // NewOuterSum begins a sum; arguments are as of [Outer].
 func NewOuterSum[T Float](g, x Tile[T], panels, m, k int, reach []int32, scratch []T) OuterSum[T] {
@@ -164,7 +170,8 @@ func NewOuterSum[T Float](g, x Tile[T], panels, m, k int, reach []int32, scratch
 
 // Add adds a part to dw.
 func (o *OuterSum[T]) Add(dw Matrix[T], add bool, part int) {
-	from, to := part*partInputs, min((part+1)*partInputs, o.k)
+	n := partInputs(o.reach)
+	from, to := part*n, min((part+1)*n, o.k)
 	if !o.fastAdd(dw, add, from, to) {
 		refOuter(dw, o.g, o.x, o.panels, o.m, o.k, o.reach, add, from, to)
 	}

@@ -129,8 +129,8 @@ func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what s
 		want := Matrix[T]{Data: append([]T(nil), got.Data...), Stride: c.w.Stride}
 		Outer(got, byRows(c.g, panels, m, yRows), byRows(c.x, panels, k, xRows), panels, m, k, nil, c.out(OuterScratch[T](m, k, panels)), add)
 		scratch := c.out((2*panels*n + edgeLines) * n)
-		for part := range OuterParts(k) {
-			tiledOuter(ks, want, c.g, c.x, panels, m, k, nil, scratch, add, part*partInputs, min((part+1)*partInputs, k))
+		for part := range OuterParts(k, nil) {
+			tiledOuter(ks, want, c.g, c.x, panels, m, k, nil, scratch, add, part*partInputs(nil), min((part+1)*partInputs(nil), k))
 		}
 		if k <= 8 { // dense sums of few inputs have an order of their own
 			near(t, "outer "+what, got.Data, want.Data, panels*n)
@@ -264,8 +264,8 @@ func BenchmarkZeros(b *testing.B) {
 				run("linear", func() { tiledLinear(ks, y, x, panels, w, m, m, nil, nil, limits) })
 				run("linearT", func() { tiledLinearT(ks, y, g, panels, w, m, m, nil, x, limits, nil) })
 				run("outer", func() {
-					for part := range OuterParts(m) {
-						tiledOuter(ks, dw, g, x, panels, m, m, nil, scratch, true, part*partInputs, min((part+1)*partInputs, m))
+					for part := range OuterParts(m, nil) {
+						tiledOuter(ks, dw, g, x, panels, m, m, nil, scratch, true, part*partInputs(nil), min((part+1)*partInputs(nil), m))
 					}
 				})
 				continue
