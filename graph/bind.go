@@ -30,6 +30,10 @@ type program[T float] struct {
 	prologue []T
 	version  uint64
 	ready    bool
+
+	laid        []*laidOut[T]
+	laidVersion uint64
+	laidReady   bool
 }
 
 // stage is flat steps, then body steps for each shard.
@@ -189,7 +193,11 @@ func (p *plan) dump(b *strings.Builder) {
 		if v.byRows {
 			kind += " by rows"
 		}
-		fmt.Fprintf(b, "%5d  stage %d  %s @%d  %v  %s(", v.id, v.stage, kind, v.off, v.d, v.name())
+		turned := ""
+		if v.turned {
+			turned = "+turned"
+		}
+		fmt.Fprintf(b, "%5d  stage %d  %s @%d  %v  %s(", v.id, v.stage, kind, v.off, v.d, v.name()+turned)
 		for i, a := range v.in {
 			if i > 0 {
 				b.WriteString(", ")

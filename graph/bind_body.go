@@ -69,9 +69,9 @@ func (pr *program[T]) bindLinear(v *value, k linear, limits *[2]T) func(*worker[
 		b = pr.ref(v.in[2])
 	}
 	bias := len(v.in) == 3
-	var turned ref[T]
-	if v.turned != nil {
-		turned = pr.ref(v.turned)
+	laid := &laidOut[T]{of: wt, d: d}
+	if v.turned {
+		pr.laid = append(pr.laid, laid)
 	}
 	pr.scratch = max(pr.scratch, kernel.LinearScratch[T](d.r, d.c, pr.panels))
 	return func(w *worker[T]) {
@@ -79,7 +79,7 @@ func (pr *program[T]) bindLinear(v *value, k linear, limits *[2]T) func(*worker[
 		if bias {
 			bv = b.get(w.r)
 		}
-		kernel.Linear(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c, Turned: turned.fixed}, d.r, d.c, k.reach, bv, limits, w.scratch)
+		kernel.Linear(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c, Turned: laid.data}, d.r, d.c, k.reach, bv, limits, w.scratch)
 	}
 }
 

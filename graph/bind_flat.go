@@ -32,9 +32,6 @@ func (pr *program[T]) flatKernel(v *value, out ref[T], in []ref[T]) func(r *run[
 	d := v.d
 	shape := func(i int) dims { return v.in[i].d }
 	switch k := v.k.(type) {
-	case turned:
-		w := shape(0)
-		return func(r *run[T]) { kernel.Turn(out.get(r), kernel.Matrix[T]{Data: in[0].get(r), Stride: w.c}, w.r, w.c) }
 	case unary:
 		a, b := T(k.a), T(k.b)
 		return func(r *run[T]) { kernel.Apply(k.kind, out.get(r), in[0].get(r), a, b) }

@@ -54,7 +54,7 @@ type value struct {
 	into    *Param // of a sum: the parameter whose gradient it is
 	passing bool   // of an input: it has its columns only while it is needed
 	byRows  bool   // row by row, not in panels
-	turned  *value // of a product: its weights, laid out beforehand
+	turned  bool   // of a product: its weights are laid out beforehand
 }
 
 func (v *value) name() string {

@@ -127,6 +127,10 @@ func TestTurnedWeights(t *testing.T) {
 			return prog
 		}
 		runs := []*Run{program(false).NewRun(), program(true).NewRun()}
+		for _, r := range runs { // a single row has no use for them
+			require.NoError(t, r.Bind("x", Rows{Float64: numbers(6, 2)}))
+			require.NoError(t, r.Do(context.Background(), 1))
+		}
 		for range 2 {
 			var out [2][]float64
 			for i, r := range runs {

@@ -2,19 +2,13 @@ package graph
 
 import "github.com/gorgeflow/gorge/graph/internal/kernel"
 
-// turned is weights the way a product over rows reads them.
-type turned struct{ zeros }
-
-func (turned) String() string { return "turned" }
-
-// turn lays out weights for products of values with zeros once a program, where the
+// turn finds products of values with zeros whose weights are laid out beforehand, where
 // parameters do not change from run to run. Else each shard does it for itself, a block at a
 // time, which takes no memory.
 func turn(p *plan) {
 	if !kernel.HasRows() || p.g.once || len(p.g.assigns) > 0 {
 		return
 	}
-	before, made := map[*value][]*value{}, map[*value]*value{}
 	for _, v := range p.values {
 		switch v.k.(type) {
 		case linear, clampedLinear:
@@ -22,26 +16,42 @@ func turn(p *plan) {
 			continue
 		}
 		x, w := v.in[0], v.in[1]
-		if !v.body || v.staircase() != nil || w.stage != 0 || !x.hasZeros() || w.d.r < fewColumns {
-			continue
-		}
-		if !x.byRows && !v.byRows && min(w.d.r, w.d.c) < kernel.SparseLeast {
-			continue
-		}
-		if made[w] == nil {
-			d := dims{r: 1, c: p.turnedSize(w.d)}
-			made[w] = &value{k: turned{zeros{d}}, in: []*value{w}, d: d, scope: v.scope, pcs: v.pcs}
-			made[w].root = made[w]
-			before[v] = append(before[v], made[w])
-		}
-		v.turned = made[w]
+		wide := x.byRows || v.byRows || min(w.d.r, w.d.c) >= kernel.SparseLeast
+		v.turned = v.body && v.staircase() == nil && w.stage == 0 && x.hasZeros() && w.d.r >= fewColumns && wide
 	}
-	p.insert(before)
 }
 
-func (p *plan) turnedSize(w dims) int {
-	if p.g.params.DType() == Float64 {
-		return kernel.TurnedSize[float64](w.r, w.c)
+// laidOut is the weights of a product in the order in which they are read.
+type laidOut[T float] struct {
+	of   ref[T]
+	d    dims
+	data []T
+}
+
+// layOut lays weights out anew if parameters, and with them the prologue, changed since;
+// memory is taken the first time.
+func (pr *program[T]) layOut(r *run[T]) {
+	pr.refresh(r)
+	if len(pr.laid) == 0 {
+		return
 	}
-	return kernel.TurnedSize[float32](w.r, w.c)
+	v := pr.plan.g.params.owner.version.Load()
+	pr.mu.RLock()
+	ok := pr.laidReady && pr.laidVersion == v
+	pr.mu.RUnlock()
+	if ok {
+		return
+	}
+	pr.mu.Lock()
+	defer pr.mu.Unlock()
+	if pr.laidReady && pr.laidVersion == v {
+		return
+	}
+	for _, l := range pr.laid {
+		if l.data == nil {
+			l.data = make([]T, kernel.TurnedSize[T](l.d.r, l.d.c))
+		}
+		kernel.Turn(l.data, kernel.Matrix[T]{Data: l.of.get(r), Stride: l.d.c}, l.d.r, l.d.c)
+	}
+	pr.laidVersion, pr.laidReady = v, true
 }

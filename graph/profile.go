@@ -73,6 +73,7 @@ func (r *run[T]) profile(ctx context.Context, rows, repeats int, seed, step, fir
 		return nil, err
 	}
 	r.seed, r.step, r.first, r.ctx = seed, step, first, ctx
+	r.pr.layOut(r)
 	r.pr.mu.Lock()
 	defer r.pr.mu.Unlock()
 	all := r.workers

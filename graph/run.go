@@ -248,6 +248,7 @@ func (r *run[T]) run(ctx context.Context, rows int, seed, step, first uint64) er
 			return ctx.Err()
 		}
 	}
+	r.pr.layOut(r)
 	r.pr.mu.RLock()
 	err := r.stages()
 	r.pr.mu.RUnlock()

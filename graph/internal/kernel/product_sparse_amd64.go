@@ -10,7 +10,8 @@ import "unsafe"
 // the numbers, scattered. A dense product multiplies them all. A sparse one goes over
 // the rows of one operand and, for each number that is not zero, adds a multiple of a
 // row of the other, of which a block stays in the first-level cache for all rows.
-// Sums run in the same order as in dense products, so that both give the same bits.
+// Sums run in the same order as in dense products, so that both give the same numbers as
+// long as weights are finite.
 
 // sparseSet is the assembly of sparse products; squares is nil where there is none.
 type sparseSet[T Float] struct {
