@@ -28,12 +28,10 @@ type program[T float] struct {
 
 	mu       sync.RWMutex
 	prologue []T
-	version  uint64
-	ready    bool
+	of       asOf // the prologue
 
-	laid        []*laidOut[T]
-	laidVersion uint64
-	laidReady   bool
+	laid   []*laidOut[T]
+	laidOf asOf
 }
 
 // stage is flat steps, then body steps for each shard.
@@ -220,19 +218,12 @@ func (pr *program[T]) flops() float64 {
 
 // flops is what a matrix product takes for each row.
 func (v *value) flops() float64 {
-	var reach Reach
-	m, k := 0, 0
-	switch op := v.k.(type) {
-	case linear:
-		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
-	case clampedLinear:
-		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
-	case linearT:
-		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
-	case gatedLinearT:
-		reach, m, k = op.reach, v.in[1].d.r, v.in[1].d.c
+	m, k, reach := 0, 0, v.staircase()
+	switch v.k.(type) {
+	case linear, clampedLinear, linearT, gatedLinearT:
+		m, k = v.in[1].d.r, v.in[1].d.c
 	case outer:
-		reach, m, k = op.reach, v.d.r, v.d.c
+		m, k = v.d.r, v.d.c
 	}
 	if reach == nil {
 		return 2 * float64(m*k)
@@ -242,4 +233,21 @@ func (v *value) flops() float64 {
 		total += 2 * float64(n)
 	}
 	return total
+}
+
+// staircase is that of a product, nil if there is none.
+func (v *value) staircase() Reach {
+	switch k := v.k.(type) {
+	case linear:
+		return k.reach
+	case clampedLinear:
+		return k.reach
+	case linearT:
+		return k.reach
+	case gatedLinearT:
+		return k.reach
+	case outer:
+		return k.reach
+	}
+	return nil
 }

@@ -13,6 +13,7 @@ func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
 		return err.Error()
 	}
 	r.seed, r.step, r.first, r.ctx = seed, step, first, context.Background()
+	r.pr.refresh(r)
 	r.pr.layOut(r)
 	found := ""
 	bad := func(v *value, x []T) bool {

@@ -18,9 +18,8 @@ type narrow[T float] struct {
 	cols    int // of all values
 	scratch int // columns of the widest value, in whole vectors
 
-	mu      sync.RWMutex
-	version uint64
-	ready   bool
+	mu sync.RWMutex
+	of asOf // the packed weights
 }
 
 type narrowPack[T float] struct {
@@ -341,26 +340,15 @@ func narrowFold[T float](v *value, k int, f func(a, b T) T) func(*lane[T]) {
 
 // refresh packs the weights anew if the parameters changed since.
 func (n *narrow[T]) refresh(r *run[T]) {
-	v := r.pr.plan.g.params.owner.version.Load()
-	n.mu.RLock()
-	ok := n.ready && n.version == v
-	n.mu.RUnlock()
-	if ok {
-		return
-	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.ready && n.version == v {
-		return
-	}
-	for _, p := range n.packs {
-		var b []T
-		if p.bias {
-			b = p.b.get(r)
+	n.of.refresh(&n.mu, r.pr.plan.g.params, func() {
+		for _, p := range n.packs {
+			var b []T
+			if p.bias {
+				b = p.b.get(r)
+			}
+			p.to.Fill(kernel.Matrix[T]{Data: p.weights.get(r), Stride: p.stride}, b)
 		}
-		p.to.Fill(kernel.Matrix[T]{Data: p.weights.get(r), Stride: p.stride}, b)
-	}
-	n.version, n.ready = v, true
+	})
 }
 
 // runNarrow evaluates rows one after another; cores share the products that read most.

@@ -76,23 +76,6 @@ func (v *value) mayStand() bool {
 	return len(v.in) > 0 && len(v.alike()) == len(v.in)
 }
 
-// staircase is that of a product, nil if there is none.
-func (v *value) staircase() Reach {
-	switch k := v.k.(type) {
-	case linear:
-		return k.reach
-	case clampedLinear:
-		return k.reach
-	case linearT:
-		return k.reach
-	case gatedLinearT:
-		return k.reach
-	case outer:
-		return k.reach
-	}
-	return nil
-}
-
 // isSeenByRows reports whether all users take a value row by row, and gain by it: those
 // that make a few columns of it do not.
 func (v *value) isSeenByRows() bool {

@@ -31,27 +31,15 @@ type laidOut[T float] struct {
 // layOut lays weights out anew if parameters, and with them the prologue, changed since;
 // memory is taken the first time.
 func (pr *program[T]) layOut(r *run[T]) {
-	pr.refresh(r)
 	if len(pr.laid) == 0 {
 		return
 	}
-	v := pr.plan.g.params.owner.version.Load()
-	pr.mu.RLock()
-	ok := pr.laidReady && pr.laidVersion == v
-	pr.mu.RUnlock()
-	if ok {
-		return
-	}
-	pr.mu.Lock()
-	defer pr.mu.Unlock()
-	if pr.laidReady && pr.laidVersion == v {
-		return
-	}
-	for _, l := range pr.laid {
-		if l.data == nil {
-			l.data = make([]T, kernel.TurnedSize[T](l.d.r, l.d.c))
+	pr.laidOf.refresh(&pr.mu, pr.plan.g.params, func() {
+		for _, l := range pr.laid {
+			if l.data == nil {
+				l.data = make([]T, kernel.TurnedSize[T](l.d.r, l.d.c))
+			}
+			kernel.Turn(l.data, kernel.Matrix[T]{Data: l.of.get(r), Stride: l.d.c}, l.d.r, l.d.c)
 		}
-		kernel.Turn(l.data, kernel.Matrix[T]{Data: l.of.get(r), Stride: l.d.c}, l.d.r, l.d.c)
-	}
-	pr.laidVersion, pr.laidReady = v, true
+	})
 }

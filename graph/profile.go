@@ -73,6 +73,7 @@ func (r *run[T]) profile(ctx context.Context, rows, repeats int, seed, step, fir
 		return nil, err
 	}
 	r.seed, r.step, r.first, r.ctx = seed, step, first, ctx
+	r.pr.refresh(r)
 	r.pr.layOut(r)
 	r.pr.mu.Lock()
 	defer r.pr.mu.Unlock()
@@ -84,7 +85,6 @@ func (r *run[T]) profile(ctx context.Context, rows, repeats int, seed, step, fir
 		for _, f := range r.pr.stages[0].flat {
 			r.timed("prologue", f.v, 1, func() { f.run(r) })
 		}
-		r.pr.version, r.pr.ready = r.pr.plan.g.params.owner.version.Load(), true
 		if err := r.stages(); err != nil {
 			return nil, err
 		}

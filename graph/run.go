@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 	"sync/atomic"
 
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
@@ -262,24 +263,37 @@ func (r *run[T]) run(ctx context.Context, rows int, seed, step, first uint64) er
 	return nil
 }
 
-// refresh fills the prologue anew if parameters changed since.
-func (pr *program[T]) refresh(r *run[T]) {
-	v := pr.plan.g.params.owner.version.Load()
-	pr.mu.RLock()
-	ok := pr.ready && pr.version == v
-	pr.mu.RUnlock()
+// asOf is the version of the parameters that something was made of.
+type asOf struct {
+	version uint64
+	ready   bool
+}
+
+// refresh makes it anew if parameters changed since; mu guards both.
+func (a *asOf) refresh(mu *sync.RWMutex, p *Params, fill func()) {
+	v := p.owner.version.Load()
+	mu.RLock()
+	ok := a.ready && a.version == v
+	mu.RUnlock()
 	if ok {
 		return
 	}
-	pr.mu.Lock()
-	defer pr.mu.Unlock()
-	if pr.ready && pr.version == v {
+	mu.Lock()
+	defer mu.Unlock()
+	if a.ready && a.version == v {
 		return
 	}
-	for _, s := range pr.stages[0].flat {
-		s.run(r)
-	}
-	pr.version, pr.ready = v, true
+	fill()
+	a.version, a.ready = v, true
+}
+
+// refresh fills the prologue anew if parameters changed since.
+func (pr *program[T]) refresh(r *run[T]) {
+	pr.of.refresh(&pr.mu, pr.plan.g.params, func() {
+		for _, s := range pr.stages[0].flat {
+			s.run(r)
+		}
+	})
 }
 
 func (r *run[T]) stages() error {

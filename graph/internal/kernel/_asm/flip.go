@@ -5,7 +5,6 @@ import (
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
-	. "github.com/mmcloughlin/avo/reg"
 )
 
 // exchange is one round of a transposition: vectors i and i+gap become two others,
@@ -44,27 +43,32 @@ func flip(e element) {
 	TEXT("flip"+e.name, NOSPLIT, fmt.Sprintf("func(dst, src *%s)", e.goType))
 	Pragma("noescape")
 	dst, src := Load(Param("dst"), GP64()), Load(Param("src"), GP64())
-	v := make([]VecVirtual, e.lanes())
+	v, rows := e.transpose(func(i int) vec { return e.loadVec(Mem{Base: src, Disp: i * panelBytes}) })
 	for i := range v {
-		v[i] = e.vec().r
-		VMOVUPS(Mem{Base: src, Disp: i * panelBytes}, v[i])
+		v[i].store(Mem{Base: dst, Disp: rows[i] * e.transposed()})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// transpose takes the lines of a block of lanes by lanes: vector i of the result is row
+// order[i] of the block's transpose.
+func (e element) transpose(line func(i int) vec) (v []vec, order []int) {
+	v = make([]vec, e.lanes())
+	for i := range v {
+		v[i] = line(i)
 	}
 	for _, x := range e.exchanges() {
 		for i := range v {
 			if i&x.gap == 0 {
-				a, b := e.vec().r, e.vec().r
-				x.lo(v[i+x.gap], v[i], a)
-				x.hi(v[i+x.gap], v[i], b)
+				a, b := e.vec(), e.vec()
+				x.lo(v[i+x.gap].r, v[i].r, a.r)
+				x.hi(v[i+x.gap].r, v[i].r, b.r)
 				v[i], v[i+x.gap] = a, b
 			}
 		}
 	}
-	rows := flippedRows(e)
-	for i := range v {
-		VMOVUPS(v[i], Mem{Base: dst, Disp: rows[i] * e.transposed()})
-	}
-	VZEROUPPER()
-	RET()
+	return v, flippedRows(e)
 }
 
 // flippedRows follows the numbers through the exchanges, to see which row each

@@ -172,25 +172,13 @@ func (t *sparseTile) store() {
 	Label("next")
 }
 
-// square loads a block of lanes by lanes from src on, rows step bytes apart, and
-// transposes it: vector i of the result is column order[i].
+// square transposes a block of lanes by lanes from src on, rows step bytes apart.
 func (e element) square(src, step Register) (v []vec, order []int) {
-	v = make([]vec, e.lanes())
-	for i := range v {
-		v[i] = e.loadVec(Mem{Base: src})
+	return e.transpose(func(int) vec {
+		x := e.loadVec(Mem{Base: src})
 		ADDQ(step, src)
-	}
-	for _, x := range e.exchanges() {
-		for i := range v {
-			if i&x.gap == 0 {
-				a, b := e.vec(), e.vec()
-				x.lo(v[i+x.gap].r, v[i].r, a.r)
-				x.hi(v[i+x.gap].r, v[i].r, b.r)
-				v[i], v[i+x.gap] = a, b
-			}
-		}
-	}
-	return v, flippedRows(e)
+		return x
+	})
 }
 
 // squares transposes n blocks of lanes by lanes: from src, rows sstep elements apart, the
