@@ -30,14 +30,14 @@ func (pr *program[T]) bindBody(v *value) func(*worker[T]) {
 		return pr.bindLinear(v, k.linear, &[2]T{T(k.lo), T(k.hi)})
 	case gatedLinearT:
 		wt, d, limits := pr.ref(v.in[1]), v.in[1].d, &[2]T{T(k.lo), T(k.hi)}
-		pr.scratch = max(pr.scratch, kernel.LinearTScratch[T](d.r, d.c, pr.panels))
+		pr.scratch = max(pr.scratch, kernel.LinearTScratch[T](d.r, d.c, pr.panels, k.reach))
 		return func(w *worker[T]) {
 			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, w.tile(v.in[2]), limits, w.scratch)
 		}
 	case linearT:
 		wt := pr.ref(v.in[1])
 		d := v.in[1].d
-		pr.scratch = max(pr.scratch, kernel.LinearTScratch[T](d.r, d.c, pr.panels))
+		pr.scratch = max(pr.scratch, kernel.LinearTScratch[T](d.r, d.c, pr.panels, k.reach))
 		return func(w *worker[T]) {
 			kernel.LinearT(w.tile(v), w.tile(v.in[0]), w.panels, kernel.Matrix[T]{Data: wt.get(w.r), Stride: d.c}, d.r, d.c, k.reach, kernel.Tile[T]{}, nil, w.scratch)
 		}
@@ -73,7 +73,7 @@ func (pr *program[T]) bindLinear(v *value, k linear, limits *[2]T) func(*worker[
 	if v.turned {
 		pr.laid = append(pr.laid, laid)
 	}
-	pr.scratch = max(pr.scratch, kernel.LinearScratch[T](d.r, d.c, pr.panels))
+	pr.scratch = max(pr.scratch, kernel.LinearScratch[T](d.r, d.c, pr.panels, k.reach))
 	return func(w *worker[T]) {
 		var bv []T
 		if bias {
@@ -88,7 +88,7 @@ func (pr *program[T]) bindSum(v *value) func(*worker[T]) {
 	switch k := v.k.(type) {
 	case outer:
 		g, x := v.in[0], v.in[1]
-		pr.scratch = max(pr.scratch, kernel.OuterScratch[T](g.d.c, x.d.c, pr.panels))
+		pr.scratch = max(pr.scratch, kernel.OuterScratch[T](g.d.c, x.d.c, pr.panels, k.reach))
 		return func(w *worker[T]) {
 			gt, xt := w.tile(g), w.tile(x)
 			if w.part == 0 {

@@ -98,7 +98,7 @@ func (pr *program[T]) bindGroups(v *value, k groupLinear) func(*worker[T]) {
 func (pr *program[T]) bindGroupOuter(v *value, k groupOuter) func(*worker[T]) {
 	g, x := v.in[0], v.in[1]
 	n := kernel.PanelRows[T]()
-	pr.scratch = max(pr.scratch, kernel.OuterScratch[T](v.d.r, v.d.c, k.groups))
+	pr.scratch = max(pr.scratch, kernel.OuterScratch[T](v.d.r, v.d.c, k.groups, nil))
 	return func(w *worker[T]) {
 		gt, xt := w.tile(g), w.tile(x)
 		w.zeroTail(gt, g.d.c)

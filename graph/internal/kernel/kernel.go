@@ -92,8 +92,13 @@ func Linear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, reach []in
 	}
 }
 
-// LinearScratch returns how much scratch [Linear] can use.
-func LinearScratch[T Float](m, k, panels int) int { return fastLinearScratch[T](m, k, panels) }
+// LinearScratch returns how much scratch [Linear] can use; under a staircase, none.
+func LinearScratch[T Float](m, k, panels int, reach []int32) int {
+	if reach != nil {
+		return 0
+	}
+	return fastLinearScratch[T](m, k, panels)
+}
 
 // LinearT computes y = g W for every row of the tile, the gradient of [Linear]
 // in its input:
@@ -123,7 +128,9 @@ func LinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, reach []i
 }
 
 // LinearTScratch returns how much scratch [LinearT] can use.
-func LinearTScratch[T Float](m, k, panels int) int { return fastLinearTScratch[T](m, k, panels) }
+func LinearTScratch[T Float](m, k, panels int, reach []int32) int {
+	return max(LinearScratch[T](m, k, panels, reach), fastLinearTScratch[T](m, k, panels))
+}
 
 // Outer adds gᵀ x, summed over all rows of the tile, to the m×k matrix dw, the
 // gradient of [Linear] in its weights:
@@ -182,9 +189,12 @@ func (o *OuterSum[T]) Add(dw Matrix[T], add bool, part int) {
 const edgeLines = 16
 
 // OuterScratch returns how much scratch [Outer] needs.
-func OuterScratch[T Float](m, k, panels int) int {
+func OuterScratch[T Float](m, k, panels int, reach []int32) int {
 	n := PanelRows[T]()
 	dense := (2*panels*n + edgeLines) * n // a transposed block of inputs, and what is at an edge
+	if reach != nil {
+		return dense
+	}
 	return max(dense, fastOuterScratch[T](m, k, panels, dense))
 }
 

@@ -103,7 +103,7 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 					near(t, "clamped linear "+what, got.Data, want.Data, k)
 				}
 				got, want := yk(), yk()
-				tscratch := func() []T { return out(LinearTScratch[T](m, k, panels)) }
+				tscratch := func() []T { return out(LinearTScratch[T](m, k, panels, reach)) }
 				LinearT(got, g, panels, w, m, k, reach, Tile[T]{}, nil, tscratch())
 				refLinearT(want, g, panels, w, m, k, reach)
 				near(t, "linearT "+what, got.Data, want.Data, m)
@@ -121,7 +121,7 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 					a[i] = T(i % 5)
 				}
 				copy(b, a)
-				scratch := out(OuterScratch[T](m, k, panels))
+				scratch := out(OuterScratch[T](m, k, panels, reach))
 				Outer(Matrix[T]{Data: a, Stride: ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
 				refOuter(Matrix[T]{Data: b, Stride: ldw}, g, x, panels, m, k, reach, s%2 == 0, 0, k)
 				for j := range m {
@@ -211,7 +211,7 @@ func testRowsAreIndependent[T Float](t *testing.T) {
 		}
 		y, z := Tile[T]{Data: make([]T, panels*m*n), Stride: m * n}, Tile[T]{Data: make([]T, panels*k*n), Stride: k * n}
 		Linear(y, x, panels, w, m, k, reach, nil, nil, nil)
-		LinearT(z, g, panels, w, m, k, reach, Tile[T]{}, nil, make([]T, LinearTScratch[T](m, k, panels)))
+		LinearT(z, g, panels, w, m, k, reach, Tile[T]{}, nil, make([]T, LinearTScratch[T](m, k, panels, reach)))
 		for _, out := range []Tile[T]{y, z} {
 			for f := range out.Stride / n {
 				if out.Data[3*out.Stride+f*n+5] != out.Data[f*n] {
@@ -248,11 +248,11 @@ func FuzzProducts(f *testing.F) {
 		refLinear(want, x, pp, w, mm, kk, reach, nil)
 		near(t, "linear", got.Data, want.Data, kk)
 		got, want = Tile[float32]{Data: make([]float32, pp*kk*n), Stride: kk * n}, Tile[float32]{Data: make([]float32, pp*kk*n), Stride: kk * n}
-		LinearT(got, g, pp, w, mm, kk, reach, Tile[float32]{}, nil, make([]float32, LinearTScratch[float32](mm, kk, pp)))
+		LinearT(got, g, pp, w, mm, kk, reach, Tile[float32]{}, nil, make([]float32, LinearTScratch[float32](mm, kk, pp, reach)))
 		refLinearT(want, g, pp, w, mm, kk, reach)
 		near(t, "linearT", got.Data, want.Data, mm)
 		a, b := make([]float32, mm*kk), make([]float32, mm*kk)
-		Outer(Matrix[float32]{Data: a, Stride: kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](mm, kk, pp)), false)
+		Outer(Matrix[float32]{Data: a, Stride: kk}, g, x, pp, mm, kk, reach, make([]float32, OuterScratch[float32](mm, kk, pp, reach)), false)
 		refOuter(Matrix[float32]{Data: b, Stride: kk}, g, x, pp, mm, kk, reach, false, 0, kk)
 		near(t, "outer", a, b, pp*n)
 	})
@@ -275,8 +275,8 @@ func BenchmarkKernel(b *testing.B) {
 		x := Tile[float32]{Data: aligned(panels * k * n), Stride: k * n}
 		g := Tile[float32]{Data: aligned(panels * m * n), Stride: m * n}
 		dw := Matrix[float32]{Data: make([]float32, m*k), Stride: k}
-		scratch := make([]float32, OuterScratch[float32](m, k, panels))
-		tscratch := make([]float32, LinearTScratch[float32](m, k, panels))
+		scratch := make([]float32, OuterScratch[float32](m, k, panels, nil))
+		tscratch := make([]float32, LinearTScratch[float32](m, k, panels, nil))
 		flops := 2 * float64(m*k*panels*n)
 		run := func(name string, f func()) {
 			b.Run(fmt.Sprintf("%s/m=%d/k=%d/rows=%d", name, m, k, panels*n), func(b *testing.B) {

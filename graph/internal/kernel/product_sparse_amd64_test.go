@@ -108,7 +108,7 @@ func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what s
 					Turn(turned, w, m, k)
 					w.Turned = turned
 				}
-				Linear(got, byRows(c.x, panels, k, xRows), panels, w, m, k, nil, b, limits, c.out(LinearScratch[T](m, k, panels)))
+				Linear(got, byRows(c.x, panels, k, xRows), panels, w, m, k, nil, b, limits, c.out(LinearScratch[T](m, k, panels, nil)))
 				sameNumbers(t, "linear "+what, numbers(got, panels, m), numbers(want, panels, m))
 			}
 		}
@@ -116,7 +116,7 @@ func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what s
 	for _, limits := range []*[2]T{nil, {-0.5, 1}} {
 		for _, toRows := range []bool{false, xRows} { // of what stands by rows, the gradient may stand in panels
 			got, want := c.result(k, toRows), c.result(k, false)
-			LinearT(got, byRows(c.g, panels, m, yRows), panels, c.w, m, k, nil, byRows(c.x, panels, k, xRows), limits, c.out(LinearTScratch[T](m, k, panels)))
+			LinearT(got, byRows(c.g, panels, m, yRows), panels, c.w, m, k, nil, byRows(c.x, panels, k, xRows), limits, c.out(LinearTScratch[T](m, k, panels, nil)))
 			tiledLinearT(ks, want, c.g, panels, c.w, m, k, nil, c.x, limits, nil)
 			sameNumbers(t, "linearT "+what, numbers(got, panels, k), numbers(want, panels, k))
 		}
@@ -127,7 +127,7 @@ func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what s
 			got.Data[i] = T(rng.NormFloat64())
 		}
 		want := Matrix[T]{Data: append([]T(nil), got.Data...), Stride: c.w.Stride}
-		Outer(got, byRows(c.g, panels, m, yRows), byRows(c.x, panels, k, xRows), panels, m, k, nil, c.out(OuterScratch[T](m, k, panels)), add)
+		Outer(got, byRows(c.g, panels, m, yRows), byRows(c.x, panels, k, xRows), panels, m, k, nil, c.out(OuterScratch[T](m, k, panels, nil)), add)
 		scratch := c.out((2*panels*n + edgeLines) * n)
 		for part := range OuterParts(k, nil) {
 			tiledOuter(ks, want, c.g, c.x, panels, m, k, nil, scratch, add, part*partInputs(nil), min((part+1)*partInputs(nil), k))
@@ -200,7 +200,7 @@ func TestSparseIsForZeros(t *testing.T) {
 	}
 	rng := rand.New(rand.NewPCG(7, 8))
 	c := newSparseCase[float32](rng, SparseLeast, SparseLeast, 1, 0)
-	y, scratch := c.result(c.m, false), make([]float32, LinearScratch[float32](c.m, c.k, 1))
+	y, scratch := c.result(c.m, false), make([]float32, LinearScratch[float32](c.m, c.k, 1, nil))
 	linear := func(scratch []float32) bool {
 		return sparseLinear(y, c.x, 1, c.w, c.m, c.k, nil, nil, scratch)
 	}
@@ -223,7 +223,7 @@ func TestSparseKeepsNaN(t *testing.T) {
 		c.x.Data[(row*30)*n+row*7] = float32(v)
 	}
 	got, want := c.result(c.m, false), c.result(c.m, false)
-	require.True(t, sparseLinear(got, c.x, 1, c.w, c.m, c.k, nil, nil, make([]float32, LinearScratch[float32](c.m, c.k, 1))))
+	require.True(t, sparseLinear(got, c.x, 1, c.w, c.m, c.k, nil, nil, make([]float32, LinearScratch[float32](c.m, c.k, 1, nil))))
 	refLinear(want, c.x, 1, c.w, c.m, c.k, nil, nil)
 	for i, v := range numbers(want, 1, c.m) {
 		u := float64(numbers(got, 1, c.m)[i])
@@ -240,7 +240,7 @@ func BenchmarkZeros(b *testing.B) {
 		c := newSparseCase[float32](rand.New(rand.NewPCG(1, 2)), m, m, panels, 0.5)
 		w := Matrix[float32]{Data: slices.Clone(c.w.Data), Stride: c.w.Stride} // on a cache line, as programs have it
 		limits, dw := &[2]float32{0, 1e6}, Matrix[float32]{Data: make([]float32, m*m), Stride: m}
-		scratch := make([]float32, max(LinearTScratch[float32](m, m, panels), OuterScratch[float32](m, m, panels)))
+		scratch := make([]float32, max(LinearTScratch[float32](m, m, panels, nil), OuterScratch[float32](m, m, panels, nil)))
 		for _, layout := range []string{"dense", "panels", "rows"} {
 			rows := layout == "rows"
 			if rows && !HasRows() {

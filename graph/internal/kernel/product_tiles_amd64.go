@@ -199,7 +199,7 @@ func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m,
 	if limits != nil {
 		of = of.from(pairs)
 	}
-	if size := stripScratch[T](m, k, panels); size > 0 && len(scratch) >= size {
+	if size := fastLinearTScratch[T](m, k, panels); size > 0 && len(scratch) >= size {
 		l.copy, l.packed = ks.strips, scratch
 	}
 	l.run(y.from(pairs), g.from(pairs), of, panels-pairs)
@@ -283,10 +283,6 @@ const (
 )
 
 func fastLinearTScratch[T Float](m, k, panels int) int {
-	return max(stripScratch[T](m, k, panels), fastLinearScratch[T](m, k, panels))
-}
-
-func stripScratch[T Float](m, k, panels int) int {
 	if assembly[T]().strips == nil || panels < 2 || k*bytes[T](1) < 512 || m < 32 {
 		return 0
 	}
