@@ -17,6 +17,7 @@ type narrow[T float] struct {
 	packs   []narrowPack[T]
 	cols    int // of all values
 	scratch int // columns of the widest value, in whole vectors
+	behind  int // room behind the last value, which parameters of splines are read beyond
 
 	mu sync.RWMutex
 	of asOf // the packed weights
@@ -59,6 +60,9 @@ func (pr *program[T]) bindNarrow() *narrow[T] {
 			v.cell += p.bodyCols
 		}
 		n.scratch = max(n.scratch, v.d.c+64)
+		if k, ok := v.k.(spline); ok {
+			n.behind = max(n.behind, kernel.SideBySideRoom[T](k.s.Params()))
+		}
 		switch {
 		case v.leaf != nil:
 			n.steps = append(n.steps, pr.narrowLoad(v, input))
@@ -238,39 +242,20 @@ func (pr *program[T]) narrowSpline(v *value, k spline) func(*lane[T]) {
 	n, np, d := kernel.PanelRows[T](), k.s.Params(), v.in[0].d.c
 	s := splineKernel[T](k.s)
 	return func(l *lane[T]) {
-		need := (np+3)*n + kernel.SplineScratch[T](k.s.Bins)
-		if len(l.splineTemp) < need {
+		room := 3*n + kernel.SideBySideRoom[T](np)
+		if need := room + kernel.SplineScratch[T](k.s.Bins); len(l.splineTemp) < need {
 			l.splineTemp = make([]T, need)
 		}
-		lines, scratch := l.splineTemp[:(np+3)*n], l.splineTemp[(np+3)*n:]
-		x, h, out := l.values(v.in[0]), l.values(v.in[1]), l.values(v)
+		lines, scratch := l.splineTemp[:room], l.splineTemp[room:]
+		x, h, out := l.values(v.in[0]), l.body[v.in[1].cell:], l.values(v)
 		xs, ys, ls, hs := lines[:n], lines[n:2*n], lines[2*n:3*n], lines[3*n:]
 		for from := 0; from < d; from += n {
 			count := min(n, d-from)
 			copy(xs, x[from:from+count])
-			columnsToLines(hs, h[from*np:], np, count)
+			kernel.SideBySide(hs, h[from*np:], np, count)
 			s.Value(ys[:count], ls, xs, hs, k.inverse, false, scratch)
 			copy(out[from:], ys[:count])
 			copy(out[d+from:], ls[:count])
-		}
-	}
-}
-
-// columnsToLines writes count runs of np numbers side by side, four at a time: the
-// j-th numbers of all runs become line j.
-func columnsToLines[T float](lines, runs []T, np, count int) {
-	n, c := kernel.PanelRows[T](), 0
-	for ; c+4 <= count; c += 4 {
-		p := runs[c*np:][:np]
-		q, r, s := runs[(c+1)*np:][:len(p)], runs[(c+2)*np:][:len(p)], runs[(c+3)*np:][:len(p)]
-		for j := range p {
-			to := lines[j*n+c:][:4]
-			to[0], to[1], to[2], to[3] = p[j], q[j], r[j], s[j]
-		}
-	}
-	for ; c < count; c++ {
-		for j, v := range runs[c*np:][:np] {
-			lines[j*n+c] = v
 		}
 	}
 }
@@ -355,7 +340,7 @@ func (n *narrow[T]) refresh(r *run[T]) {
 func (r *run[T]) runNarrow(n *narrow[T]) {
 	n.refresh(r)
 	if r.lane == nil {
-		r.lane = &lane[T]{r: r, body: make([]T, n.cols), a: make([]T, n.scratch), b: make([]T, n.scratch)}
+		r.lane = &lane[T]{r: r, body: make([]T, n.cols+n.behind), a: make([]T, n.scratch), b: make([]T, n.scratch)}
 	}
 	n.mu.RLock()
 	defer n.mu.RUnlock()

@@ -24,6 +24,8 @@ func fastTurnedSize[T Float](m, k int) int { return 0 }
 
 func fastTurn[T Float](dst []T, w Matrix[T], m, k int) {}
 
+func fastSideBySide[T Float](lines, runs []T, np, count int) int { return 0 }
+
 type fastOuterSum[T Float] struct{}
 
 func (o *OuterSum[T]) begin() {}

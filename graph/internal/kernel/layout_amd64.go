@@ -41,3 +41,20 @@ func toRows[T Float](y, x Tile[T], panels, features int) {
 		}
 	}
 }
+
+// fastSideBySide returns how many runs it wrote.
+func fastSideBySide[T Float](lines, runs []T, np, count int) int {
+	ks, n, done := assembly[T](), PanelRows[T](), 0
+	if ks.squares == nil || np == 0 {
+		return 0
+	}
+	blocks := (np + ks.lanes - 1) / ks.lanes
+	for ; done < count; done += ks.lanes {
+		src := runs[done*np:]
+		if len(src) < (ks.lanes-1)*np+blocks*ks.lanes || len(lines) < blocks*ks.lanes*n {
+			break
+		}
+		ks.squares(blocks, &lines[done], n, ks.lanes*n, &src[0], np, ks.lanes)
+	}
+	return min(done, count)
+}
