@@ -104,9 +104,14 @@ func TestZeroIsNone(t *testing.T) {
 	o, err := readOptions(run)
 	require.NoError(t, err)
 	require.Equal(t, []any{-1.0, -1}, []any{o.Clip, o.Checkpoint})
-	code, _, e := gorge("", "train", "--resume", run, "--quiet")
+	code, _, e := gorge("", append([]string{"train", "--out", run, "--clip", "0"}, args...)...)
+	require.Equal(t, 1, code)
+	require.Contains(t, e, "a run that was not finished is there: --resume "+run+" goes on with it")
+	code, _, e = gorge("", "train", "--resume", run, "--quiet")
 	require.Zero(t, code, e)
 	require.Equal(t, want, read(t, run, "model.safetensors"))
+	code, _, e = gorge("", append([]string{"train", "--out", run, "--clip", "0", "--quiet"}, args...)...)
+	require.Zero(t, code, e)
 }
 
 // A run of the time when zero was the default of clip and checkpoint goes on by it.

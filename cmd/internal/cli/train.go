@@ -196,7 +196,7 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 	if err := os.Remove(opts.Best); err != nil {
 		return fmt.Errorf("run folder: %w", err)
 	}
-	if report.Stopped == "interrupted" && !o.Quiet {
+	if report.Stopped == interrupted && !o.Quiet {
 		fmt.Fprintln(streams.Err, "interrupted: the model is saved; test rows are scored and pictures drawn, unless it is interrupted again")
 	}
 	s, err := summarise(m, d, report)
@@ -239,14 +239,16 @@ func holdingStill(step func(models.Progress)) func(models.Progress) {
 	}
 }
 
-// checkFree checks that no run is in the folder that was killed: it has left nothing but a
-// checkpoint.
+// checkFree checks that no run is in the folder that can go on: one that was killed has a
+// checkpoint but no summary, that of one that was interrupted says so.
 func checkFree(dir string) error {
-	has := func(name string) bool { return fileExists(filepath.Join(dir, name)) }
-	if has("checkpoint.safetensors") && !has("summary.json") {
-		return fmt.Errorf("%s: a run that was not finished is there: --resume %[1]s goes on with it; or take another folder by --out, or remove this one", dir)
+	if !fileExists(filepath.Join(dir, "checkpoint.safetensors")) {
+		return nil
 	}
-	return nil
+	if how, ok := stopped(dir); ok && how != interrupted {
+		return nil
+	}
+	return fmt.Errorf("%s: a run that was not finished is there: --resume %[1]s goes on with it; or take another folder by --out, or remove this one", dir)
 }
 
 // clearRun removes what a finished run left in the folder, which would be taken for this
@@ -295,14 +297,25 @@ func clearTemporary(dir string) error {
 // finished reports whether a run needs nothing more: it has a summary and, unless they
 // cannot be drawn anew for want of a checkpoint, its pictures.
 func finished(dir string) bool {
+	if how, ok := stopped(dir); !ok || how == interrupted {
+		return false
+	}
+	return fileExists(filepath.Join(dir, lastPicture)) || !fileExists(filepath.Join(dir, "checkpoint.safetensors"))
+}
+
+// interrupted is what ended a run that may go on.
+const interrupted = "interrupted"
+
+// stopped returns what ended a run, if its summary says so.
+func stopped(dir string) (how string, ok bool) {
 	b, err := os.ReadFile(filepath.Join(dir, "summary.json"))
 	var s struct {
 		Stopped string `json:"stopped"`
 	}
-	if err != nil || json.Unmarshal(b, &s) != nil || s.Stopped == "" || s.Stopped == "interrupted" {
-		return false
+	if err != nil || json.Unmarshal(b, &s) != nil {
+		return "", false
 	}
-	return fileExists(filepath.Join(dir, lastPicture)) || !fileExists(filepath.Join(dir, "checkpoint.safetensors"))
+	return s.Stopped, s.Stopped != ""
 }
 
 func finite(v float64) *float64 {
