@@ -29,17 +29,18 @@ type dataset struct {
 	rows, dropped      int
 }
 
-// What can be done about missing values.
+// What can be done about missing values; kept are rows that are scored.
 const (
 	missingError = "error"
 	missingDrop  = "drop"
+	missingKeep  = "keep"
 )
 
-func checkMissing(how string) error {
-	if how != "" && how != missingError && how != missingDrop {
-		return usagef("--missing %q%s: want %s or %s", how, models.Nearest(how, []string{missingError, missingDrop}), missingError, missingDrop)
+func checkMissing(how string, ways ...string) error {
+	if how == "" || slices.Contains(ways, how) {
+		return nil
 	}
-	return nil
+	return usagef("--missing %q%s: want %s or %s", how, models.Nearest(how, ways), strings.Join(ways[:len(ways)-1], ", "), ways[len(ways)-1])
 }
 
 // fraction reads a number, which is to be a part of the rows.
@@ -54,7 +55,7 @@ func isPart(f float64) bool { return f >= 0 && f < 1 }
 // loadData reads the table, finds what its columns hold, and sets the test rows
 // aside.
 func loadData(o *trainOptions, streams IO) (*dataset, error) {
-	if err := checkMissing(o.Missing); err != nil {
+	if err := checkMissing(o.Missing, missingError, missingDrop); err != nil {
 		return nil, err
 	}
 	if f, isNumber := fraction(o.Valid); isNumber && !isPart(f) {

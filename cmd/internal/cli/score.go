@@ -34,7 +34,7 @@ with learnt noise (train --augment, --dequantise variational) give lower bounds.
   cat new.csv | gorge score model.safetensors - > scores.csv`,
 		Args: exactly(2, "MODEL and DATA"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkMissing(missing); err != nil {
+			if err := checkMissing(missing, missingError, missingDrop, missingKeep); err != nil {
 				return err
 			}
 			if draws < 1 {
@@ -47,7 +47,7 @@ with learnt noise (train --augment, --dequantise variational) give lower bounds.
 		},
 	}
 	c.Flags().StringVarP(&out, "out", "o", "-", "table to write: .csv, .tsv, .npy, .parquet, or - for standard output")
-	c.Flags().StringVar(&missing, "missing", missingError, "rows with missing values: error, or drop to leave them out")
+	c.Flags().StringVar(&missing, "missing", missingError, "rows with missing values: error, drop to leave them out, or keep to give them NaN")
 	c.Flags().IntVar(&draws, "draws", models.Draws, "draws of noise for each row where the model gives lower bounds, at least 1: the more, the nearer")
 	return c
 }
@@ -85,8 +85,11 @@ func score(ctx context.Context, path, data, out, missing string, draws int, stre
 	if err := match(r, s.Columns, s.Context); err != nil {
 		return err
 	}
-	if missing == missingDrop {
+	switch missing {
+	case missingDrop:
 		r.DropMissing()
+	case missingKeep:
+		r.MarkMissing()
 	}
 	w, err := table.Create(out, []table.Field{{Name: logProbName(m)}}, streams.Out, true)
 	if err != nil {
@@ -97,7 +100,7 @@ func score(ctx context.Context, path, data, out, missing string, draws int, stre
 			w.Abort()
 		}
 	}()
-	nx, k := len(s.Columns), len(s.Columns)+len(s.Context)
+	k := len(s.Columns) + len(s.Context)
 	ahead := r.Ahead(chunkRows)
 	defer ahead.Close()
 	rows, sum := 0, 0.0
@@ -112,12 +115,7 @@ func score(ctx context.Context, path, data, out, missing string, draws int, stre
 		if err != nil {
 			return err
 		}
-		n := len(buf) / k
-		var c mat.Matrix
-		if k > nx {
-			c = block{buf, k, nx, k, n, nil}
-		}
-		lp, err := m.LogProbBound(block{buf, k, 0, nx, n, nil}, c, models.BoundOptions{Draws: draws, FirstRow: uint64(rows)})
+		lp, whole, err := scoreRows(m, buf, k, models.BoundOptions{Draws: draws, FirstRow: uint64(rows)})
 		if err != nil {
 			return err
 		}
@@ -125,24 +123,66 @@ func score(ctx context.Context, path, data, out, missing string, draws int, stre
 			return err
 		}
 		for _, v := range lp {
-			sum += v
+			if !math.IsNaN(v) {
+				sum += v
+			}
 		}
-		rows += n
+		rows += whole
 	}
-	if rows == 0 && r.Dropped() > 0 {
-		return fmt.Errorf("%s: each of the %d rows has a missing value", r.Name(), r.Dropped())
+	if rows == 0 && r.Missing() > 0 && missing != missingKeep {
+		return fmt.Errorf("%s: each of the %d rows has a missing value", r.Name(), r.Missing())
 	}
-	if rows == 0 {
+	if rows+r.Missing() == 0 {
 		return fmt.Errorf("%s: no rows of data", data)
 	}
 	if err := w.Close(); err != nil {
 		return err
 	}
-	if r.Dropped() > 0 {
-		fmt.Fprintf(streams.Err, "%s: %d rows have missing values and are left out\n", r.Name(), r.Dropped())
+	if r.Missing() > 0 {
+		how := "left out"
+		if missing == missingKeep {
+			how = "NaN"
+		}
+		fmt.Fprintf(streams.Err, "%s: %d rows have missing values and are %s\n", r.Name(), r.Missing(), how)
+	}
+	if rows == 0 {
+		return nil
 	}
 	fmt.Fprintf(streams.Err, "%d rows, mean %s %.4f: %s\n", rows, logProbName(m), sum/float64(rows), m.LogProbOf())
 	return nil
+}
+
+// scoreRows returns the log-densities of rows of k numbers, the model's columns and its
+// context; rows of NaN, which have missing values, get NaN. It counts the others.
+func scoreRows(m *models.Model, v []float64, k int, o models.BoundOptions) (lp []float64, whole int, err error) {
+	n, nx := len(v)/k, len(m.Schema().Columns)
+	rows := make([]int, 0, n)
+	lp = make([]float64, n)
+	for i := range n {
+		if math.IsNaN(v[i*k]) {
+			lp[i] = math.NaN()
+		} else {
+			rows = append(rows, i)
+		}
+	}
+	if whole = len(rows); whole == 0 {
+		return lp, 0, nil
+	}
+	x := block{v, k, 0, nx, whole, rows}
+	if whole == n {
+		x.rows = nil
+	}
+	var c mat.Matrix
+	if k > nx {
+		given := x
+		given.lo, given.hi = nx, k
+		c = given
+	}
+	found, err := m.LogProbBound(x, c, o)
+	for i, f := range found {
+		lp[rows[i]] = f
+	}
+	return lp, whole, err
 }
 
 func sampleCommand(streams IO) *cobra.Command {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -38,7 +39,8 @@ type Reader struct {
 	source  source
 	texts   bool
 	drop    bool
-	dropped int
+	mark    bool
+	missing int  // rows with missing values so far
 	named   bool // the file names its columns
 }
 
@@ -122,8 +124,11 @@ func (r *Reader) TakeTexts() { r.texts = true }
 // DropMissing leaves out rows with missing values, which otherwise are an error.
 func (r *Reader) DropMissing() { r.drop = true }
 
-// Dropped returns how many rows were left out so far.
-func (r *Reader) Dropped() int { return r.dropped }
+// MarkMissing has rows with missing values read as NaN throughout.
+func (r *Reader) MarkMissing() { r.mark = true }
+
+// Missing returns how many rows with missing values were left out or marked so far.
+func (r *Reader) Missing() int { return r.missing }
 
 // Next fills buf with whole rows and returns how many; io.EOF with 0 rows at the
 // end.
@@ -137,7 +142,13 @@ func (r *Reader) Next(buf []float64) (int, error) {
 		case errors.Is(err, io.EOF) && n > 0:
 			return n, nil
 		case errors.As(err, &m) && r.drop:
-			r.dropped++
+			r.missing++
+		case errors.As(err, &m) && r.mark:
+			for i := range k {
+				buf[n*k+i] = math.NaN()
+			}
+			r.missing++
+			n++
 		case errors.As(err, &m):
 			return n, fmt.Errorf("%w: fill such cells, or leave such rows out by --missing drop", err)
 		case err != nil:
@@ -238,7 +249,7 @@ func (r *Reader) All() (*Table, error) {
 		t.Data = append(t.Data, buf[:n*t.Cols]...)
 		t.Rows += n
 	}
-	if t.Dropped = r.dropped; t.Rows == 0 && t.Dropped > 0 {
+	if t.Dropped = r.missing; t.Rows == 0 && t.Dropped > 0 {
 		return nil, fmt.Errorf("%s: each of the %d rows has a missing value", t.Name, t.Dropped)
 	}
 	if t.Rows == 0 {
