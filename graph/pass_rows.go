@@ -82,7 +82,7 @@ func (v *value) isSeenByRows() bool {
 	for _, u := range v.users {
 		switch u.k.(type) {
 		case linear, clampedLinear, linearT, gatedLinearT:
-			if u.staircase() != nil || u.in[0] == v && u.d.c < fewColumns {
+			if u.staircase() != nil || u.in[0] == v && u.d.c < fewColumns && !v.gates() {
 				return false
 			}
 		case outer:
@@ -127,6 +127,16 @@ func (v *value) hasZeros() bool {
 		return k.lo == 0 || k.hi == 0
 	case unary:
 		return k.kind == kernel.ReLU || k.kind == kernel.Clamp && (k.a == 0 || k.b == 0)
+	}
+	return false
+}
+
+// gates reports whether a gradient is to be zero where the value does not lie between limits.
+func (v *value) gates() bool {
+	for _, u := range v.users {
+		if _, ok := u.k.(gatedLinearT); ok && u.in[2] == v {
+			return true
+		}
 	}
 	return false
 }

@@ -6,53 +6,61 @@
 
 // func sparse32x1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x1(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x1(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
+	VMOVUPS (R9), Z0
 
 begin:
 	TESTQ AX, AX
@@ -60,60 +68,59 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z1
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z1, Z0
+	VBROADCASTSS (SI)(DX*4), Z1
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z1, Z0
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z1
-	VBROADCASTSS 4(CX), Z2
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z1
+	VBROADCASTSS 4(DX), Z2
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z1, Z0
 	VMINPS       Z0, Z2, Z0
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
+	VADDPS (R10), Z0, Z0
 
 written:
-	VMOVUPS Z0, (R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
+	VMOVUPS Z0, (R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
 	JMP     next
 
 gate:
-	VMOVUPS   (CX), Z3
+	VMOVUPS   (DX), Z3
 	VCMPPS    $0x0e, Z1, Z3, K1
 	VCMPPS    $0x01, Z2, Z3, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R8)
+	VMOVUPS Z0, (R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -183,56 +190,64 @@ GLOBL c32_0<>(SB), RODATA|NOPTR, $4
 
 // func sparse32x2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x2(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x2(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
 
 begin:
 	TESTQ AX, AX
@@ -240,26 +255,26 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z2
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z2, Z0
-	VFMADD231PS  64(CX), Z2, Z1
+	VBROADCASTSS (SI)(DX*4), Z2
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z2, Z0
+	VFMADD231PS  64(DX), Z2, Z1
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z2
-	VBROADCASTSS 4(CX), Z3
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z2
+	VBROADCASTSS 4(DX), Z3
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z2, Z0
 	VMINPS       Z0, Z3, Z0
@@ -267,44 +282,43 @@ store:
 	VMINPS       Z1, Z3, Z1
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
-	VADDPS 64(R9), Z1, Z1
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
 
 written:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
 	JMP     next
 
 gate:
-	VMOVUPS   (CX), Z4
+	VMOVUPS   (DX), Z4
 	VCMPPS    $0x0e, Z2, Z4, K1
 	VCMPPS    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(CX), Z4
+	VMOVUPS   64(DX), Z4
 	VCMPPS    $0x0e, Z2, Z4, K1
 	VCMPPS    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z1, K1, Z1
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -374,59 +388,67 @@ store:
 
 // func sparse32x3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x3(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x3(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 128(CX), Z2
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
 
 begin:
 	TESTQ AX, AX
@@ -434,27 +456,27 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z3
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z3, Z0
-	VFMADD231PS  64(CX), Z3, Z1
-	VFMADD231PS  128(CX), Z3, Z2
+	VBROADCASTSS (SI)(DX*4), Z3
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z3, Z0
+	VFMADD231PS  64(DX), Z3, Z1
+	VFMADD231PS  128(DX), Z3, Z2
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z3
-	VBROADCASTSS 4(CX), Z4
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z3
+	VBROADCASTSS 4(DX), Z4
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z3, Z0
 	VMINPS       Z0, Z4, Z0
@@ -464,52 +486,51 @@ store:
 	VMINPS       Z2, Z4, Z2
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
-	VADDPS 64(R9), Z1, Z1
-	VADDPS 128(R9), Z2, Z2
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
+	VADDPS 128(R10), Z2, Z2
 
 written:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
-	VMOVUPS Z2, 128(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
 	JMP     next
 
 gate:
-	VMOVUPS   (CX), Z5
+	VMOVUPS   (DX), Z5
 	VCMPPS    $0x0e, Z3, Z5, K1
 	VCMPPS    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(CX), Z5
+	VMOVUPS   64(DX), Z5
 	VCMPPS    $0x0e, Z3, Z5, K1
 	VCMPPS    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(CX), Z5
+	VMOVUPS   128(DX), Z5
 	VCMPPS    $0x0e, Z3, Z5, K1
 	VCMPPS    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z2, K1, Z2
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -582,62 +603,70 @@ store:
 
 // func sparse32x4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x4(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x4(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 128(CX), Z2
-	VMOVUPS 192(CX), Z3
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
 
 begin:
 	TESTQ AX, AX
@@ -645,28 +674,28 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z4
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z4, Z0
-	VFMADD231PS  64(CX), Z4, Z1
-	VFMADD231PS  128(CX), Z4, Z2
-	VFMADD231PS  192(CX), Z4, Z3
+	VBROADCASTSS (SI)(DX*4), Z4
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z4, Z0
+	VFMADD231PS  64(DX), Z4, Z1
+	VFMADD231PS  128(DX), Z4, Z2
+	VFMADD231PS  192(DX), Z4, Z3
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z4
-	VBROADCASTSS 4(CX), Z5
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z4
+	VBROADCASTSS 4(DX), Z5
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z4, Z0
 	VMINPS       Z0, Z5, Z0
@@ -678,60 +707,59 @@ store:
 	VMINPS       Z3, Z5, Z3
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
-	VADDPS 64(R9), Z1, Z1
-	VADDPS 128(R9), Z2, Z2
-	VADDPS 192(R9), Z3, Z3
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
+	VADDPS 128(R10), Z2, Z2
+	VADDPS 192(R10), Z3, Z3
 
 written:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
-	VMOVUPS Z2, 128(R9)
-	VMOVUPS Z3, 192(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
 	JMP     next
 
 gate:
-	VMOVUPS   (CX), Z6
+	VMOVUPS   (DX), Z6
 	VCMPPS    $0x0e, Z4, Z6, K1
 	VCMPPS    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(CX), Z6
+	VMOVUPS   64(DX), Z6
 	VCMPPS    $0x0e, Z4, Z6, K1
 	VCMPPS    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(CX), Z6
+	VMOVUPS   128(DX), Z6
 	VCMPPS    $0x0e, Z4, Z6, K1
 	VCMPPS    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(CX), Z6
+	VMOVUPS   192(DX), Z6
 	VCMPPS    $0x0e, Z4, Z6, K1
 	VCMPPS    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z3, K1, Z3
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -807,65 +835,73 @@ store:
 
 // func sparse32x5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x5(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x5(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 128(CX), Z2
-	VMOVUPS 192(CX), Z3
-	VMOVUPS 256(CX), Z4
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 256(DX), Z4
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	VMOVUPS 256(R9), Z4
 
 begin:
 	TESTQ AX, AX
@@ -873,29 +909,29 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z5
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z5, Z0
-	VFMADD231PS  64(CX), Z5, Z1
-	VFMADD231PS  128(CX), Z5, Z2
-	VFMADD231PS  192(CX), Z5, Z3
-	VFMADD231PS  256(CX), Z5, Z4
+	VBROADCASTSS (SI)(DX*4), Z5
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z5, Z0
+	VFMADD231PS  64(DX), Z5, Z1
+	VFMADD231PS  128(DX), Z5, Z2
+	VFMADD231PS  192(DX), Z5, Z3
+	VFMADD231PS  256(DX), Z5, Z4
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z5
-	VBROADCASTSS 4(CX), Z6
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z5
+	VBROADCASTSS 4(DX), Z6
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z5, Z0
 	VMINPS       Z0, Z6, Z0
@@ -909,68 +945,67 @@ store:
 	VMINPS       Z4, Z6, Z4
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
-	VADDPS 64(R9), Z1, Z1
-	VADDPS 128(R9), Z2, Z2
-	VADDPS 192(R9), Z3, Z3
-	VADDPS 256(R9), Z4, Z4
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
+	VADDPS 128(R10), Z2, Z2
+	VADDPS 192(R10), Z3, Z3
+	VADDPS 256(R10), Z4, Z4
 
 written:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
-	VMOVUPS Z2, 128(R9)
-	VMOVUPS Z3, 192(R9)
-	VMOVUPS Z4, 256(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	VMOVUPS Z4, 256(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
 	JMP     next
 
 gate:
-	VMOVUPS   (CX), Z7
+	VMOVUPS   (DX), Z7
 	VCMPPS    $0x0e, Z5, Z7, K1
 	VCMPPS    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(CX), Z7
+	VMOVUPS   64(DX), Z7
 	VCMPPS    $0x0e, Z5, Z7, K1
 	VCMPPS    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(CX), Z7
+	VMOVUPS   128(DX), Z7
 	VCMPPS    $0x0e, Z5, Z7, K1
 	VCMPPS    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(CX), Z7
+	VMOVUPS   192(DX), Z7
 	VCMPPS    $0x0e, Z5, Z7, K1
 	VCMPPS    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(CX), Z7
+	VMOVUPS   256(DX), Z7
 	VCMPPS    $0x0e, Z5, Z7, K1
 	VCMPPS    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPS.Z Z4, K1, Z4
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	VMOVUPS Z4, 256(R8)
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -1049,68 +1084,76 @@ store:
 
 // func sparse32x6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x6(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x6(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 128(CX), Z2
-	VMOVUPS 192(CX), Z3
-	VMOVUPS 256(CX), Z4
-	VMOVUPS 320(CX), Z5
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 256(DX), Z4
+	VMOVUPS 320(DX), Z5
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
-	VMOVUPS 320(R8), Z5
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	VMOVUPS 256(R9), Z4
+	VMOVUPS 320(R9), Z5
 
 begin:
 	TESTQ AX, AX
@@ -1118,30 +1161,30 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z6
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z6, Z0
-	VFMADD231PS  64(CX), Z6, Z1
-	VFMADD231PS  128(CX), Z6, Z2
-	VFMADD231PS  192(CX), Z6, Z3
-	VFMADD231PS  256(CX), Z6, Z4
-	VFMADD231PS  320(CX), Z6, Z5
+	VBROADCASTSS (SI)(DX*4), Z6
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z6, Z0
+	VFMADD231PS  64(DX), Z6, Z1
+	VFMADD231PS  128(DX), Z6, Z2
+	VFMADD231PS  192(DX), Z6, Z3
+	VFMADD231PS  256(DX), Z6, Z4
+	VFMADD231PS  320(DX), Z6, Z5
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z6
-	VBROADCASTSS 4(CX), Z7
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z6
+	VBROADCASTSS 4(DX), Z7
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z6, Z0
 	VMINPS       Z0, Z7, Z0
@@ -1157,76 +1200,75 @@ store:
 	VMINPS       Z5, Z7, Z5
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
-	VADDPS 64(R9), Z1, Z1
-	VADDPS 128(R9), Z2, Z2
-	VADDPS 192(R9), Z3, Z3
-	VADDPS 256(R9), Z4, Z4
-	VADDPS 320(R9), Z5, Z5
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
+	VADDPS 128(R10), Z2, Z2
+	VADDPS 192(R10), Z3, Z3
+	VADDPS 256(R10), Z4, Z4
+	VADDPS 320(R10), Z5, Z5
 
 written:
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	VMOVUPS Z4, 256(R10)
+	VMOVUPS Z5, 320(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
+	JMP     next
+
+gate:
+	VMOVUPS   (DX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(DX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(DX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(DX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVUPS   256(DX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VMOVUPS   320(DX), Z8
+	VCMPPS    $0x0e, Z6, Z8, K1
+	VCMPPS    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z5, K1, Z5
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
+	JMP       free
+
+held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
 	VMOVUPS Z3, 192(R9)
 	VMOVUPS Z4, 256(R9)
 	VMOVUPS Z5, 320(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
-	JMP     next
-
-gate:
-	VMOVUPS   (CX), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(CX), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(CX), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(CX), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(CX), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z4, K1, Z4
-	VMOVUPS   320(CX), Z8
-	VCMPPS    $0x0e, Z6, Z8, K1
-	VCMPPS    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z5, K1, Z5
-	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
-	JMP       free
-
-held:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	VMOVUPS Z4, 256(R8)
-	VMOVUPS Z5, 320(R8)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -1308,71 +1350,79 @@ store:
 
 // func sparse32x7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x7(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x7(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 128(CX), Z2
-	VMOVUPS 192(CX), Z3
-	VMOVUPS 256(CX), Z4
-	VMOVUPS 320(CX), Z5
-	VMOVUPS 384(CX), Z6
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 256(DX), Z4
+	VMOVUPS 320(DX), Z5
+	VMOVUPS 384(DX), Z6
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
-	VMOVUPS 320(R8), Z5
-	VMOVUPS 384(R8), Z6
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	VMOVUPS 256(R9), Z4
+	VMOVUPS 320(R9), Z5
+	VMOVUPS 384(R9), Z6
 
 begin:
 	TESTQ AX, AX
@@ -1380,31 +1430,31 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z7
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z7, Z0
-	VFMADD231PS  64(CX), Z7, Z1
-	VFMADD231PS  128(CX), Z7, Z2
-	VFMADD231PS  192(CX), Z7, Z3
-	VFMADD231PS  256(CX), Z7, Z4
-	VFMADD231PS  320(CX), Z7, Z5
-	VFMADD231PS  384(CX), Z7, Z6
+	VBROADCASTSS (SI)(DX*4), Z7
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z7, Z0
+	VFMADD231PS  64(DX), Z7, Z1
+	VFMADD231PS  128(DX), Z7, Z2
+	VFMADD231PS  192(DX), Z7, Z3
+	VFMADD231PS  256(DX), Z7, Z4
+	VFMADD231PS  320(DX), Z7, Z5
+	VFMADD231PS  384(DX), Z7, Z6
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z7
-	VBROADCASTSS 4(CX), Z8
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z7
+	VBROADCASTSS 4(DX), Z8
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z7, Z0
 	VMINPS       Z0, Z8, Z0
@@ -1422,18 +1472,71 @@ store:
 	VMINPS       Z6, Z8, Z6
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
-	VADDPS 64(R9), Z1, Z1
-	VADDPS 128(R9), Z2, Z2
-	VADDPS 192(R9), Z3, Z3
-	VADDPS 256(R9), Z4, Z4
-	VADDPS 320(R9), Z5, Z5
-	VADDPS 384(R9), Z6, Z6
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
+	VADDPS 128(R10), Z2, Z2
+	VADDPS 192(R10), Z3, Z3
+	VADDPS 256(R10), Z4, Z4
+	VADDPS 320(R10), Z5, Z5
+	VADDPS 384(R10), Z6, Z6
 
 written:
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	VMOVUPS Z4, 256(R10)
+	VMOVUPS Z5, 320(R10)
+	VMOVUPS Z6, 384(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
+	JMP     next
+
+gate:
+	VMOVUPS   (DX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(DX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(DX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(DX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVUPS   256(DX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VMOVUPS   320(DX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z5, K1, Z5
+	VMOVUPS   384(DX), Z9
+	VCMPPS    $0x0e, Z7, Z9, K1
+	VCMPPS    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z6, K1, Z6
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
+	JMP       free
+
+held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
@@ -1441,65 +1544,11 @@ written:
 	VMOVUPS Z4, 256(R9)
 	VMOVUPS Z5, 320(R9)
 	VMOVUPS Z6, 384(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
-	JMP     next
-
-gate:
-	VMOVUPS   (CX), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(CX), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(CX), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(CX), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(CX), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z4, K1, Z4
-	VMOVUPS   320(CX), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z5, K1, Z5
-	VMOVUPS   384(CX), Z9
-	VCMPPS    $0x0e, Z7, Z9, K1
-	VCMPPS    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z6, K1, Z6
-	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
-	JMP       free
-
-held:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	VMOVUPS Z4, 256(R8)
-	VMOVUPS Z5, 320(R8)
-	VMOVUPS Z6, 384(R8)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -1584,74 +1633,82 @@ store:
 
 // func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse32x8(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x02, R10
-	SHLQ $0x02, R11
+TEXT ·sparse32x8(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x02, R11
+	SHLQ  $0x02, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*4), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*4), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPS (CX), Z0
-	VMOVUPS 64(CX), Z1
-	VMOVUPS 128(CX), Z2
-	VMOVUPS 192(CX), Z3
-	VMOVUPS 256(CX), Z4
-	VMOVUPS 320(CX), Z5
-	VMOVUPS 384(CX), Z6
-	VMOVUPS 448(CX), Z7
+	MOVQ    start+80(FP), DX
+	VMOVUPS (DX), Z0
+	VMOVUPS 64(DX), Z1
+	VMOVUPS 128(DX), Z2
+	VMOVUPS 192(DX), Z3
+	VMOVUPS 256(DX), Z4
+	VMOVUPS 320(DX), Z5
+	VMOVUPS 384(DX), Z6
+	VMOVUPS 448(DX), Z7
 	JMP     begin
 
 resume:
-	VMOVUPS (R8), Z0
-	VMOVUPS 64(R8), Z1
-	VMOVUPS 128(R8), Z2
-	VMOVUPS 192(R8), Z3
-	VMOVUPS 256(R8), Z4
-	VMOVUPS 320(R8), Z5
-	VMOVUPS 384(R8), Z6
-	VMOVUPS 448(R8), Z7
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	VMOVUPS 256(R9), Z4
+	VMOVUPS 320(R9), Z5
+	VMOVUPS 384(R9), Z6
+	VMOVUPS 448(R9), Z7
 
 begin:
 	TESTQ AX, AX
@@ -1659,32 +1716,32 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSS (BX)(CX*4), Z8
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PS  (CX), Z8, Z0
-	VFMADD231PS  64(CX), Z8, Z1
-	VFMADD231PS  128(CX), Z8, Z2
-	VFMADD231PS  192(CX), Z8, Z3
-	VFMADD231PS  256(CX), Z8, Z4
-	VFMADD231PS  320(CX), Z8, Z5
-	VFMADD231PS  384(CX), Z8, Z6
-	VFMADD231PS  448(CX), Z8, Z7
+	VBROADCASTSS (SI)(DX*4), Z8
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PS  (DX), Z8, Z0
+	VFMADD231PS  64(DX), Z8, Z1
+	VFMADD231PS  128(DX), Z8, Z2
+	VFMADD231PS  192(DX), Z8, Z3
+	VFMADD231PS  256(DX), Z8, Z4
+	VFMADD231PS  320(DX), Z8, Z5
+	VFMADD231PS  384(DX), Z8, Z6
+	VFMADD231PS  448(DX), Z8, Z7
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSS (CX), Z8
-	VBROADCASTSS 4(CX), Z9
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSS (DX), Z8
+	VBROADCASTSS 4(DX), Z9
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPS       Z0, Z8, Z0
 	VMINPS       Z0, Z9, Z0
@@ -1704,19 +1761,78 @@ store:
 	VMINPS       Z7, Z9, Z7
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPS (R9), Z0, Z0
-	VADDPS 64(R9), Z1, Z1
-	VADDPS 128(R9), Z2, Z2
-	VADDPS 192(R9), Z3, Z3
-	VADDPS 256(R9), Z4, Z4
-	VADDPS 320(R9), Z5, Z5
-	VADDPS 384(R9), Z6, Z6
-	VADDPS 448(R9), Z7, Z7
+	VADDPS (R10), Z0, Z0
+	VADDPS 64(R10), Z1, Z1
+	VADDPS 128(R10), Z2, Z2
+	VADDPS 192(R10), Z3, Z3
+	VADDPS 256(R10), Z4, Z4
+	VADDPS 320(R10), Z5, Z5
+	VADDPS 384(R10), Z6, Z6
+	VADDPS 448(R10), Z7, Z7
 
 written:
+	VMOVUPS Z0, (R10)
+	VMOVUPS Z1, 64(R10)
+	VMOVUPS Z2, 128(R10)
+	VMOVUPS Z3, 192(R10)
+	VMOVUPS Z4, 256(R10)
+	VMOVUPS Z5, 320(R10)
+	VMOVUPS Z6, 384(R10)
+	VMOVUPS Z7, 448(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*4), R10
+	JMP     next
+
+gate:
+	VMOVUPS   (DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z0, K1, Z0
+	VMOVUPS   64(DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z1, K1, Z1
+	VMOVUPS   128(DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z2, K1, Z2
+	VMOVUPS   192(DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z3, K1, Z3
+	VMOVUPS   256(DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z4, K1, Z4
+	VMOVUPS   320(DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z5, K1, Z5
+	VMOVUPS   384(DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z6, K1, Z6
+	VMOVUPS   448(DX), Z10
+	VCMPPS    $0x0e, Z8, Z10, K1
+	VCMPPS    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPS.Z Z7, K1, Z7
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (DX)(AX*4), DX
+	MOVQ      DX, of+128(FP)
+	JMP       free
+
+held:
 	VMOVUPS Z0, (R9)
 	VMOVUPS Z1, 64(R9)
 	VMOVUPS Z2, 128(R9)
@@ -1725,71 +1841,11 @@ written:
 	VMOVUPS Z5, 320(R9)
 	VMOVUPS Z6, 384(R9)
 	VMOVUPS Z7, 448(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*4), R9
-	JMP     next
-
-gate:
-	VMOVUPS   (CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z0, K1, Z0
-	VMOVUPS   64(CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z1, K1, Z1
-	VMOVUPS   128(CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z2, K1, Z2
-	VMOVUPS   192(CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z3
-	VMOVUPS   256(CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z4, K1, Z4
-	VMOVUPS   320(CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z5, K1, Z5
-	VMOVUPS   384(CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z6, K1, Z6
-	VMOVUPS   448(CX), Z10
-	VCMPPS    $0x0e, Z8, Z10, K1
-	VCMPPS    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPS.Z Z7, K1, Z7
-	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*4), CX
-	MOVQ      CX, of+128(FP)
-	JMP       free
-
-held:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	VMOVUPS Z4, 256(R8)
-	VMOVUPS Z5, 320(R8)
-	VMOVUPS Z6, 384(R8)
-	VMOVUPS Z7, 448(R8)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2420,53 +2476,64 @@ line:
 
 // func sparse64x1(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x1(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x1(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
+	VMOVUPD (R9), Z0
 
 begin:
 	TESTQ AX, AX
@@ -2474,60 +2541,59 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z1
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z1, Z0
+	VBROADCASTSD (SI)(DX*8), Z1
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z1, Z0
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z1
-	VBROADCASTSD 8(CX), Z2
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z1
+	VBROADCASTSD 8(DX), Z2
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z1, Z0
 	VMINPD       Z0, Z2, Z0
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
+	VADDPD (R10), Z0, Z0
 
 written:
-	VMOVUPD Z0, (R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
+	VMOVUPD Z0, (R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
 	JMP     next
 
 gate:
-	VMOVUPD   (CX), Z3
+	VMOVUPD   (DX), Z3
 	VCMPPD    $0x0e, Z1, Z3, K1
 	VCMPPD    $0x01, Z2, Z3, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R8)
+	VMOVUPD Z0, (R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2597,56 +2663,67 @@ GLOBL c64_0<>(SB), RODATA|NOPTR, $8
 
 // func sparse64x2(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x2(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x2(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
-	VMOVUPD 64(CX), Z1
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
-	VMOVUPD 64(R8), Z1
+	VMOVUPD (R9), Z0
+	VMOVUPD 64(R9), Z1
 
 begin:
 	TESTQ AX, AX
@@ -2654,26 +2731,26 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z2
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z2, Z0
-	VFMADD231PD  64(CX), Z2, Z1
+	VBROADCASTSD (SI)(DX*8), Z2
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z2, Z0
+	VFMADD231PD  64(DX), Z2, Z1
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z2
-	VBROADCASTSD 8(CX), Z3
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z2
+	VBROADCASTSD 8(DX), Z3
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z2, Z0
 	VMINPD       Z0, Z3, Z0
@@ -2681,44 +2758,43 @@ store:
 	VMINPD       Z1, Z3, Z1
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
-	VADDPD 64(R9), Z1, Z1
+	VADDPD (R10), Z0, Z0
+	VADDPD 64(R10), Z1, Z1
 
 written:
-	VMOVUPD Z0, (R9)
-	VMOVUPD Z1, 64(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
+	VMOVUPD Z0, (R10)
+	VMOVUPD Z1, 64(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
 	JMP     next
 
 gate:
-	VMOVUPD   (CX), Z4
+	VMOVUPD   (DX), Z4
 	VCMPPD    $0x0e, Z2, Z4, K1
 	VCMPPD    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(CX), Z4
+	VMOVUPD   64(DX), Z4
 	VCMPPD    $0x0e, Z2, Z4, K1
 	VCMPPD    $0x01, Z3, Z4, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z1, K1, Z1
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R8)
-	VMOVUPD Z1, 64(R8)
+	VMOVUPD Z0, (R9)
+	VMOVUPD Z1, 64(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2788,59 +2864,70 @@ store:
 
 // func sparse64x3(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x3(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x3(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
-	VMOVUPD 64(CX), Z1
-	VMOVUPD 128(CX), Z2
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VMOVUPD 128(DX), Z2
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
-	VMOVUPD 64(R8), Z1
-	VMOVUPD 128(R8), Z2
+	VMOVUPD (R9), Z0
+	VMOVUPD 64(R9), Z1
+	VMOVUPD 128(R9), Z2
 
 begin:
 	TESTQ AX, AX
@@ -2848,27 +2935,27 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z3
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z3, Z0
-	VFMADD231PD  64(CX), Z3, Z1
-	VFMADD231PD  128(CX), Z3, Z2
+	VBROADCASTSD (SI)(DX*8), Z3
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z3, Z0
+	VFMADD231PD  64(DX), Z3, Z1
+	VFMADD231PD  128(DX), Z3, Z2
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z3
-	VBROADCASTSD 8(CX), Z4
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z3
+	VBROADCASTSD 8(DX), Z4
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z3, Z0
 	VMINPD       Z0, Z4, Z0
@@ -2878,52 +2965,51 @@ store:
 	VMINPD       Z2, Z4, Z2
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
-	VADDPD 64(R9), Z1, Z1
-	VADDPD 128(R9), Z2, Z2
+	VADDPD (R10), Z0, Z0
+	VADDPD 64(R10), Z1, Z1
+	VADDPD 128(R10), Z2, Z2
 
 written:
-	VMOVUPD Z0, (R9)
-	VMOVUPD Z1, 64(R9)
-	VMOVUPD Z2, 128(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
+	VMOVUPD Z0, (R10)
+	VMOVUPD Z1, 64(R10)
+	VMOVUPD Z2, 128(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
 	JMP     next
 
 gate:
-	VMOVUPD   (CX), Z5
+	VMOVUPD   (DX), Z5
 	VCMPPD    $0x0e, Z3, Z5, K1
 	VCMPPD    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(CX), Z5
+	VMOVUPD   64(DX), Z5
 	VCMPPD    $0x0e, Z3, Z5, K1
 	VCMPPD    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(CX), Z5
+	VMOVUPD   128(DX), Z5
 	VCMPPD    $0x0e, Z3, Z5, K1
 	VCMPPD    $0x01, Z4, Z5, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z2, K1, Z2
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R8)
-	VMOVUPD Z1, 64(R8)
-	VMOVUPD Z2, 128(R8)
+	VMOVUPD Z0, (R9)
+	VMOVUPD Z1, 64(R9)
+	VMOVUPD Z2, 128(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -2996,62 +3082,73 @@ store:
 
 // func sparse64x4(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x4(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x4(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
-	VMOVUPD 64(CX), Z1
-	VMOVUPD 128(CX), Z2
-	VMOVUPD 192(CX), Z3
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VMOVUPD 128(DX), Z2
+	VMOVUPD 192(DX), Z3
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
-	VMOVUPD 64(R8), Z1
-	VMOVUPD 128(R8), Z2
-	VMOVUPD 192(R8), Z3
+	VMOVUPD (R9), Z0
+	VMOVUPD 64(R9), Z1
+	VMOVUPD 128(R9), Z2
+	VMOVUPD 192(R9), Z3
 
 begin:
 	TESTQ AX, AX
@@ -3059,28 +3156,28 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z4
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z4, Z0
-	VFMADD231PD  64(CX), Z4, Z1
-	VFMADD231PD  128(CX), Z4, Z2
-	VFMADD231PD  192(CX), Z4, Z3
+	VBROADCASTSD (SI)(DX*8), Z4
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z4, Z0
+	VFMADD231PD  64(DX), Z4, Z1
+	VFMADD231PD  128(DX), Z4, Z2
+	VFMADD231PD  192(DX), Z4, Z3
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z4
-	VBROADCASTSD 8(CX), Z5
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z4
+	VBROADCASTSD 8(DX), Z5
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z4, Z0
 	VMINPD       Z0, Z5, Z0
@@ -3092,60 +3189,59 @@ store:
 	VMINPD       Z3, Z5, Z3
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
-	VADDPD 64(R9), Z1, Z1
-	VADDPD 128(R9), Z2, Z2
-	VADDPD 192(R9), Z3, Z3
+	VADDPD (R10), Z0, Z0
+	VADDPD 64(R10), Z1, Z1
+	VADDPD 128(R10), Z2, Z2
+	VADDPD 192(R10), Z3, Z3
 
 written:
-	VMOVUPD Z0, (R9)
-	VMOVUPD Z1, 64(R9)
-	VMOVUPD Z2, 128(R9)
-	VMOVUPD Z3, 192(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
+	VMOVUPD Z0, (R10)
+	VMOVUPD Z1, 64(R10)
+	VMOVUPD Z2, 128(R10)
+	VMOVUPD Z3, 192(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
 	JMP     next
 
 gate:
-	VMOVUPD   (CX), Z6
+	VMOVUPD   (DX), Z6
 	VCMPPD    $0x0e, Z4, Z6, K1
 	VCMPPD    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(CX), Z6
+	VMOVUPD   64(DX), Z6
 	VCMPPD    $0x0e, Z4, Z6, K1
 	VCMPPD    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(CX), Z6
+	VMOVUPD   128(DX), Z6
 	VCMPPD    $0x0e, Z4, Z6, K1
 	VCMPPD    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(CX), Z6
+	VMOVUPD   192(DX), Z6
 	VCMPPD    $0x0e, Z4, Z6, K1
 	VCMPPD    $0x01, Z5, Z6, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z3, K1, Z3
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R8)
-	VMOVUPD Z1, 64(R8)
-	VMOVUPD Z2, 128(R8)
-	VMOVUPD Z3, 192(R8)
+	VMOVUPD Z0, (R9)
+	VMOVUPD Z1, 64(R9)
+	VMOVUPD Z2, 128(R9)
+	VMOVUPD Z3, 192(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -3221,65 +3317,76 @@ store:
 
 // func sparse64x5(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x5(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x5(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
-	VMOVUPD 64(CX), Z1
-	VMOVUPD 128(CX), Z2
-	VMOVUPD 192(CX), Z3
-	VMOVUPD 256(CX), Z4
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VMOVUPD 128(DX), Z2
+	VMOVUPD 192(DX), Z3
+	VMOVUPD 256(DX), Z4
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
-	VMOVUPD 64(R8), Z1
-	VMOVUPD 128(R8), Z2
-	VMOVUPD 192(R8), Z3
-	VMOVUPD 256(R8), Z4
+	VMOVUPD (R9), Z0
+	VMOVUPD 64(R9), Z1
+	VMOVUPD 128(R9), Z2
+	VMOVUPD 192(R9), Z3
+	VMOVUPD 256(R9), Z4
 
 begin:
 	TESTQ AX, AX
@@ -3287,29 +3394,29 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z5
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z5, Z0
-	VFMADD231PD  64(CX), Z5, Z1
-	VFMADD231PD  128(CX), Z5, Z2
-	VFMADD231PD  192(CX), Z5, Z3
-	VFMADD231PD  256(CX), Z5, Z4
+	VBROADCASTSD (SI)(DX*8), Z5
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z5, Z0
+	VFMADD231PD  64(DX), Z5, Z1
+	VFMADD231PD  128(DX), Z5, Z2
+	VFMADD231PD  192(DX), Z5, Z3
+	VFMADD231PD  256(DX), Z5, Z4
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z5
-	VBROADCASTSD 8(CX), Z6
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z5
+	VBROADCASTSD 8(DX), Z6
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z5, Z0
 	VMINPD       Z0, Z6, Z0
@@ -3323,68 +3430,67 @@ store:
 	VMINPD       Z4, Z6, Z4
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
-	VADDPD 64(R9), Z1, Z1
-	VADDPD 128(R9), Z2, Z2
-	VADDPD 192(R9), Z3, Z3
-	VADDPD 256(R9), Z4, Z4
+	VADDPD (R10), Z0, Z0
+	VADDPD 64(R10), Z1, Z1
+	VADDPD 128(R10), Z2, Z2
+	VADDPD 192(R10), Z3, Z3
+	VADDPD 256(R10), Z4, Z4
 
 written:
-	VMOVUPD Z0, (R9)
-	VMOVUPD Z1, 64(R9)
-	VMOVUPD Z2, 128(R9)
-	VMOVUPD Z3, 192(R9)
-	VMOVUPD Z4, 256(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
+	VMOVUPD Z0, (R10)
+	VMOVUPD Z1, 64(R10)
+	VMOVUPD Z2, 128(R10)
+	VMOVUPD Z3, 192(R10)
+	VMOVUPD Z4, 256(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
 	JMP     next
 
 gate:
-	VMOVUPD   (CX), Z7
+	VMOVUPD   (DX), Z7
 	VCMPPD    $0x0e, Z5, Z7, K1
 	VCMPPD    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(CX), Z7
+	VMOVUPD   64(DX), Z7
 	VCMPPD    $0x0e, Z5, Z7, K1
 	VCMPPD    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(CX), Z7
+	VMOVUPD   128(DX), Z7
 	VCMPPD    $0x0e, Z5, Z7, K1
 	VCMPPD    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(CX), Z7
+	VMOVUPD   192(DX), Z7
 	VCMPPD    $0x0e, Z5, Z7, K1
 	VCMPPD    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(CX), Z7
+	VMOVUPD   256(DX), Z7
 	VCMPPD    $0x0e, Z5, Z7, K1
 	VCMPPD    $0x01, Z6, Z7, K2
 	KANDW     K2, K1, K1
 	VMOVAPD.Z Z4, K1, Z4
 	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
 	JMP       free
 
 held:
-	VMOVUPD Z0, (R8)
-	VMOVUPD Z1, 64(R8)
-	VMOVUPD Z2, 128(R8)
-	VMOVUPD Z3, 192(R8)
-	VMOVUPD Z4, 256(R8)
+	VMOVUPD Z0, (R9)
+	VMOVUPD Z1, 64(R9)
+	VMOVUPD Z2, 128(R9)
+	VMOVUPD Z3, 192(R9)
+	VMOVUPD Z4, 256(R9)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -3463,68 +3569,79 @@ store:
 
 // func sparse64x6(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x6(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x6(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
-	VMOVUPD 64(CX), Z1
-	VMOVUPD 128(CX), Z2
-	VMOVUPD 192(CX), Z3
-	VMOVUPD 256(CX), Z4
-	VMOVUPD 320(CX), Z5
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VMOVUPD 128(DX), Z2
+	VMOVUPD 192(DX), Z3
+	VMOVUPD 256(DX), Z4
+	VMOVUPD 320(DX), Z5
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
-	VMOVUPD 64(R8), Z1
-	VMOVUPD 128(R8), Z2
-	VMOVUPD 192(R8), Z3
-	VMOVUPD 256(R8), Z4
-	VMOVUPD 320(R8), Z5
+	VMOVUPD (R9), Z0
+	VMOVUPD 64(R9), Z1
+	VMOVUPD 128(R9), Z2
+	VMOVUPD 192(R9), Z3
+	VMOVUPD 256(R9), Z4
+	VMOVUPD 320(R9), Z5
 
 begin:
 	TESTQ AX, AX
@@ -3532,30 +3649,30 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z6
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z6, Z0
-	VFMADD231PD  64(CX), Z6, Z1
-	VFMADD231PD  128(CX), Z6, Z2
-	VFMADD231PD  192(CX), Z6, Z3
-	VFMADD231PD  256(CX), Z6, Z4
-	VFMADD231PD  320(CX), Z6, Z5
+	VBROADCASTSD (SI)(DX*8), Z6
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z6, Z0
+	VFMADD231PD  64(DX), Z6, Z1
+	VFMADD231PD  128(DX), Z6, Z2
+	VFMADD231PD  192(DX), Z6, Z3
+	VFMADD231PD  256(DX), Z6, Z4
+	VFMADD231PD  320(DX), Z6, Z5
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z6
-	VBROADCASTSD 8(CX), Z7
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z6
+	VBROADCASTSD 8(DX), Z7
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z6, Z0
 	VMINPD       Z0, Z7, Z0
@@ -3571,76 +3688,75 @@ store:
 	VMINPD       Z5, Z7, Z5
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
-	VADDPD 64(R9), Z1, Z1
-	VADDPD 128(R9), Z2, Z2
-	VADDPD 192(R9), Z3, Z3
-	VADDPD 256(R9), Z4, Z4
-	VADDPD 320(R9), Z5, Z5
+	VADDPD (R10), Z0, Z0
+	VADDPD 64(R10), Z1, Z1
+	VADDPD 128(R10), Z2, Z2
+	VADDPD 192(R10), Z3, Z3
+	VADDPD 256(R10), Z4, Z4
+	VADDPD 320(R10), Z5, Z5
 
 written:
+	VMOVUPD Z0, (R10)
+	VMOVUPD Z1, 64(R10)
+	VMOVUPD Z2, 128(R10)
+	VMOVUPD Z3, 192(R10)
+	VMOVUPD Z4, 256(R10)
+	VMOVUPD Z5, 320(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
+	JMP     next
+
+gate:
+	VMOVUPD   (DX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(DX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(DX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(DX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	VMOVUPD   256(DX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z4, K1, Z4
+	VMOVUPD   320(DX), Z8
+	VCMPPD    $0x0e, Z6, Z8, K1
+	VCMPPD    $0x01, Z7, Z8, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z5, K1, Z5
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
+	JMP       free
+
+held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
 	VMOVUPD Z3, 192(R9)
 	VMOVUPD Z4, 256(R9)
 	VMOVUPD Z5, 320(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
-	JMP     next
-
-gate:
-	VMOVUPD   (CX), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(CX), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(CX), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(CX), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(CX), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z4, K1, Z4
-	VMOVUPD   320(CX), Z8
-	VCMPPD    $0x0e, Z6, Z8, K1
-	VCMPPD    $0x01, Z7, Z8, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z5, K1, Z5
-	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
-	JMP       free
-
-held:
-	VMOVUPD Z0, (R8)
-	VMOVUPD Z1, 64(R8)
-	VMOVUPD Z2, 128(R8)
-	VMOVUPD Z3, 192(R8)
-	VMOVUPD Z4, 256(R8)
-	VMOVUPD Z5, 320(R8)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -3722,71 +3838,82 @@ store:
 
 // func sparse64x7(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x7(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x7(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
-	VMOVUPD 64(CX), Z1
-	VMOVUPD 128(CX), Z2
-	VMOVUPD 192(CX), Z3
-	VMOVUPD 256(CX), Z4
-	VMOVUPD 320(CX), Z5
-	VMOVUPD 384(CX), Z6
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VMOVUPD 128(DX), Z2
+	VMOVUPD 192(DX), Z3
+	VMOVUPD 256(DX), Z4
+	VMOVUPD 320(DX), Z5
+	VMOVUPD 384(DX), Z6
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
-	VMOVUPD 64(R8), Z1
-	VMOVUPD 128(R8), Z2
-	VMOVUPD 192(R8), Z3
-	VMOVUPD 256(R8), Z4
-	VMOVUPD 320(R8), Z5
-	VMOVUPD 384(R8), Z6
+	VMOVUPD (R9), Z0
+	VMOVUPD 64(R9), Z1
+	VMOVUPD 128(R9), Z2
+	VMOVUPD 192(R9), Z3
+	VMOVUPD 256(R9), Z4
+	VMOVUPD 320(R9), Z5
+	VMOVUPD 384(R9), Z6
 
 begin:
 	TESTQ AX, AX
@@ -3794,31 +3921,31 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z7
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z7, Z0
-	VFMADD231PD  64(CX), Z7, Z1
-	VFMADD231PD  128(CX), Z7, Z2
-	VFMADD231PD  192(CX), Z7, Z3
-	VFMADD231PD  256(CX), Z7, Z4
-	VFMADD231PD  320(CX), Z7, Z5
-	VFMADD231PD  384(CX), Z7, Z6
+	VBROADCASTSD (SI)(DX*8), Z7
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z7, Z0
+	VFMADD231PD  64(DX), Z7, Z1
+	VFMADD231PD  128(DX), Z7, Z2
+	VFMADD231PD  192(DX), Z7, Z3
+	VFMADD231PD  256(DX), Z7, Z4
+	VFMADD231PD  320(DX), Z7, Z5
+	VFMADD231PD  384(DX), Z7, Z6
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z7
-	VBROADCASTSD 8(CX), Z8
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z7
+	VBROADCASTSD 8(DX), Z8
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z7, Z0
 	VMINPD       Z0, Z8, Z0
@@ -3836,18 +3963,71 @@ store:
 	VMINPD       Z6, Z8, Z6
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
-	VADDPD 64(R9), Z1, Z1
-	VADDPD 128(R9), Z2, Z2
-	VADDPD 192(R9), Z3, Z3
-	VADDPD 256(R9), Z4, Z4
-	VADDPD 320(R9), Z5, Z5
-	VADDPD 384(R9), Z6, Z6
+	VADDPD (R10), Z0, Z0
+	VADDPD 64(R10), Z1, Z1
+	VADDPD 128(R10), Z2, Z2
+	VADDPD 192(R10), Z3, Z3
+	VADDPD 256(R10), Z4, Z4
+	VADDPD 320(R10), Z5, Z5
+	VADDPD 384(R10), Z6, Z6
 
 written:
+	VMOVUPD Z0, (R10)
+	VMOVUPD Z1, 64(R10)
+	VMOVUPD Z2, 128(R10)
+	VMOVUPD Z3, 192(R10)
+	VMOVUPD Z4, 256(R10)
+	VMOVUPD Z5, 320(R10)
+	VMOVUPD Z6, 384(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
+	JMP     next
+
+gate:
+	VMOVUPD   (DX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(DX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(DX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(DX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	VMOVUPD   256(DX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z4, K1, Z4
+	VMOVUPD   320(DX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z5, K1, Z5
+	VMOVUPD   384(DX), Z9
+	VCMPPD    $0x0e, Z7, Z9, K1
+	VCMPPD    $0x01, Z8, Z9, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z6, K1, Z6
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
+	JMP       free
+
+held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
@@ -3855,65 +4035,11 @@ written:
 	VMOVUPD Z4, 256(R9)
 	VMOVUPD Z5, 320(R9)
 	VMOVUPD Z6, 384(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
-	JMP     next
-
-gate:
-	VMOVUPD   (CX), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(CX), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(CX), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(CX), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(CX), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z4, K1, Z4
-	VMOVUPD   320(CX), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z5, K1, Z5
-	VMOVUPD   384(CX), Z9
-	VCMPPD    $0x0e, Z7, Z9, K1
-	VCMPPD    $0x01, Z8, Z9, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z6, K1, Z6
-	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
-	JMP       free
-
-held:
-	VMOVUPD Z0, (R8)
-	VMOVUPD Z1, 64(R8)
-	VMOVUPD Z2, 128(R8)
-	VMOVUPD Z3, 192(R8)
-	VMOVUPD Z4, 256(R8)
-	VMOVUPD Z5, 320(R8)
-	VMOVUPD Z6, 384(R8)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET
@@ -3998,74 +4124,85 @@ store:
 
 // func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float64, c *float64, cstep int, start *float64, mode int, out *float64, outstep int, add int, limits *float64, of *float64, ofstep int, ahead *float64, aheadstep int, aheadrows int)
 // Requires: AVX, AVX512F, BMI, BMI2, MMX+
-TEXT ·sparse64x8(SB), NOSPLIT, $0-168
-	MOVQ rows+0(FP), DX
-	MOVQ s+8(FP), BX
-	MOVQ bits+24(FP), SI
-	MOVQ b+56(FP), DI
-	MOVQ c+64(FP), R8
-	MOVQ out+96(FP), R9
-	MOVQ sstep+16(FP), R10
-	MOVQ cstep+72(FP), R11
-	MOVQ bitstep+32(FP), R12
-	MOVQ keep+48(FP), R13
-	MOVQ ahead+144(FP), R14
-	MOVQ aheadrows+160(FP), R15
-	SHLQ $0x03, R10
-	SHLQ $0x03, R11
+TEXT ·sparse64x8(SB), NOSPLIT, $8-168
+	MOVQ  rows+0(FP), BX
+	MOVQ  s+8(FP), SI
+	MOVQ  bits+24(FP), DI
+	MOVQ  b+56(FP), R8
+	MOVQ  c+64(FP), R9
+	MOVQ  out+96(FP), R10
+	MOVQ  sstep+16(FP), R11
+	MOVQ  bitstep+32(FP), R12
+	MOVQ  cstep+72(FP), R13
+	MOVQ  keep+48(FP), R14
+	MOVQ  ahead+144(FP), R15
+	MOVQ  aheadrows+160(FP), BP
+	SHLQ  $0x03, R11
+	SHLQ  $0x03, R13
+	MOVQ  first+40(FP), DX
+	SHRXQ DX, (DI), CX
+	ANDQ  R14, CX
 
 	PCALIGN $64
 row:
-	PREFETCHT1 (R14)
-	PREFETCHT1 64(R14)
-	PREFETCHT1 128(R14)
-	MOVQ       aheadstep+152(FP), CX
-	LEAQ       (R14)(CX*8), R14
-	DECQ       R15
+	PREFETCHT1 (R15)
+	PREFETCHT1 64(R15)
+	PREFETCHT1 128(R15)
+	MOVQ       aheadstep+152(FP), DX
+	LEAQ       (R15)(DX*8), R15
+	DECQ       BP
 	JNZ        fetched
-	MOVQ       ahead+144(FP), R14
-	ADDQ       $0x000000c0, R14
-	MOVQ       aheadrows+160(FP), R15
+	MOVQ       ahead+144(FP), R15
+	ADDQ       $0x000000c0, R15
+	MOVQ       aheadrows+160(FP), BP
 
 fetched:
-	MOVQ   first+40(FP), CX
-	SHRXQ  CX, (SI), AX
-	ANDQ   R13, AX
-	MOVQ   mode+88(FP), CX
-	CMPQ   CX, $0x01
-	JEQ    start
-	JGT    resume
-	VPXORQ Z0, Z0, Z0
-	VPXORQ Z1, Z1, Z1
-	VPXORQ Z2, Z2, Z2
-	VPXORQ Z3, Z3, Z3
-	VPXORQ Z4, Z4, Z4
-	VPXORQ Z5, Z5, Z5
-	VPXORQ Z6, Z6, Z6
-	VPXORQ Z7, Z7, Z7
-	JMP    begin
+	MOVQ       CX, AX
+	ADDQ       R12, DI
+	MOVQ       first+40(FP), DX
+	SHRXQ      DX, (DI), CX
+	ANDQ       R14, CX
+	PREFETCHT0 (SI)(R11*1)
+	PREFETCHT0 64(SI)(R11*1)
+	PREFETCHT0 128(SI)(R11*1)
+	PREFETCHT0 192(SI)(R11*1)
+	PREFETCHT0 256(SI)(R11*1)
+	PREFETCHT0 320(SI)(R11*1)
+	MOVQ       mode+88(FP), DX
+	CMPQ       DX, $0x01
+	JEQ        start
+	JGT        resume
+	VPXORQ     Z0, Z0, Z0
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VPXORQ     Z7, Z7, Z7
+	JMP        begin
 
 start:
-	MOVQ    start+80(FP), CX
-	VMOVUPD (CX), Z0
-	VMOVUPD 64(CX), Z1
-	VMOVUPD 128(CX), Z2
-	VMOVUPD 192(CX), Z3
-	VMOVUPD 256(CX), Z4
-	VMOVUPD 320(CX), Z5
-	VMOVUPD 384(CX), Z6
-	VMOVUPD 448(CX), Z7
+	MOVQ    start+80(FP), DX
+	VMOVUPD (DX), Z0
+	VMOVUPD 64(DX), Z1
+	VMOVUPD 128(DX), Z2
+	VMOVUPD 192(DX), Z3
+	VMOVUPD 256(DX), Z4
+	VMOVUPD 320(DX), Z5
+	VMOVUPD 384(DX), Z6
+	VMOVUPD 448(DX), Z7
 	JMP     begin
 
 resume:
-	VMOVUPD (R8), Z0
-	VMOVUPD 64(R8), Z1
-	VMOVUPD 128(R8), Z2
-	VMOVUPD 192(R8), Z3
-	VMOVUPD 256(R8), Z4
-	VMOVUPD 320(R8), Z5
-	VMOVUPD 384(R8), Z6
-	VMOVUPD 448(R8), Z7
+	VMOVUPD (R9), Z0
+	VMOVUPD 64(R9), Z1
+	VMOVUPD 128(R9), Z2
+	VMOVUPD 192(R9), Z3
+	VMOVUPD 256(R9), Z4
+	VMOVUPD 320(R9), Z5
+	VMOVUPD 384(R9), Z6
+	VMOVUPD 448(R9), Z7
 
 begin:
 	TESTQ AX, AX
@@ -4073,32 +4210,32 @@ begin:
 
 	PCALIGN $64
 loop:
-	TZCNTQ       AX, CX
+	TZCNTQ       AX, DX
 	BLSRQ        AX, AX
-	VBROADCASTSD (BX)(CX*8), Z8
-	SHLQ         $0x09, CX
-	ADDQ         DI, CX
-	VFMADD231PD  (CX), Z8, Z0
-	VFMADD231PD  64(CX), Z8, Z1
-	VFMADD231PD  128(CX), Z8, Z2
-	VFMADD231PD  192(CX), Z8, Z3
-	VFMADD231PD  256(CX), Z8, Z4
-	VFMADD231PD  320(CX), Z8, Z5
-	VFMADD231PD  384(CX), Z8, Z6
-	VFMADD231PD  448(CX), Z8, Z7
+	VBROADCASTSD (SI)(DX*8), Z8
+	SHLQ         $0x09, DX
+	ADDQ         R8, DX
+	VFMADD231PD  (DX), Z8, Z0
+	VFMADD231PD  64(DX), Z8, Z1
+	VFMADD231PD  128(DX), Z8, Z2
+	VFMADD231PD  192(DX), Z8, Z3
+	VFMADD231PD  256(DX), Z8, Z4
+	VFMADD231PD  320(DX), Z8, Z5
+	VFMADD231PD  384(DX), Z8, Z6
+	VFMADD231PD  448(DX), Z8, Z7
 	TESTQ        AX, AX
 	JNZ          loop
 
 store:
-	TESTQ        R9, R9
+	TESTQ        R10, R10
 	JZ           held
-	MOVQ         limits+120(FP), CX
-	TESTQ        CX, CX
+	MOVQ         limits+120(FP), DX
+	TESTQ        DX, DX
 	JZ           free
-	VBROADCASTSD (CX), Z8
-	VBROADCASTSD 8(CX), Z9
-	MOVQ         of+128(FP), CX
-	TESTQ        CX, CX
+	VBROADCASTSD (DX), Z8
+	VBROADCASTSD 8(DX), Z9
+	MOVQ         of+128(FP), DX
+	TESTQ        DX, DX
 	JNZ          gate
 	VMAXPD       Z0, Z8, Z0
 	VMINPD       Z0, Z9, Z0
@@ -4118,19 +4255,78 @@ store:
 	VMINPD       Z7, Z9, Z7
 
 free:
-	MOVQ   add+112(FP), CX
-	TESTQ  CX, CX
+	MOVQ   add+112(FP), DX
+	TESTQ  DX, DX
 	JZ     written
-	VADDPD (R9), Z0, Z0
-	VADDPD 64(R9), Z1, Z1
-	VADDPD 128(R9), Z2, Z2
-	VADDPD 192(R9), Z3, Z3
-	VADDPD 256(R9), Z4, Z4
-	VADDPD 320(R9), Z5, Z5
-	VADDPD 384(R9), Z6, Z6
-	VADDPD 448(R9), Z7, Z7
+	VADDPD (R10), Z0, Z0
+	VADDPD 64(R10), Z1, Z1
+	VADDPD 128(R10), Z2, Z2
+	VADDPD 192(R10), Z3, Z3
+	VADDPD 256(R10), Z4, Z4
+	VADDPD 320(R10), Z5, Z5
+	VADDPD 384(R10), Z6, Z6
+	VADDPD 448(R10), Z7, Z7
 
 written:
+	VMOVUPD Z0, (R10)
+	VMOVUPD Z1, 64(R10)
+	VMOVUPD Z2, 128(R10)
+	VMOVUPD Z3, 192(R10)
+	VMOVUPD Z4, 256(R10)
+	VMOVUPD Z5, 320(R10)
+	VMOVUPD Z6, 384(R10)
+	VMOVUPD Z7, 448(R10)
+	MOVQ    outstep+104(FP), DX
+	LEAQ    (R10)(DX*8), R10
+	JMP     next
+
+gate:
+	VMOVUPD   (DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z0, K1, Z0
+	VMOVUPD   64(DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z1, K1, Z1
+	VMOVUPD   128(DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z2, K1, Z2
+	VMOVUPD   192(DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z3, K1, Z3
+	VMOVUPD   256(DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z4, K1, Z4
+	VMOVUPD   320(DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z5, K1, Z5
+	VMOVUPD   384(DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z6, K1, Z6
+	VMOVUPD   448(DX), Z10
+	VCMPPD    $0x0e, Z8, Z10, K1
+	VCMPPD    $0x01, Z9, Z10, K2
+	KANDW     K2, K1, K1
+	VMOVAPD.Z Z7, K1, Z7
+	MOVQ      ofstep+136(FP), AX
+	LEAQ      (DX)(AX*8), DX
+	MOVQ      DX, of+128(FP)
+	JMP       free
+
+held:
 	VMOVUPD Z0, (R9)
 	VMOVUPD Z1, 64(R9)
 	VMOVUPD Z2, 128(R9)
@@ -4139,71 +4335,11 @@ written:
 	VMOVUPD Z5, 320(R9)
 	VMOVUPD Z6, 384(R9)
 	VMOVUPD Z7, 448(R9)
-	MOVQ    outstep+104(FP), CX
-	LEAQ    (R9)(CX*8), R9
-	JMP     next
-
-gate:
-	VMOVUPD   (CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z0, K1, Z0
-	VMOVUPD   64(CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z1, K1, Z1
-	VMOVUPD   128(CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z2, K1, Z2
-	VMOVUPD   192(CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z3
-	VMOVUPD   256(CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z4, K1, Z4
-	VMOVUPD   320(CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z5, K1, Z5
-	VMOVUPD   384(CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z6, K1, Z6
-	VMOVUPD   448(CX), Z10
-	VCMPPD    $0x0e, Z8, Z10, K1
-	VCMPPD    $0x01, Z9, Z10, K2
-	KANDW     K2, K1, K1
-	VMOVAPD.Z Z7, K1, Z7
-	MOVQ      ofstep+136(FP), AX
-	LEAQ      (CX)(AX*8), CX
-	MOVQ      CX, of+128(FP)
-	JMP       free
-
-held:
-	VMOVUPD Z0, (R8)
-	VMOVUPD Z1, 64(R8)
-	VMOVUPD Z2, 128(R8)
-	VMOVUPD Z3, 192(R8)
-	VMOVUPD Z4, 256(R8)
-	VMOVUPD Z5, 320(R8)
-	VMOVUPD Z6, 384(R8)
-	VMOVUPD Z7, 448(R8)
 
 next:
-	ADDQ R10, BX
-	ADDQ R12, SI
-	ADDQ R11, R8
-	DECQ DX
+	ADDQ R11, SI
+	ADDQ R13, R9
+	DECQ BX
 	JNZ  row
 	VZEROUPPER
 	RET

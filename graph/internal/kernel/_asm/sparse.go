@@ -35,24 +35,25 @@ const (
 func sparse(e element, nv int) {
 	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep, first int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int, ahead *%[1]s, aheadstep, aheadrows int)", e.goType))
 	Pragma("noescape")
-	t := &sparseTile{e: e, left: GP64(), at: GP64()}
+	t := &sparseTile{e: e, left: GP64(), coming: GP64(), at: GP64()}
 	rows := Load(Param("rows"), GP64())
 	t.s, t.bits, t.b = Load(Param("s"), GP64()), Load(Param("bits"), GP64()), Load(Param("b"), GP64())
 	t.c, t.out = Load(Param("c"), GP64()), Load(Param("out"), GP64())
-	sstep, cstep, bitstep := Load(Param("sstep"), GP64()), Load(Param("cstep"), GP64()), Load(Param("bitstep"), GP64())
+	t.sstep, t.bitstep = Load(Param("sstep"), GP64()), Load(Param("bitstep"), GP64())
+	cstep := Load(Param("cstep"), GP64())
 	t.keep, t.ahead, t.fetched = Load(Param("keep"), GP64()), Load(Param("ahead"), GP64()), Load(Param("aheadrows"), GP64())
-	SHLQ(Imm(e.shift()), sstep)
+	SHLQ(Imm(e.shift()), t.sstep)
 	SHLQ(Imm(e.shift()), cstep)
 	for range nv {
 		t.acc = append(t.acc, e.vec().r)
 	}
+	t.look()
 	Label("row")
 	t.fetch()
 	t.start()
 	t.sum()
 	t.store()
-	ADDQ(sstep, t.s)
-	ADDQ(bitstep, t.bits)
+	ADDQ(t.sstep, t.s)
 	ADDQ(cstep, t.c)
 	DECQ(rows)
 	JNZ(LabelRef("row"))
@@ -64,10 +65,12 @@ func sparse(e element, nv int) {
 type sparseTile struct {
 	e              element
 	acc            []VecVirtual
-	s, bits, keep  Register
+	s, sstep       Register
+	bits, bitstep  Register
+	keep           Register
 	b, c, out      Register
 	ahead, fetched Register
-	left           Register // bits of the terms that are left
+	left, coming   Register // bits of the terms that are left, and of the next row
 	at             Register
 }
 
@@ -93,11 +96,22 @@ func (t *sparseTile) fetch() {
 	Label("fetched")
 }
 
-// start finds the bits of a row and starts its sums.
-func (t *sparseTile) start() {
+// look reads the bits of a row, that behind the last included, before the sums of the row
+// before it: how long they take to come from the second-level cache would delay all others.
+func (t *sparseTile) look() {
 	Load(Param("first"), t.at)
-	SHRXQ(t.at, Mem{Base: t.bits}, t.left)
-	ANDQ(t.keep, t.left)
+	SHRXQ(t.at, Mem{Base: t.bits}, t.coming)
+	ANDQ(t.keep, t.coming)
+}
+
+// start starts the sums of a row.
+func (t *sparseTile) start() {
+	MOVQ(t.coming, t.left)
+	ADDQ(t.bitstep, t.bits)
+	t.look()
+	for line := range 3 * t.e.size / 4 {
+		PREFETCHT0(Mem{Base: t.s, Index: t.sstep, Scale: 1, Disp: 64 * line})
+	}
 	Load(Param("mode"), t.at)
 	CMPQ(t.at, Imm(1))
 	JEQ(LabelRef("start"))
