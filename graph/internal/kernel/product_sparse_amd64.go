@@ -312,8 +312,8 @@ func sparseLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, b []
 	}
 	p.product(y, Tile[T]{}, panels, k, m, b, limits, func(run, from, nv, term, count int) (*T, ahead[T]) {
 		if turned != nil {
-			block := &turned[(run*k+term)*p.pitch]
-			return block, ahead[T]{from: block}
+			at := (run*k + term) * p.pitch // the next block, also that of the next run, is behind it
+			return &turned[at], ahead[T]{&turned[at+count*p.pitch], p.pitch * sparseTerms / rows, rows}
 		}
 		turn(assembly[T](), p.block, p.edge, w, m, from, nv, term, count)
 		if term+count == k {
