@@ -3,6 +3,7 @@ package models
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -16,6 +17,7 @@ type line struct {
 	logScale    float64
 	step        float64
 	discrete    bool
+	plain       bool // a real number as it is
 }
 
 // line makes the column ready, or says what is wrong with it.
@@ -37,6 +39,7 @@ func (c Column) line() (line, error) {
 	if !l.discrete {
 		l.step = c.Step
 	}
+	_, l.plain = l.g.(identity)
 	return l, nil
 }
 
@@ -117,19 +120,6 @@ func (l *line) standard(x, r float64) float64 { return (l.g.toLine(x, r) - l.mea
 // original is the x that the flow's number stands for.
 func (l *line) original(v float64) float64 { return l.g.fromLine(v*l.scale + l.mean) }
 
-// originals is original for n numbers of v, vStep apart, into every xStep-th of x.
-func (l *line) originals(x []float64, xStep int, v []float64, vStep, n int) {
-	if _, plain := l.g.(identity); plain {
-		for i := range n {
-			x[i*xStep] = v[i*vStep]*l.scale + l.mean
-		}
-		return
-	}
-	for i := range n {
-		x[i*xStep] = l.original(v[i*vStep])
-	}
-}
-
 // logSlope is the logarithm of what a density gains in the units of x.
 func (l *line) logSlope(x, r float64) float64 {
 	s, _, _ := l.g.slopes(x, r)
@@ -173,33 +163,88 @@ func at(places []float64, j int) float64 {
 	return places[j]
 }
 
+// rowIn is row i of x: its own memory where it has it in one piece, else a copy in buf.
+func rowIn(x mat.Matrix, i int, buf *[]float64) []float64 {
+	if v, ok := x.(mat.RawRowViewer); ok {
+		return v.RawRowView(i)
+	}
+	_, k := x.Dims()
+	*buf = (*buf)[:0]
+	for j := range k {
+		*buf = append(*buf, x.At(i, j))
+	}
+	return *buf
+}
+
 // logSlopes is log|dv/dx| of a row: what a log-density gains in the user's units.
-func logSlopes(ls []line, x mat.Matrix, row int, places []float64) float64 {
+func logSlopes(ls []line, x []float64, places []float64) float64 {
 	t := 0.0
 	for j := range ls {
-		t += ls[j].logSlope(x.At(row, j), at(places, j))
+		if l := &ls[j]; l.plain {
+			t -= l.logScale
+		} else {
+			t += l.logSlope(x[j], at(places, j))
+		}
 	}
 	return t
 }
 
+// addLogSlopes adds those of the rows from lo on.
+func addLogSlopes(lp []float64, ls []line, x mat.Matrix, lo int, places []float64) {
+	var buf []float64
+	if !slices.ContainsFunc(ls, func(l line) bool { return !l.plain }) {
+		t := logSlopes(ls, nil, nil) // is the same for all
+		for i := range lp {
+			lp[i] += t
+		}
+		return
+	}
+	for i := range lp {
+		lp[i] += logSlopes(ls, rowIn(x, lo+i, &buf), places)
+	}
+}
+
 // standardise writes rows lo … hi of x to dst, row by row.
 func standardise(dst []float64, x mat.Matrix, lo, hi int, ls []line, places []float64) {
-	k := 0
+	var buf []float64
 	for i := lo; i < hi; i++ {
-		for j := range ls {
-			dst[k] = ls[j].standard(x.At(i, j), at(places, j))
-			k++
+		to := dst[(i-lo)*len(ls):][:len(ls)]
+		for j, v := range rowIn(x, i, &buf) {
+			if l := &ls[j]; l.plain {
+				to[j] = (v - l.mean) / l.scale
+			} else {
+				to[j] = l.standard(v, at(places, j))
+			}
+		}
+	}
+}
+
+// originals writes the rows that the flow's numbers v stand for to those of x from lo on.
+func originals(x *mat.Dense, lo int, v []float64, ls []line) {
+	for i := range len(v) / len(ls) {
+		from, to := v[i*len(ls):][:len(ls)], x.RawRowView(lo+i)
+		for j := range to {
+			if l := &ls[j]; l.plain {
+				to[j] = from[j]*l.scale + l.mean
+			} else {
+				to[j] = l.original(from[j])
+			}
 		}
 	}
 }
 
 // holds checks that every number is of the kind of its column.
 func holds(task string, x mat.Matrix, ls []line) error {
-	r, k := x.Dims()
+	var buf []float64
+	r, _ := x.Dims()
 	for i := range r {
-		for j := range k {
-			if err := ls[j].Check(x.At(i, j)); err != nil {
-				return fmt.Errorf("models: %s: row %d, column %q: %w", task, i+1, ls[j].name, err)
+		for j, v := range rowIn(x, i, &buf) {
+			l := &ls[j]
+			if l.plain && finiteNumber(v) {
+				continue
+			}
+			if err := l.Check(v); err != nil {
+				return fmt.Errorf("models: %s: row %d, column %q: %w", task, i+1, l.name, err)
 			}
 		}
 	}

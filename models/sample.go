@@ -110,12 +110,7 @@ func (m *Model) sampleChunk(s *state, x *mat.Dense, lp []float64, context mat.Ma
 	if err := s.run.Do(background, hi-lo); err != nil {
 		return err
 	}
-	to := x.RawMatrix()
-	for j := range d {
-		m.cols[j].originals(to.Data[lo*to.Stride+j:], to.Stride, v[j:], d, hi-lo)
-	}
-	for i := range lp {
-		lp[i] += logSlopes(m.cols, x, lo+i, nil)
-	}
+	originals(x, lo, v[:(hi-lo)*d], m.cols)
+	addLogSlopes(lp, m.cols, x, lo, nil)
 	return nil
 }

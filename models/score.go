@@ -74,8 +74,8 @@ func (m *Model) logProbChunk(s *state, out []float64, x, context mat.Matrix, lo 
 		if err := s.run.Do(background, len(out)); err != nil {
 			return err
 		}
+		addLogSlopes(to, m.cols, x, lo, places)
 		for i := range to {
-			to[i] += logSlopes(m.cols, x, lo+i, places)
 			if math.IsNaN(to[i]) && m.beyond(s.x[i*len(m.cols):(i+1)*len(m.cols)]) {
 				to[i] = math.Inf(-1)
 			}
@@ -138,8 +138,9 @@ func (m *Model) Score(x, context mat.Matrix) (*mat.Dense, error) {
 		places, draw := m.point(n)
 		p := pass{x: x, c: context, rows: rows, places: places, seed: boundSeed, draw: draw, outs: []string{"score", "logprob"}, widths: []int{cols, 1}}
 		err := m.stream(e, p, func(lo, hi int, b [2][]float64) {
+			addLogSlopes(b[1][:hi-lo], m.cols, x, lo, places)
 			for i := lo; i < hi; i++ {
-				lp := b[1][i-lo] + logSlopes(m.cols, x, i, places)
+				lp := b[1][i-lo]
 				sum := addLog(total[i], lp)
 				old, own := math.Exp(total[i]-sum), math.Exp(lp-sum)
 				if n == 0 { // also of a row whose density is too small for a number

@@ -73,6 +73,7 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 			t.noisy = append(t.noisy, j)
 		}
 	}
+	var buf []float64
 	row := make([]float64, len(m.cols))
 	for i := range n {
 		var places []float64
@@ -84,7 +85,7 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 		}
 		standardise(row, x, i, i+1, m.cols, places)
 		t.x.set(i, row)
-		t.shift -= t.weight(i) * t.gain(x, i, places)
+		t.shift -= t.weight(i) * t.gain(rowIn(x, i, &buf), places)
 		for _, j := range t.noisy {
 			t.raw = append(t.raw, x.At(i, j))
 		}
@@ -102,16 +103,16 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 }
 
 // gain is log|dv/dx| of a row, in training its mean over places in cells.
-func (t *table) gain(x mat.Matrix, i int, places []float64) float64 {
+func (t *table) gain(x, places []float64) float64 {
 	if places != nil || len(t.noisy) == 0 {
-		return logSlopes(t.lines, x, i, places)
+		return logSlopes(t.lines, x, places)
 	}
 	const n = 8
 	sum := 0.0
 	for k := range n {
 		r := (float64(k) + 0.5) / n
 		for j := range t.lines {
-			sum += t.lines[j].logSlope(x.At(i, j), r)
+			sum += t.lines[j].logSlope(x[j], r)
 		}
 	}
 	return sum / n

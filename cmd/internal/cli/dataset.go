@@ -182,11 +182,14 @@ type block struct {
 
 func (b block) Dims() (int, int) { return b.n, b.hi - b.lo }
 func (b block) T() mat.Matrix    { return mat.Transpose{Matrix: b} }
-func (b block) At(i, j int) float64 {
+func (b block) At(i, j int) float64 { return b.RawRowView(i)[j] }
+
+// RawRowView is a row in its own memory, by which it is read fast.
+func (b block) RawRowView(i int) []float64 {
 	if b.rows != nil {
 		i = b.rows[i]
 	}
-	return b.v[i*b.k+b.lo+j]
+	return b.v[i*b.k+b.lo : i*b.k+b.hi]
 }
 
 // split sets the test rows aside, by the seed, or reads them from a table.
