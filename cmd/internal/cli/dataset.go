@@ -180,8 +180,8 @@ type block struct {
 	rows   []int // nil is all
 }
 
-func (b block) Dims() (int, int) { return b.n, b.hi - b.lo }
-func (b block) T() mat.Matrix    { return mat.Transpose{Matrix: b} }
+func (b block) Dims() (int, int)    { return b.n, b.hi - b.lo }
+func (b block) T() mat.Matrix       { return mat.Transpose{Matrix: b} }
 func (b block) At(i, j int) float64 { return b.RawRowView(i)[j] }
 
 // RawRowView is a row in its own memory, by which it is read fast.

@@ -122,8 +122,8 @@ func score(ctx context.Context, path, data, out, missing string, draws int, stre
 		if err := w.Write(lp); err != nil {
 			return err
 		}
-		for _, v := range lp {
-			if !math.IsNaN(v) {
+		for i, v := range lp {
+			if !isMissing(buf[i*k]) {
 				sum += v
 			}
 		}
@@ -152,6 +152,9 @@ func score(ctx context.Context, path, data, out, missing string, draws int, stre
 	return nil
 }
 
+// isMissing reports whether the number that begins a row says that one is missing there.
+func isMissing(first float64) bool { return math.IsNaN(first) }
+
 // scoreRows returns the log-densities of rows of k numbers, the model's columns and its
 // context; rows of NaN, which have missing values, get NaN. It counts the others.
 func scoreRows(m *models.Model, v []float64, k int, o models.BoundOptions) (lp []float64, whole int, err error) {
@@ -159,7 +162,7 @@ func scoreRows(m *models.Model, v []float64, k int, o models.BoundOptions) (lp [
 	rows := make([]int, 0, n)
 	lp = make([]float64, n)
 	for i := range n {
-		if math.IsNaN(v[i*k]) {
+		if isMissing(v[i*k]) {
 			lp[i] = math.NaN()
 		} else {
 			rows = append(rows, i)
