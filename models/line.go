@@ -3,7 +3,6 @@ package models
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -115,10 +114,20 @@ func cutsBy(count []int) []float64 {
 const middle = 0.5
 
 // standard is the number that the flow sees of x.
-func (l *line) standard(x, r float64) float64 { return (l.g.toLine(x, r) - l.mean) / l.scale }
+func (l *line) standard(x, r float64) float64 {
+	if !l.plain {
+		x = l.g.toLine(x, r)
+	}
+	return (x - l.mean) / l.scale
+}
 
 // original is the x that the flow's number stands for.
-func (l *line) original(v float64) float64 { return l.g.fromLine(v*l.scale + l.mean) }
+func (l *line) original(v float64) float64 {
+	if v = v*l.scale + l.mean; l.plain {
+		return v
+	}
+	return l.g.fromLine(v)
+}
 
 // logSlope is the logarithm of what a density gains in the units of x.
 func (l *line) logSlope(x, r float64) float64 {
@@ -180,27 +189,25 @@ func rowIn(x mat.Matrix, i int, buf *[]float64) []float64 {
 func logSlopes(ls []line, x []float64, places []float64) float64 {
 	t := 0.0
 	for j := range ls {
-		if l := &ls[j]; l.plain {
-			t -= l.logScale
-		} else {
-			t += l.logSlope(x[j], at(places, j))
-		}
+		t += ls[j].logSlope(x[j], at(places, j))
 	}
 	return t
 }
 
-// addLogSlopes adds those of the rows from lo on.
+// addLogSlopes adds those of the rows from lo on. They are the same where all columns are
+// plain.
 func addLogSlopes(lp []float64, ls []line, x mat.Matrix, lo int, places []float64) {
 	var buf []float64
-	if !slices.ContainsFunc(ls, func(l line) bool { return !l.plain }) {
-		t := logSlopes(ls, nil, nil) // is the same for all
-		for i := range lp {
-			lp[i] += t
-		}
-		return
+	all := 0
+	for all < len(ls) && ls[all].plain {
+		all++
 	}
+	t := 0.0
 	for i := range lp {
-		lp[i] += logSlopes(ls, rowIn(x, lo+i, &buf), places)
+		if i == 0 || all < len(ls) {
+			t = logSlopes(ls, rowIn(x, lo+i, &buf), places)
+		}
+		lp[i] += t
 	}
 }
 
@@ -210,11 +217,7 @@ func standardise(dst []float64, x mat.Matrix, lo, hi int, ls []line, places []fl
 	for i := lo; i < hi; i++ {
 		to := dst[(i-lo)*len(ls):][:len(ls)]
 		for j, v := range rowIn(x, i, &buf) {
-			if l := &ls[j]; l.plain {
-				to[j] = (v - l.mean) / l.scale
-			} else {
-				to[j] = l.standard(v, at(places, j))
-			}
+			to[j] = ls[j].standard(v, at(places, j))
 		}
 	}
 }
@@ -224,11 +227,7 @@ func originals(x *mat.Dense, lo int, v []float64, ls []line) {
 	for i := range len(v) / len(ls) {
 		from, to := v[i*len(ls):][:len(ls)], x.RawRowView(lo+i)
 		for j := range to {
-			if l := &ls[j]; l.plain {
-				to[j] = from[j]*l.scale + l.mean
-			} else {
-				to[j] = l.original(from[j])
-			}
+			to[j] = ls[j].original(from[j])
 		}
 	}
 }
