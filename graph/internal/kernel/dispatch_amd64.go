@@ -57,16 +57,17 @@ func fastLinearScratch[T Float](m, k, panels int) int {
 
 // fastOuterSum is what assembly keeps of a sum in parts.
 type fastOuterSum[T Float] struct {
-	sparse  sparseOuter[T]
-	isDense bool
+	sparse sparseOuter[T]
+	way    way
 }
 
 func (o *OuterSum[T]) begin() {
-	if o.reach == nil && o.fast.sparse.begin(o.g, o.x, o.panels, o.m, o.k, o.scratch) {
-		return
-	}
-	o.fast.isDense = true
-	if o.g.ByRows { // behind what dense sums want
+	switch {
+	case o.reach == nil && o.fast.sparse.begin(o.g, o.x, o.panels, o.m, o.k, o.scratch):
+		o.fast.way = sparse
+	case o.g.ByRows && !o.x.ByRows && o.k < fewResults:
+		o.fast.way = full
+	case o.g.ByRows: // behind what dense sums want
 		n := PanelRows[T]()
 		o.g, _ = asPanels(o.g, o.panels, o.m, o.scratch[(2*o.panels*n+edgeLines)*n:])
 	}
@@ -77,10 +78,12 @@ func (o *OuterSum[T]) fastAdd(dw Matrix[T], add bool, from, to int) bool {
 	switch {
 	case ks.tile == 0:
 		return false
-	case o.fast.isDense:
-		tiledOuter(ks, dw, o.g, o.x, o.panels, o.m, o.k, o.reach, o.scratch, add, from, to)
-	default:
+	case o.fast.way == sparse:
 		o.fast.sparse.addPart(dw, o.panels, o.m, o.k, add, from, to)
+	case o.fast.way == full:
+		byRowsOuter(dw, o.g, o.x, o.panels, o.m, o.k, o.scratch, add)
+	default:
+		tiledOuter(ks, dw, o.g, o.x, o.panels, o.m, o.k, o.reach, o.scratch, add, from, to)
 	}
 	return true
 }
@@ -90,7 +93,11 @@ func fastOuterScratch[T Float](m, k, panels, dense int) int {
 	if assembly[T]().squares == nil {
 		return 0
 	}
-	return max(sparseOuterScratch[T](m, panels), dense+panels*PanelRows[T]()*(m+2*RowWidth))
+	few := 0
+	if k < fewResults {
+		few = byRowsOuterScratch[T](m, k, panels)
+	}
+	return max(sparseOuterScratch[T](m, panels), few, dense+panels*PanelRows[T]()*(m+2*RowWidth))
 }
 
 func fastUnary[T Float](op UnaryOp, dst, src []T, a, b T) bool {

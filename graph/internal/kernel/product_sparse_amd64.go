@@ -15,16 +15,18 @@ import "unsafe"
 
 // sparseSet is the assembly of sparse products; squares is nil where there is none.
 type sparseSet[T Float] struct {
-	sparse   [sparseVecs + 1]sparseFunc[T]
-	few      [sparseVecs + 1]columnFunc[T]
-	squares  func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int)
-	sift     func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int, bits *uint8, bitstep int)
-	gather   func(n, np int, dst *T, dstep int, src *T, step int, bits *uint8, bitstep int)
-	mark     func(rows, n int, src *T, step int, bits *uint8, bitstep int)
-	copies   func(rows, n int, dst *T, dstep int, src *T, sstep int)
-	nonzeros func(n int, x *T) int
-	gate     func(n int, y, of, limits *T)
-	sumLines func(rows, n int, acc, src *T, step int)
+	sparse     [sparseVecs + 1]sparseFunc[T]
+	few        [sparseVecs + 1]columnFunc[T]
+	full       [fullVecs + 1]fullFunc[T]
+	squares    func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int)
+	addSquares func(n int, dst *T, dstep, dnext int, src *T, sstep, snext, width, add int)
+	sift       func(n int, dst *T, dstep, dnext int, src *T, sstep, snext int, bits *uint8, bitstep int)
+	gather     func(n, np int, dst *T, dstep int, src *T, step int, bits *uint8, bitstep int)
+	mark       func(rows, n int, src *T, step int, bits *uint8, bitstep int)
+	copies     func(rows, n int, dst *T, dstep int, src *T, sstep int)
+	nonzeros   func(n int, x *T) int
+	gate       func(n int, y, of, limits *T)
+	sumLines   func(rows, n int, acc, src *T, step int)
 }
 
 type sparseFunc[T Float] func(rows int, s *T, sstep int, bits *uint8, bitstep, first int, keep uint64, b *T, c *T, cstep int, start *T, mode int, out *T, outstep, add int, limits, of *T, ofstep int, ahead *T, aheadstep, aheadrows int)
@@ -33,21 +35,20 @@ var (
 	sparse32 = sparseSet[float32]{
 		sparse:  [sparseVecs + 1]sparseFunc[float32]{nil, sparse32x1, sparse32x2, sparse32x3, sparse32x4, sparse32x5, sparse32x6, sparse32x7, sparse32x8},
 		few:     [sparseVecs + 1]columnFunc[float32]{nil, columnfew32x1, columnfew32x2, columnfew32x3, columnfew32x4, columnfew32x5, columnfew32x6, columnfew32x7, columnfew32x8},
-		squares: squares32, sift: sift32, gather: gather32, mark: mark32, copies: copies32, nonzeros: nonzeros32, gate: gate32, sumLines: sumlines32,
+		full:    [fullVecs + 1]fullFunc[float32]{nil, full32x1, full32x2, full32x3},
+		squares: squares32, addSquares: addsquares32, sift: sift32, gather: gather32, mark: mark32, copies: copies32, nonzeros: nonzeros32, gate: gate32, sumLines: sumlines32,
 	}
 	sparse64 = sparseSet[float64]{
 		sparse:  [sparseVecs + 1]sparseFunc[float64]{nil, sparse64x1, sparse64x2, sparse64x3, sparse64x4, sparse64x5, sparse64x6, sparse64x7, sparse64x8},
 		few:     [sparseVecs + 1]columnFunc[float64]{nil, columnfew64x1, columnfew64x2, columnfew64x3, columnfew64x4, columnfew64x5, columnfew64x6, columnfew64x7, columnfew64x8},
-		squares: squares64, sift: sift64, gather: gather64, mark: mark64, copies: copies64, nonzeros: nonzeros64, gate: gate64, sumLines: sumlines64,
+		full:    [fullVecs + 1]fullFunc[float64]{nil, full64x1, full64x2, full64x3},
+		squares: squares64, addSquares: addsquares64, sift: sift64, gather: gather64, mark: mark64, copies: copies64, nonzeros: nonzeros64, gate: gate64, sumLines: sumlines64,
 	}
 )
 
 const (
 	// sparseVecs is how many vectors of a result a sparse product takes at once.
 	sparseVecs = 8
-	// sparseTerms is the most terms it takes at a time: their block of the dense operand,
-	// 24 KB, stays in the first-level cache.
-	sparseTerms = 48
 	// blockRows is how many rows a block has where whole vectors of terms are written.
 	blockRows = 64
 	// sparseUnits is how many units of a gradient in weights are done at a time.
@@ -56,6 +57,32 @@ const (
 	sparsePercent = 70
 )
 
+// sparseTerms is the most terms a sparse product takes at a time: 64, whose block of the dense
+// operand has 32 KB, where that leaves room in the first-level cache, else 48. Blocks begin
+// and end on cache lines of the weights.
+var sparseTerms = blockTerms(firstLevel())
+
+func blockTerms(cache int) int {
+	if cache >= 48<<10 {
+		return 64
+	}
+	return 48
+}
+
+// firstLevel is the size of the first-level cache for data, zero if the machine does not say.
+func firstLevel() int {
+	const intel, amd = 4, 0x8000001d // a leaf of either, the same in both
+	for _, leaf := range []int{intel, amd} {
+		for i := range 4 {
+			kind, geometry, sets := cacheLeaf(leaf, i)
+			if kind&31 == 1 && kind>>5&7 == 1 {
+				return (geometry>>22&1023 + 1) * (geometry>>12&1023 + 1) * (geometry&4095 + 1) * (sets + 1)
+			}
+		}
+	}
+	return 0
+}
+
 // sparseProduct is a product on its way. Its parts are in the scratch, each from a cache
 // line on.
 type sparseProduct[T Float] struct {
@@ -63,6 +90,8 @@ type sparseProduct[T Float] struct {
 	lanes   int
 	pitch   int // elements from one row of a block, or of the sums, to the next
 	rows    int
+	way     way
+	x       Tile[T]
 	s       []T // the sparse operand
 	wide    int // of its rows
 	bits    *uint8
@@ -81,9 +110,9 @@ func sparseScratch[T Float](rows, terms, sums int) int {
 	return rows*(terms+n) + rows*(terms/8+16) + (blockRows+sums+1)*sparseVecs*n/2 + n/2*(blockRows+n) + 8*n
 }
 
-func newSparse[T Float](rows, terms, sums int, scratch []T) sparseProduct[T] {
+func newSparse[T Float](way way, rows, terms, sums int, scratch []T) sparseProduct[T] {
 	ks, n := assembly[T](), PanelRows[T]()
-	p := sparseProduct[T]{ks: &ks.sparseSet, lanes: ks.lanes, pitch: sparseVecs * ks.lanes, rows: rows}
+	p := sparseProduct[T]{ks: &ks.sparseSet, way: way, lanes: ks.lanes, pitch: sparseVecs * ks.lanes, rows: rows}
 	scratch = scratch[toLine(scratch):]
 	take := func(count int) []T {
 		part := scratch[:count]
@@ -118,8 +147,14 @@ func manyZeros[T Float](x Tile[T], features int) bool {
 // operand makes the rows of a tile the sparse operand.
 func (p *sparseProduct[T]) operand(x Tile[T], panels, features int) {
 	n := PanelRows[T]()
+	p.x = x
 	if x.ByRows {
 		p.s, p.wide = x.Data, x.Stride/n
+	}
+	if p.way == full {
+		return
+	}
+	if x.ByRows {
 		p.ks.mark(p.rows, (features+p.lanes-1)/p.lanes, &p.s[0], p.wide, p.bits, p.bitstep)
 		return
 	}
@@ -181,7 +216,7 @@ func fastTurn[T Float](dst []T, w Matrix[T], m, k int) {
 	for v, nv, run := 0, 0, 0; v < all; v, run = v+nv, run+1 {
 		nv = fair(all-v, sparseVecs)
 		for term, count := 0, 0; term < k; term += count {
-			count = fair(k-term, sparseTerms)
+			count = min(k-term, sparseTerms)
 			turn(ks, dst[(run*k+term)*sparseVecs*ks.lanes:], edge, w, m, v*ks.lanes, nv, term, count)
 		}
 	}
@@ -224,6 +259,10 @@ func next[T Float](w Matrix[T], row, col, rows int) ahead[T] {
 // multiply adds the terms from term on, whose rows are in block, to sums of nv vectors, held
 // between blocks in c.
 func (p *sparseProduct[T]) multiply(nv, term, count, mode int, block, c *T, cstep int, to place[T], want ahead[T]) {
+	if p.way == full {
+		p.multiplyAll(nv, term, count, mode, block, c, cstep, to)
+		return
+	}
 	p.ks.sparse[nv](p.rows, &p.s[term], p.wide, p.bitsAt(0, term), p.bitstep, term%8, 1<<count-1, block, c, cstep, &p.start[0], mode, to.to, to.step, to.add, to.limits, to.of, to.ofstep, want.from, want.step, max(want.rows, 1))
 }
 
@@ -265,7 +304,7 @@ func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bi
 			copy(p.start, bias[from:])
 		}
 		for term, count := 0, 0; term < terms; term += count {
-			count = fair(terms-term, sparseTerms)
+			count = min(terms-term, sparseTerms)
 			to := place[T]{}
 			if term+count == terms && limits != nil {
 				to = place[T]{to: c, step: cstep, limits: &limits[0]}
@@ -283,28 +322,14 @@ func (p *sparseProduct[T]) product(y, of Tile[T], panels, terms, results int, bi
 	}
 }
 
-// isSparse reports whether a product from x to y is to go over rows: where there are zeros
-// enough and results to hide how long a multiplication takes, or the terms are so few that
-// bringing the result into rows would cost more.
-func isSparse[T Float](y, x Tile[T], terms, results int) bool {
-	switch {
-	case assembly[T]().squares == nil || min(terms, results) == 0:
-		return false
-	case y.ByRows && terms <= sparseTerms:
-		return true
-	case results < RowWidth*4 || !x.ByRows && !y.ByRows && min(terms, results) < SparseLeast:
-		return false
-	}
-	return manyZeros(x, terms)
-}
-
 // sparseLinear is Linear over rows, if that pays.
 func sparseLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, b []T, limits *[2]T, scratch []T) bool {
-	if !isSparse(y, x, k, m) || len(scratch) < fastLinearScratch[T](m, k, panels) {
+	way := wayOf(y, x, k, m)
+	if way == tiled || len(scratch) < fastLinearScratch[T](m, k, panels) {
 		return false
 	}
 	rows := panels * PanelRows[T]()
-	p := newSparse(rows, k, rows, scratch)
+	p := newSparse(way, rows, k, rows, scratch)
 	p.operand(x, panels, k)
 	turned := w.Turned
 	if turned != nil {
@@ -326,11 +351,12 @@ func sparseLinear[T Float](y, x Tile[T], panels int, w Matrix[T], m, k int, b []
 
 // sparseLinearT is LinearT over rows, if that pays.
 func sparseLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, of Tile[T], limits *[2]T, scratch []T) bool {
-	if !isSparse(y, g, m, k) || len(scratch) < fastLinearScratch[T](m, k, panels) {
+	way := wayOf(y, g, m, k)
+	if way == tiled || len(scratch) < fastLinearScratch[T](m, k, panels) {
 		return false
 	}
 	rows := panels * PanelRows[T]()
-	p := newSparse(rows, m, rows, scratch)
+	p := newSparse(way, rows, m, rows, scratch)
 	p.operand(g, panels, m)
 	within := limits
 	if !of.ByRows {

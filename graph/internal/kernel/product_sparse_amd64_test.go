@@ -95,6 +95,8 @@ func (c *sparseCase[T]) result(features int, rows bool) Tile[T] {
 
 // checkSparse compares a product in one layout of its tiles with the dense one.
 func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what string, xRows, yRows bool) {
+	defer func(terms int) { sparseTerms = terms }(sparseTerms)
+	sparseTerms = blockTerms(rng.IntN(2) * 48 << 10)
 	ks := assembly[T]()
 	m, k, panels, n := c.m, c.k, c.panels, PanelRows[T]()
 	what = fmt.Sprintf("%s m=%d k=%d panels=%d rows=%v,%v", what, m, k, panels, xRows, yRows)

@@ -26,7 +26,7 @@ func (o *sparseOuter[T]) begin(g, x Tile[T], panels, m, k int, scratch []T) bool
 	}
 	n := PanelRows[T]()
 	o.x = x
-	o.sparseProduct = newSparse(m, panels*n, sparseUnits, scratch)
+	o.sparseProduct = newSparse(sparse, m, panels*n, sparseUnits, scratch)
 	o.wide = panels * n
 	o.s, o.own = o.own[:m*o.wide], o.own[m*o.wide:]
 	o.xt = o.own[:panels*n*o.pitch]
@@ -82,12 +82,12 @@ func (o *sparseOuter[T]) sum(dw Matrix[T], j, first, nv, to, rows int, add bool)
 	width := min(nv*o.lanes, to-first)
 	whole := width == nv*o.lanes
 	for term, count := 0, 0; term < rows; term += count {
-		count = fair(rows-term, sparseTerms)
+		count = min(rows-term, sparseTerms)
 		goal := place[T]{}
 		if whole && term+count == rows {
 			goal = place[T]{to: &dw.Data[j*dw.Stride+first], step: dw.Stride, add: flag(add)}
 		}
-		want := next(dw, j, first+term*3*o.lanes/sparseTerms, o.rows) // of all rows, a part with each block
+		want := next(dw, j, first+term/sparseTerms*4*o.lanes, o.rows) // of all rows, a part with each block
 		o.multiply(nv, term, count, min(term, 1)*2, &o.xt[term*o.pitch], &o.sums[0], o.pitch, goal, want)
 	}
 	for i := 0; i < o.rows && !whole; i++ {

@@ -53,7 +53,19 @@ func sparse32x8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first
 func columnfew32x8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
+func full32x1(rows int, s *float32, sstep int, tstep int, terms int, b *float32, bstep int, c *float32, cstep int, start *float32, mode int, limits *float32, of *float32, ofstep int)
+
+//go:noescape
+func full32x2(rows int, s *float32, sstep int, tstep int, terms int, b *float32, bstep int, c *float32, cstep int, start *float32, mode int, limits *float32, of *float32, ofstep int)
+
+//go:noescape
+func full32x3(rows int, s *float32, sstep int, tstep int, terms int, b *float32, bstep int, c *float32, cstep int, start *float32, mode int, limits *float32, of *float32, ofstep int)
+
+//go:noescape
 func squares32(n int, dst *float32, dstep int, dnext int, src *float32, sstep int, snext int)
+
+//go:noescape
+func addsquares32(n int, dst *float32, dstep int, dnext int, src *float32, sstep int, snext int, width int, add int)
 
 //go:noescape
 func sift32(n int, dst *float32, dstep int, dnext int, src *float32, sstep int, snext int, bits *uint8, bitstep int)
@@ -125,7 +137,19 @@ func sparse64x8(rows int, s *float64, sstep int, bits *uint8, bitstep int, first
 func columnfew64x8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
 
 //go:noescape
+func full64x1(rows int, s *float64, sstep int, tstep int, terms int, b *float64, bstep int, c *float64, cstep int, start *float64, mode int, limits *float64, of *float64, ofstep int)
+
+//go:noescape
+func full64x2(rows int, s *float64, sstep int, tstep int, terms int, b *float64, bstep int, c *float64, cstep int, start *float64, mode int, limits *float64, of *float64, ofstep int)
+
+//go:noescape
+func full64x3(rows int, s *float64, sstep int, tstep int, terms int, b *float64, bstep int, c *float64, cstep int, start *float64, mode int, limits *float64, of *float64, ofstep int)
+
+//go:noescape
 func squares64(n int, dst *float64, dstep int, dnext int, src *float64, sstep int, snext int)
+
+//go:noescape
+func addsquares64(n int, dst *float64, dstep int, dnext int, src *float64, sstep int, snext int, width int, add int)
 
 //go:noescape
 func sift64(n int, dst *float64, dstep int, dnext int, src *float64, sstep int, snext int, bits *uint8, bitstep int)
@@ -147,3 +171,5 @@ func copies64(rows int, n int, dst *float64, dstep int, src *float64, sstep int)
 
 //go:noescape
 func sumlines64(rows int, n int, acc *float64, src *float64, step int)
+
+func cacheLeaf(leaf int, i int) (kind int, geometry int, sets int)

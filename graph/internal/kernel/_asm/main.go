@@ -53,6 +53,9 @@ func main() {
 	for _, e := range elements {
 		write(*what, e.width32(*half))
 	}
+	if *what == "sparse" {
+		cacheLeaf()
+	}
 	Generate()
 	if err := finish(flag.Lookup("out").Value.String(), *what == "product" || *what == "sparse", *half); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -135,7 +138,11 @@ func write(what string, e element) {
 			sparse(e, nv)
 			columnOfFew(e, nv)
 		}
+		for nv := 1; nv <= fullVecs; nv++ {
+			full(e, nv)
+		}
 		squares(e)
+		addSquares(e)
 		sift(e)
 		gather(e)
 		nonzeros(e)

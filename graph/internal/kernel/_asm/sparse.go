@@ -30,8 +30,8 @@ const (
 // too, limits are for these instead: where their element does not lie between them the
 // result is zero.
 //
-// What is wanted next is fetched on the way, 192 bytes for each row: from ahead on, aheadstep
-// elements farther each time and, after aheadrows of them, 192 bytes behind the first.
+// What is wanted next is fetched on the way, 256 bytes for each row: from ahead on, aheadstep
+// elements farther each time and, after aheadrows of them, 256 bytes behind the first.
 func sparse(e element, nv int) {
 	TEXT(e.kernel("sparse", nv), NOSPLIT, fmt.Sprintf("func(rows int, s *%[1]s, sstep int, bits *uint8, bitstep, first int, keep uint64, b, c *%[1]s, cstep int, start *%[1]s, mode int, out *%[1]s, outstep, add int, limits, of *%[1]s, ofstep int, ahead *%[1]s, aheadstep, aheadrows int)", e.goType))
 	Pragma("noescape")
@@ -83,7 +83,7 @@ func (t *sparseTile) all(row Register, f func(m Mem, z VecVirtual)) {
 
 // fetch asks for a part of what is wanted next.
 func (t *sparseTile) fetch() {
-	for line := range 3 {
+	for line := range 4 {
 		PREFETCHT1(Mem{Base: t.ahead, Disp: 64 * line})
 	}
 	Load(Param("aheadstep"), t.at)
@@ -91,7 +91,7 @@ func (t *sparseTile) fetch() {
 	DECQ(t.fetched)
 	JNZ(LabelRef("fetched"))
 	Load(Param("ahead"), t.ahead)
-	ADDQ(U32(192), t.ahead)
+	ADDQ(U32(256), t.ahead)
 	Load(Param("aheadrows"), t.fetched)
 	Label("fetched")
 }
@@ -109,7 +109,7 @@ func (t *sparseTile) start() {
 	MOVQ(t.coming, t.left)
 	ADDQ(t.bitstep, t.bits)
 	t.look()
-	for line := range 3 * t.e.size / 4 {
+	for line := range t.e.size {
 		PREFETCHT0(Mem{Base: t.s, Index: t.sstep, Scale: 1, Disp: 64 * line})
 	}
 	Load(Param("mode"), t.at)
@@ -203,7 +203,25 @@ func squares(e element) {
 	b := e.blocks()
 	Label("block")
 	v, order := e.square(b.from, b.sstep)
-	b.storeInOrder(v, order, nil)
+	b.inOrder(v, order, func(v vec) { v.store(Mem{Base: b.to}) })
+	b.next("block")
+}
+
+// addSquares transposes blocks as squares does, of which the first width columns count, and
+// adds them to what dst holds or, without add, to zeros. Rows of dst may end behind these.
+func addSquares(e element) {
+	TEXT("addsquares"+e.name, NOSPLIT, fmt.Sprintf("func(n int, dst *%[1]s, dstep, dnext int, src *%[1]s, sstep, snext, width, add int)", e.goType))
+	Pragma("noescape")
+	b := e.blocks()
+	width := Load(Param("width"), GP64())
+	columns := e.first(width)
+	IMULQ(Load(Param("add"), GP64()), width)
+	held := e.first(width)
+	Label("block")
+	v, order := e.square(b.from, b.sstep)
+	b.inOrder(v, order, func(v vec) {
+		v.add(e.loadOnly(Mem{Base: b.to}, held)).storeOnly(Mem{Base: b.to}, columns)
+	})
 	b.next("block")
 }
 
@@ -218,7 +236,8 @@ func sift(e element) {
 	Label("block")
 	v, order := e.square(b.from, b.sstep)
 	MOVQ(bits, row)
-	b.storeInOrder(v, order, func(v vec) {
+	b.inOrder(v, order, func(v vec) {
+		v.store(Mem{Base: b.to})
 		v.compare(unlike, zero).write(Mem{Base: row})
 		ADDQ(bitstep, row)
 	})
@@ -257,19 +276,16 @@ func (e element) blocks() *blocks {
 	return b
 }
 
-// storeInOrder writes the rows of a transposed block, and hands each to also.
-func (b *blocks) storeInOrder(v []vec, order []int, also func(vec)) {
+// inOrder hands out the rows of a transposed block one after the other, each with its place.
+func (b *blocks) inOrder(v []vec, order []int, f func(vec)) {
 	at := make([]int, len(order))
 	for i, row := range order {
 		at[row] = i
 	}
 	MOVQ(b.dst, b.to)
 	for _, i := range at {
-		v[i].store(Mem{Base: b.to})
+		f(v[i])
 		ADDQ(b.dstep, b.to)
-		if also != nil {
-			also(v[i])
-		}
 	}
 }
 
@@ -417,30 +433,70 @@ func copies(e element) {
 	RET()
 }
 
-// sumLines adds the sum of n vectors of so many rows, step elements apart, to acc.
+// sumLines adds the sum of n vectors of so many rows, step elements apart, to acc: eight
+// vectors at a time, then one by one.
 func sumLines(e element) {
 	TEXT("sumlines"+e.name, NOSPLIT, fmt.Sprintf("func(rows, n int, acc, src *%[1]s, step int)", e.goType))
 	Pragma("noescape")
 	rows, n, left := Load(Param("rows"), GP64()), Load(Param("n"), GP64()), GP64()
 	acc, src, step, from := Load(Param("acc"), GP64()), Load(Param("src"), GP64()), Load(Param("step"), GP64()), GP64()
 	SHLQ(Imm(e.shift()), step)
-	Label("column")
-	s := e.vec()
-	e.clear(s.r)
-	MOVQ(rows, left)
-	MOVQ(src, from)
-	Label("line")
-	e.add(Mem{Base: from}, s.r, s.r)
-	ADDQ(step, from)
-	DECQ(left)
-	JNZ(LabelRef("line"))
-	e.add(Mem{Base: acc}, s.r, s.r)
-	s.store(Mem{Base: acc})
-	ADDQ(Imm(uint64(e.width())), acc)
-	ADDQ(Imm(uint64(e.width())), src)
-	DECQ(n)
-	JNZ(LabelRef("column"))
+	for _, few := range []int{8, 1} {
+		column, line, end := fmt.Sprint("column", few), fmt.Sprint("line", few), fmt.Sprint("end", few)
+		Label(column)
+		CMPQ(n, Imm(uint64(few)))
+		JLT(LabelRef(end))
+		s := make([]vec, few)
+		for v := range s {
+			s[v] = e.vec()
+			e.clear(s[v].r)
+		}
+		MOVQ(rows, left)
+		MOVQ(src, from)
+		Label(line)
+		for v := range s {
+			e.add(Mem{Base: from, Disp: v * e.width()}, s[v].r, s[v].r)
+		}
+		ADDQ(step, from)
+		DECQ(left)
+		JNZ(LabelRef(line))
+		for v := range s {
+			e.add(Mem{Base: acc, Disp: v * e.width()}, s[v].r, s[v].r)
+			s[v].store(Mem{Base: acc, Disp: v * e.width()})
+		}
+		ADDQ(U32(uint32(few*e.width())), acc)
+		ADDQ(U32(uint32(few*e.width())), src)
+		SUBQ(Imm(uint64(few)), n)
+		JMP(LabelRef(column))
+		Label(end)
+	}
 	VZEROUPPER()
+	RET()
+}
+
+// cacheLeaf asks the processor for a leaf about its caches; zeros if it has none such.
+func cacheLeaf() {
+	TEXT("cacheLeaf", NOSPLIT, "func(leaf, i int) (kind, geometry, sets int)")
+	Load(Param("leaf"), RAX)
+	MOVL(EAX, EBX)
+	ANDL(U32(1<<31), EAX) // the first of its kind says which is the last
+	XORL(ECX, ECX)
+	MOVL(EBX, R8L)
+	CPUID()
+	CMPL(EAX, R8L)
+	JCS(LabelRef("none"))
+	MOVL(R8L, EAX)
+	Load(Param("i"), RCX)
+	CPUID()
+	JMP(LabelRef("known"))
+	Label("none")
+	XORL(EAX, EAX)
+	XORL(EBX, EBX)
+	XORL(ECX, ECX)
+	Label("known")
+	Store(RAX, Return("kind"))
+	Store(RBX, Return("geometry"))
+	Store(RCX, Return("sets"))
 	RET()
 }
 
