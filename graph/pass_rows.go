@@ -8,6 +8,10 @@ const leastByRows = 96
 // fewColumns is fewer than what a product over rows makes at no loss.
 const fewColumns = 64
 
+// wideGradient is how many columns a gradient has that gains by standing row by row even if
+// a few columns are made of it.
+const wideGradient = 192
+
 // byRows chooses the layout of values that hold many zeros, hidden units behind a
 // rectifier and gradients that passed one: row by row. Products take such values as they
 // are and leave out the zeros. What is computed from them element by element stands the
@@ -81,12 +85,16 @@ func (v *value) mayStand() bool {
 func (v *value) isSeenByRows() bool {
 	for _, u := range v.users {
 		switch u.k.(type) {
-		case linear, clampedLinear, linearT, gatedLinearT:
+		case linear, clampedLinear:
 			if u.staircase() != nil || u.in[0] == v && u.d.c < fewColumns && !v.gates() {
 				return false
 			}
+		case linearT, gatedLinearT:
+			if u.staircase() != nil || u.in[0] == v && u.d.c < fewColumns && v.d.c < wideGradient && !v.gates() {
+				return false
+			}
 		case outer:
-			if !u.reduce || u.staircase() != nil || u.in[0] == v && u.in[1].d.c < fewColumns {
+			if !u.reduce || u.staircase() != nil || u.in[0] == v && u.in[1].d.c < fewColumns && v.d.c < wideGradient {
 				return false
 			}
 		case sumRows:
