@@ -85,16 +85,12 @@ func (v *value) mayStand() bool {
 func (v *value) isSeenByRows() bool {
 	for _, u := range v.users {
 		switch u.k.(type) {
-		case linear, clampedLinear:
-			if u.staircase() != nil || u.in[0] == v && u.d.c < fewColumns && !v.gates() {
-				return false
-			}
-		case linearT, gatedLinearT:
-			if u.staircase() != nil || u.in[0] == v && u.d.c < fewColumns && v.d.c < wideGradient && !v.gates() {
+		case linear, clampedLinear, linearT, gatedLinearT:
+			if u.staircase() != nil || u.in[0] == v && u.d.c < v.fewest(u) && !v.gates() {
 				return false
 			}
 		case outer:
-			if !u.reduce || u.staircase() != nil || u.in[0] == v && u.in[1].d.c < fewColumns && v.d.c < wideGradient {
+			if !u.reduce || u.staircase() != nil || u.in[0] == v && u.in[1].d.c < v.fewest(u) {
 				return false
 			}
 		case sumRows:
@@ -108,6 +104,17 @@ func (v *value) isSeenByRows() bool {
 		}
 	}
 	return true
+}
+
+// fewest is the fewest columns that a user may make of the value without loss.
+func (v *value) fewest(u *value) int {
+	switch u.k.(type) {
+	case linearT, gatedLinearT, outer:
+		if v.d.c >= wideGradient {
+			return 0
+		}
+	}
+	return fewColumns
 }
 
 // alike are the arguments that stand as the value itself does: all of an elementwise
