@@ -53,26 +53,24 @@ func (p *sparseProduct[T]) multiplyAll(nv, term, count, mode int, block, c *T, c
 	for v, few := 0, 0; v < nv; v += few {
 		few = fair(nv-v, fullVecs)
 		at := v * p.lanes
-		b, c, start, of := plus(block, at), plus(c, at), &p.start[at], to.of
-		if of != nil {
-			of = plus(of, at)
-		}
+		b, start := plus(block, at), &p.start[at]
 		if p.x.ByRows {
-			p.ks.full[few](p.rows, &p.s[term], p.wide, 1, count, b, p.pitch, c, cstep, start, mode, to.limits, of, to.ofstep)
+			p.ks.full[few](p.rows, &p.s[term], p.wide, 1, count, b, p.pitch, plus(c, at), cstep, start, mode, to.limits, plus(to.of, at), to.ofstep)
 			continue
 		}
 		n := PanelRows[T]()
 		for q := range p.rows / n {
-			p.ks.full[few](n, &p.x.Data[q*p.x.Stride+term*n], 1, n, count, b, p.pitch, plus(c, q*n*cstep), cstep, start, mode, to.limits, of, to.ofstep)
-			if of != nil {
-				of = plus(of, n*to.ofstep)
-			}
+			out, of := plus(c, at+q*n*cstep), plus(to.of, at+q*n*to.ofstep)
+			p.ks.full[few](n, &p.x.Data[q*p.x.Stride+term*n], 1, n, count, b, p.pitch, out, cstep, start, mode, to.limits, of, to.ofstep)
 		}
 	}
 }
 
-// plus is n elements farther.
+// plus is n elements farther, of nothing nothing.
 func plus[T Float](p *T, n int) *T {
+	if p == nil {
+		return nil
+	}
 	return (*T)(unsafe.Add(unsafe.Pointer(p), bytes[T](n)))
 }
 
