@@ -4,9 +4,9 @@ package kernel
 
 import "unsafe"
 
-// Tiles that stand by rows, and few results or terms, make products in which zeros do not
-// pay: these go over rows with all terms, a few rows at a time, so that a row of the dense
-// operand is read once for all of them.
+// Where results stand by rows and terms are few, or gradients stand by rows and inputs are
+// few, leaving out zeros does not pay: such products go over rows with all terms, a few rows
+// at a time, so that a row of the dense operand is read once for all of them.
 
 type fullFunc[T Float] func(rows int, s *T, sstep, tstep, terms int, b *T, bstep int, c *T, cstep int, start *T, mode int, limits, of *T, ofstep int)
 
