@@ -26,7 +26,7 @@ type way int
 
 const (
 	tiled  way = iota // of panels, that of all with dense kernels
-	full              // over rows, all terms
+	full              // to rows, all terms of panels
 	sparse            // over rows, terms that are not zero
 )
 
@@ -38,7 +38,7 @@ func wayOf[T Float](y, x Tile[T], terms, results int) way {
 	switch {
 	case assembly[T]().squares == nil || min(terms, results) == 0:
 		return tiled
-	case y.ByRows && terms <= fullTerms:
+	case y.ByRows && !x.ByRows && terms <= fullTerms:
 		return full
 	case results < fewResults || !rows && min(terms, results) < SparseLeast:
 		return tiled
@@ -48,20 +48,15 @@ func wayOf[T Float](y, x Tile[T], terms, results int) way {
 	return tiled
 }
 
-// multiplyAll is multiply with all terms.
+// multiplyAll is multiply with all terms of the panels.
 func (p *sparseProduct[T]) multiplyAll(nv, term, count, mode int, block, c *T, cstep int, to place[T]) {
+	n := PanelRows[T]()
 	for v, few := 0, 0; v < nv; v += few {
 		few = fair(nv-v, fullVecs)
 		at := v * p.lanes
-		b, start := plus(block, at), &p.start[at]
-		if p.x.ByRows {
-			p.ks.full[few](p.rows, &p.s[term], p.wide, 1, count, b, p.pitch, plus(c, at), cstep, start, mode, to.limits, plus(to.of, at), to.ofstep)
-			continue
-		}
-		n := PanelRows[T]()
 		for q := range p.rows / n {
 			out, of := plus(c, at+q*n*cstep), plus(to.of, at+q*n*to.ofstep)
-			p.ks.full[few](n, &p.x.Data[q*p.x.Stride+term*n], 1, n, count, b, p.pitch, out, cstep, start, mode, to.limits, of, to.ofstep)
+			p.ks.full[few](n, &p.x.Data[q*p.x.Stride+term*n], 1, n, count, plus(block, at), p.pitch, out, cstep, &p.start[at], mode, to.limits, of, to.ofstep)
 		}
 	}
 }

@@ -91,9 +91,9 @@ type sparseProduct[T Float] struct {
 	pitch   int // elements from one row of a block, or of the sums, to the next
 	rows    int
 	way     way
-	x       Tile[T]
-	s       []T // the sparse operand
-	wide    int // of its rows
+	x       Tile[T] // the operand, if all its terms are taken
+	s       []T     // the sparse operand
+	wide    int     // of its rows
 	bits    *uint8
 	bitstep int
 	block   []T
@@ -146,15 +146,13 @@ func manyZeros[T Float](x Tile[T], features int) bool {
 
 // operand makes the rows of a tile the sparse operand.
 func (p *sparseProduct[T]) operand(x Tile[T], panels, features int) {
-	n := PanelRows[T]()
-	p.x = x
-	if x.ByRows {
-		p.s, p.wide = x.Data, x.Stride/n
-	}
 	if p.way == full {
+		p.x = x
 		return
 	}
+	n := PanelRows[T]()
 	if x.ByRows {
+		p.s, p.wide = x.Data, x.Stride/n
 		p.ks.mark(p.rows, (features+p.lanes-1)/p.lanes, &p.s[0], p.wide, p.bits, p.bitstep)
 		return
 	}
