@@ -51,12 +51,12 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	JMP     begin
@@ -237,13 +237,13 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -437,14 +437,14 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
 	VPXORQ     Z2, Z2, Z2
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -654,7 +654,7 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -662,7 +662,7 @@ fetched:
 	VPXORQ     Z3, Z3, Z3
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -888,7 +888,7 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -897,7 +897,7 @@ fetched:
 	VPXORQ     Z4, Z4, Z4
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1139,7 +1139,7 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -1149,7 +1149,7 @@ fetched:
 	VPXORQ     Z5, Z5, Z5
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1407,7 +1407,7 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -1418,7 +1418,7 @@ fetched:
 	VPXORQ     Z6, Z6, Z6
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1692,7 +1692,7 @@ fetched:
 	PREFETCHT0 192(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -1704,7 +1704,7 @@ fetched:
 	VPXORQ     Z7, Z7, Z7
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS 64(DX), Z1
@@ -1969,7 +1969,7 @@ TEXT ·full32x1(SB), NOSPLIT, $0-112
 row:
 	MOVQ   mode+80(FP), DX
 	CMPQ   DX, $0x01
-	JEQ    start
+	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -1981,7 +1981,7 @@ row:
 	VPXORQ Z7, Z7, Z7
 	JMP    begin
 
-start:
+bias:
 	MOVQ    start+72(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS Z0, Z1
@@ -2208,7 +2208,7 @@ TEXT ·full32x2(SB), NOSPLIT, $0-112
 row:
 	MOVQ   mode+80(FP), DX
 	CMPQ   DX, $0x01
-	JEQ    start
+	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -2228,7 +2228,7 @@ row:
 	VPXORQ Z15, Z15, Z15
 	JMP    begin
 
-start:
+bias:
 	MOVQ    start+72(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS Z0, Z2
@@ -2562,7 +2562,7 @@ TEXT ·full32x3(SB), NOSPLIT, $0-112
 row:
 	MOVQ   mode+80(FP), DX
 	CMPQ   DX, $0x01
-	JEQ    start
+	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -2590,7 +2590,7 @@ row:
 	VPXORQ Z23, Z23, Z23
 	JMP    begin
 
-start:
+bias:
 	MOVQ    start+72(FP), DX
 	VMOVUPS (DX), Z0
 	VMOVUPS Z0, Z3
@@ -3676,12 +3676,12 @@ TEXT ·gate32(SB), NOSPLIT, $0-32
 	VBROADCASTSS 4(BX), Z1
 
 vector:
-	VMOVUPS   (DX), Z2
-	VMOVUPS   (CX), Z3
-	VCMPPS    $0x0e, Z0, Z2, K1
-	VCMPPS    $0x01, Z1, Z2, K2
+	VMOVUPS   (CX), Z2
+	VMOVUPS   (DX), Z3
+	VCMPPS    $0x0e, Z0, Z3, K1
+	VCMPPS    $0x01, Z1, Z3, K2
 	KANDW     K2, K1, K1
-	VMOVAPS.Z Z3, K1, Z2
+	VMOVAPS.Z Z2, K1, Z2
 	VMOVUPS   Z2, (CX)
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, DX
@@ -3854,12 +3854,12 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	JMP     begin
@@ -4044,13 +4044,13 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
@@ -4248,14 +4248,14 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
 	VPXORQ     Z2, Z2, Z2
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
@@ -4469,7 +4469,7 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -4477,7 +4477,7 @@ fetched:
 	VPXORQ     Z3, Z3, Z3
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
@@ -4707,7 +4707,7 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -4716,7 +4716,7 @@ fetched:
 	VPXORQ     Z4, Z4, Z4
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
@@ -4962,7 +4962,7 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -4972,7 +4972,7 @@ fetched:
 	VPXORQ     Z5, Z5, Z5
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
@@ -5234,7 +5234,7 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -5245,7 +5245,7 @@ fetched:
 	VPXORQ     Z6, Z6, Z6
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
@@ -5523,7 +5523,7 @@ fetched:
 	PREFETCHT0 448(SI)(R11*1)
 	MOVQ       mode+88(FP), DX
 	CMPQ       DX, $0x01
-	JEQ        start
+	JEQ        bias
 	JGT        resume
 	VPXORQ     Z0, Z0, Z0
 	VPXORQ     Z1, Z1, Z1
@@ -5535,7 +5535,7 @@ fetched:
 	VPXORQ     Z7, Z7, Z7
 	JMP        begin
 
-start:
+bias:
 	MOVQ    start+80(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPD 64(DX), Z1
@@ -5800,7 +5800,7 @@ TEXT ·full64x1(SB), NOSPLIT, $0-112
 row:
 	MOVQ   mode+80(FP), DX
 	CMPQ   DX, $0x01
-	JEQ    start
+	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -5812,7 +5812,7 @@ row:
 	VPXORQ Z7, Z7, Z7
 	JMP    begin
 
-start:
+bias:
 	MOVQ    start+72(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPS Z0, Z1
@@ -6039,7 +6039,7 @@ TEXT ·full64x2(SB), NOSPLIT, $0-112
 row:
 	MOVQ   mode+80(FP), DX
 	CMPQ   DX, $0x01
-	JEQ    start
+	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -6059,7 +6059,7 @@ row:
 	VPXORQ Z15, Z15, Z15
 	JMP    begin
 
-start:
+bias:
 	MOVQ    start+72(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPS Z0, Z2
@@ -6393,7 +6393,7 @@ TEXT ·full64x3(SB), NOSPLIT, $0-112
 row:
 	MOVQ   mode+80(FP), DX
 	CMPQ   DX, $0x01
-	JEQ    start
+	JEQ    bias
 	JGT    resume
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -6421,7 +6421,7 @@ row:
 	VPXORQ Z23, Z23, Z23
 	JMP    begin
 
-start:
+bias:
 	MOVQ    start+72(FP), DX
 	VMOVUPD (DX), Z0
 	VMOVUPS Z0, Z3
@@ -7251,12 +7251,12 @@ TEXT ·gate64(SB), NOSPLIT, $0-32
 	VBROADCASTSD 8(BX), Z1
 
 vector:
-	VMOVUPD   (DX), Z2
-	VMOVUPD   (CX), Z3
-	VCMPPD    $0x0e, Z0, Z2, K1
-	VCMPPD    $0x01, Z1, Z2, K2
+	VMOVUPD   (CX), Z2
+	VMOVUPD   (DX), Z3
+	VCMPPD    $0x0e, Z0, Z3, K1
+	VCMPPD    $0x01, Z1, Z3, K2
 	KANDW     K2, K1, K1
-	VMOVAPD.Z Z3, K1, Z2
+	VMOVAPD.Z Z2, K1, Z2
 	VMOVUPD   Z2, (CX)
 	ADDQ      $0x40, CX
 	ADDQ      $0x40, DX

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -97,29 +98,18 @@ func (t *fullTile) each(base, step Register, f func(m Mem, z VecVirtual)) {
 
 // start starts the sums as the mode says.
 func (t *fullTile) start() {
-	Load(Param("mode"), t.at)
-	CMPQ(t.at, Imm(1))
-	JEQ(LabelRef("start"))
-	JGT(LabelRef("resume"))
-	for i := range t.acc {
-		for _, z := range t.acc[i] {
-			t.e.clear(z)
+	startSums(t.e, Load(Param("mode"), t.at), slices.Concat(t.acc[:]...), func() {
+		Load(Param("start"), t.at)
+		for v, z := range t.acc[0] {
+			t.e.load(Mem{Base: t.at, Disp: v * t.e.width()}, z)
+			for i := range t.acc[1:] {
+				VMOVUPS(z, t.acc[i+1][v])
+			}
 		}
-	}
-	JMP(LabelRef("begin"))
-	Label("start")
-	Load(Param("start"), t.at)
-	for v := range t.nv {
-		t.e.load(Mem{Base: t.at, Disp: v * t.e.width()}, t.acc[0][v])
-		for i := range t.acc[1:] {
-			VMOVUPS(t.acc[0][v], t.acc[i+1][v])
-		}
-	}
-	JMP(LabelRef("begin"))
-	Label("resume")
-	MOVQ(t.c, t.at)
-	t.each(t.at, t.cstep, func(m Mem, z VecVirtual) { t.e.load(m, z) })
-	Label("begin")
+	}, func() {
+		MOVQ(t.c, t.at)
+		t.each(t.at, t.cstep, func(m Mem, z VecVirtual) { t.e.load(m, z) })
+	})
 }
 
 // sum goes over the terms, two at a time.
@@ -181,8 +171,8 @@ func (t *fullTile) store() {
 	Load(Param("ofstep"), t.b)
 	SHLQ(Imm(e.shift()), t.b)
 	t.each(t.at, t.b, func(m Mem, z VecVirtual) {
-		x, v := e.loadVec(m), vec{e: e, r: z}
-		v.set(v.only(x.compare(greater, lo).and(x.compare(less, hi))))
+		v := vec{e: e, r: z}
+		v.set(v.onlyWithin(e.loadVec(m), lo, hi))
 	})
 	Store(t.at, Param("of"))
 	Label("plain")

@@ -199,3 +199,8 @@ func (v vec) storeOnly(m Mem, k mask) {
 	}
 	byType(v.e, VMOVUPS, VMOVUPD)(v.r, k.r, m)
 }
+
+// onlyWithin is v where x lies strictly between lo and hi, else zero.
+func (v vec) onlyWithin(x, lo, hi vec) vec {
+	return v.only(x.compare(greater, lo).and(x.compare(less, hi)))
+}

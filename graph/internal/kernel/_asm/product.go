@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -122,30 +123,37 @@ func (t *tile) each(panels []Register, f func(z VecVirtual, m Mem)) {
 	}
 }
 
-// start is what the mode says.
-func (t *tile) start() {
-	mode := Load(Param("mode"), GP64())
+// startSums starts sums as the parameter mode says: 0 at zero, 1 at the bias, 2 at what is
+// held.
+func startSums(e element, mode Register, sums []VecVirtual, bias, held func()) {
 	CMPQ(mode, Imm(1))
 	JEQ(LabelRef("bias"))
 	JGT(LabelRef("resume"))
-	for i := range t.acc {
-		for _, z := range t.acc[i] {
-			t.e.clear(z)
-		}
+	for _, z := range sums {
+		e.clear(z)
 	}
 	JMP(LabelRef("begin"))
 	Label("bias")
-	bias := Load(Param("bias"), GP64())
-	for i := range t.acc {
-		t.e.broadcast(Mem{Base: bias, Disp: i * t.e.size}, t.acc[i][0])
-		for _, z := range t.acc[i][1:] {
-			VMOVUPS(t.acc[i][0], z)
-		}
-	}
+	bias()
 	JMP(LabelRef("begin"))
 	Label("resume")
-	t.each(t.panelsOf("c"), func(z VecVirtual, m Mem) { t.e.load(m, z) })
+	held()
 	Label("begin")
+}
+
+// start is what the mode says.
+func (t *tile) start() {
+	startSums(t.e, Load(Param("mode"), GP64()), slices.Concat(t.acc...), func() {
+		bias := Load(Param("bias"), GP64())
+		for i := range t.acc {
+			t.e.broadcast(Mem{Base: bias, Disp: i * t.e.size}, t.acc[i][0])
+			for _, z := range t.acc[i][1:] {
+				VMOVUPS(t.acc[i][0], z)
+			}
+		}
+	}, func() {
+		t.each(t.panelsOf("c"), func(z VecVirtual, m Mem) { t.e.load(m, z) })
+	})
 }
 
 // sum goes over the k terms, four at a time and then one by one.
@@ -234,8 +242,7 @@ func (t *tile) store() {
 		for i := range t.acc {
 			for v, z := range t.acc[i] {
 				y := t.e.loadVec(t.vector(of, i, v))
-				above, within := y.compare(greater, lo), y.compare(less, hi)
-				vec{e: t.e, r: z}.only(above.and(within)).store(t.vector(c, i, v))
+				vec{e: t.e, r: z}.onlyWithin(y, lo, hi).store(t.vector(c, i, v))
 			}
 		}
 	} else {
