@@ -38,18 +38,19 @@ func output[T Float](n int) (v []T, intact func() bool) {
 	}
 }
 
-// staircases gives reaches to test: none, full, empty, random.
+// staircases gives reaches to test: none, full, empty, random, of equal steps.
 func staircases(rng *rand.Rand, m, k int) [][]int32 {
-	full, empty, random := make([]int32, m), make([]int32, m), make([]int32, m)
-	last := 0
+	full, empty, random, even := make([]int32, m), make([]int32, m), make([]int32, m), make([]int32, m)
+	last, steps := 0, 1+rng.IntN(max(m/6, 1))
 	for j := range m {
 		full[j] = int32(k)
 		if k > last && rng.IntN(3) == 0 {
 			last += rng.IntN(min(k-last, 9) + 1)
 		}
 		random[j] = int32(last)
+		even[j] = int32((j*steps/m + 1) * k / steps) // as in masked nets
 	}
-	return [][]int32{nil, full, empty, random}
+	return [][]int32{nil, full, empty, random, even}
 }
 
 func near[T Float](t *testing.T, what string, got, want []T, terms int) {
@@ -149,7 +150,7 @@ func sizes() [][2]int {
 			out = append(out, [2]int{m, k})
 		}
 	}
-	return append(out, [2]int{200, 131}, [2]int{131, 200}, [2]int{601, 45})
+	return append(out, [2]int{200, 131}, [2]int{131, 200}, [2]int{601, 45}, [2]int{90, 400})
 }
 
 // sweep is every size up to 70 of one dimension beside a few of the other.
@@ -347,7 +348,7 @@ func testColumn[T Float](t *testing.T) {
 					x.Data[i] = 0
 				}
 			}
-			clear(x.Data[min(k, 64)*n*s/4:][:k*n/4]) // runs of them
+			clear(x.Data[min(k, 64)*n*(s%4)/4:][:k*n/4]) // runs of them
 			y := Tile[T]{Data: make([]T, m*n), Stride: m * n}
 			Linear(y, x, 1, w, m, k, reach, b, nil, nil)
 			p := NewPacked[T](m, k, reach)

@@ -17,7 +17,7 @@ func pairsOf(t *testing.T) *set[float32] {
 		t.Skip("no AVX2 here")
 	}
 	s := half32
-	s.strips, s.order, s.orderT = nil, order{6, math.MaxInt32}, order{6, 256}
+	s.strips, s.order, s.orderT = nil, order{6, math.MaxInt32}, order{math.MaxInt32, 128}
 	twice := func(one productFunc[float32]) productFunc[float32] {
 		return func(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits, of *float32, ofstep int, ahead *float32) {
 			one(k, a, lda, b, 0, c, 0, bias, mode, limits, of, 0, ahead)
@@ -41,7 +41,7 @@ func TestPairs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(13, 14))
 	n := PanelRows[float32]()
 	limits := &[2]float32{-0.5, 1}
-	for _, size := range [][2]int{{1, 1}, {7, 13}, {64, 70}, {131, 40}, {300, 19}} {
+	for _, size := range [][2]int{{1, 1}, {7, 13}, {64, 70}, {131, 40}, {300, 19}, {90, 400}} {
 		for _, panels := range []int{1, 2, 3, 4} {
 			m, k := size[0], size[1]
 			for _, reach := range staircases(rng, m, k) {

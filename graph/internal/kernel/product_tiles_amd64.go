@@ -2,7 +2,10 @@
 
 package kernel
 
-import "unsafe"
+import (
+	"math"
+	"unsafe"
+)
 
 // at returns a pointer to element i, or to anything if s is empty: a kernel of
 // zero terms reads nothing.
@@ -46,7 +49,7 @@ func tiledLinear[T Float](ks *set[T], y, x Tile[T], panels int, w Matrix[T], m, 
 // AVX2 alone is small: some terms of one panel stay there for a block of features,
 // whose weights stay in the second level for all panels.
 type order struct {
-	block int // features at a time
+	block int // features or inputs at a time
 	terms int // terms at a time
 }
 
@@ -61,12 +64,13 @@ type product[T Float] struct {
 	limits *[2]T
 }
 
-// part is how many of n features or inputs the next block takes.
-func (p *product[T]) part(n int) int {
-	if p.block == len(p.kernels)-1 {
-		return fair(n, p.block)
+// tile is how many of n features or inputs a tile takes, if the first same of them lie
+// between the same steps of the staircase: no others, unless few are left to that step.
+func (p *product[T]) tile(n, same, few int) int {
+	if same >= few {
+		n = min(n, same)
 	}
-	return min(n, p.block)
+	return fair(n, len(p.kernels)-1)
 }
 
 // fair is the size of the first of the fewest parts of at most so many that n make,
@@ -90,7 +94,10 @@ type linearTiles[T Float] struct {
 
 func (l *linearTiles[T]) run(y, x Tile[T], panels int) {
 	for j, end := 0, 0; j < l.m; j = end {
-		end = j + l.part(l.m-j)
+		end = j + min(l.m-j, l.block)
+		if l.block < len(l.kernels) {
+			end = j + l.tileFrom(j, l.m)
+		}
 		longest := limit(l.reach, end-1, l.k)
 		if end-j < len(l.kernels) && longest <= l.terms && limit(l.reach, j, l.k) == longest {
 			l.level(y, x, panels, j, end, longest)
@@ -126,8 +133,23 @@ func (l *linearTiles[T]) level(y, x Tile[T], panels, j, end, inputs int) {
 // tileAt returns how many features the tile from j on has, how many inputs all of them
 // see and how many the last.
 func (l *linearTiles[T]) tileAt(j, end int) (mr, common, last int) {
-	mr = fair(end-j, len(l.kernels)-1)
+	mr = l.tileFrom(j, end)
 	return mr, limit(l.reach, j, l.k), limit(l.reach, j+mr-1, l.k)
+}
+
+// tileFrom is how many features the tile from j on has.
+func (l *linearTiles[T]) tileFrom(j, end int) int {
+	most, same, few := len(l.kernels)-1, end-j, 4
+	if l.reach != nil {
+		same = 1
+		for same < min(3*most, end-j) && l.reach[j+same] == l.reach[j] {
+			same++
+		}
+		if l.reach[j] > 256 && fair(same, most) < 5 {
+			few = math.MaxInt // a step costs less than small tiles of that many terms
+		}
+	}
+	return l.tile(end-j, same, few)
 }
 
 // common adds the terms from a multiple of l.terms on that all features of each tile
@@ -190,7 +212,7 @@ func tiledLinearT[T Float](ks *set[T], y, g Tile[T], panels int, w Matrix[T], m,
 	if ks.tnPair[1] != nil {
 		pairs = panels / 2 * 2
 		two := l
-		two.kernels, two.width, two.block = ks.tnPair[:], 2, min(l.block, pairTile)
+		two.kernels, two.width = ks.tnPair[:], 2
 		two.run(y, g, of, pairs)
 	}
 	if pairs == panels {
@@ -219,7 +241,7 @@ func (l *linearTTiles[T]) run(y, g, of Tile[T], panels int) {
 		end := min(unit+l.terms, l.m)
 		seen := window{reach: l.reach, m: end, at: unit}
 		for i, to := 0, 0; i < l.k; i = to {
-			to = i + l.part(l.k-i)
+			to = i + min(l.k-i, l.block)
 			if l.packed != nil {
 				l.pack(seen, unit, end, i, to)
 			}
@@ -240,8 +262,11 @@ func (l *linearTTiles[T]) run(y, g, of Tile[T], panels int) {
 // inputs adds the units unit … end to the gradient of inputs i … to.
 func (l *linearTTiles[T]) inputs(y, g, of Tile[T], seen *window, unit, end, i, to int) {
 	n, tile := PanelRows[T](), len(l.kernels)-1
-	for first := i; i < to; i += tile {
-		mr := min(tile, to-i)
+	for first, mr := i, 0; i < to; i += mr {
+		mr = min(tile, to-i)
+		if l.packed == nil {
+			mr = l.tile(to-i, seen.alike(i, to), 4)
+		}
 		begin, from := seen.next(i, mr)
 		if begin == end && unit > 0 && end < l.m {
 			continue // none of the units sees these inputs
@@ -336,6 +361,15 @@ func (s *window) next(i, mr int) (begin, from int) {
 		}
 	}
 	return begin, from
+}
+
+// alike is how many of the inputs i … to, which are asked for in order, the same first
+// unit sees.
+func (s *window) alike(i, to int) int {
+	if begin, _ := s.next(i, 0); s.reach != nil && begin < s.m {
+		return int(s.reach[begin]) - i
+	}
+	return to - i
 }
 
 // step is the first unit after u, at most end, that sees other inputs than u.

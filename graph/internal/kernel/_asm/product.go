@@ -211,7 +211,7 @@ func (t *tile) term(u int) {
 	}
 	if t.trans {
 		if t.panels == 2 {
-			PREFETCHT0(Mem{Base: t.a, Disp: 64})
+			PREFETCHT1(Mem{Base: t.a, Disp: 64})
 		}
 		ADDQ(t.lda, t.a)
 	}
