@@ -31,7 +31,8 @@ type set[T Float] struct {
 	tile   int // the most features of a tile
 	nn, tn [maxTile + 1]productFunc[T]
 	outer  [maxTile + 1]outerFunc[T]
-	side   int // how many transposed inputs stand side by side
+	keeps  bool // whether outer and outerNarrow write no more than asked for
+	side   int  // how many transposed inputs stand side by side
 	strips stripsFunc[T]
 	order  order // of linear
 	orderT order // of its transpose
@@ -46,7 +47,7 @@ type set[T Float] struct {
 }
 
 type (
-	outerFunc[T Float]   func(np int, a *T, astep int, xt *T, c *T, ldc int, add int, ahead *T)
+	outerFunc[T Float]   func(np int, a *T, astep int, xt *T, c *T, ldc int, add int, keep *uint32, ahead *T)
 	stripsFunc[T Float]  func(rows int, a *T, lda int, c *T, tiles, pitch int)
 	productFunc[T Float] func(k int, a *T, lda int, b *T, bstep int, c *T, cstep int, bias *T, mode int, limits, of *T, ofstep int, ahead *T)
 )
@@ -56,6 +57,7 @@ var (
 		tile:        maxTile,
 		order:       order{maxTile, math.MaxInt32},
 		orderT:      order{math.MaxInt32, 128},
+		keeps:       true,
 		side:        64,
 		nn:          [maxTile + 1]productFunc[float32]{nil, nn32x1, nn32x2, nn32x3, nn32x4, nn32x5, nn32x6, nn32x7, nn32x8, nn32x9, nn32x10, nn32x11, nn32x12},
 		tn:          [maxTile + 1]productFunc[float32]{nil, tn32x1, tn32x2, tn32x3, tn32x4, tn32x5, tn32x6, tn32x7, tn32x8, tn32x9, tn32x10, tn32x11, tn32x12},
@@ -82,6 +84,7 @@ var (
 		tile:        maxTile,
 		order:       order{maxTile, math.MaxInt32},
 		orderT:      order{math.MaxInt32, 128},
+		keeps:       true,
 		side:        32,
 		nn:          [maxTile + 1]productFunc[float64]{nil, nn64x1, nn64x2, nn64x3, nn64x4, nn64x5, nn64x6, nn64x7, nn64x8, nn64x9, nn64x10, nn64x11, nn64x12},
 		tn:          [maxTile + 1]productFunc[float64]{nil, tn64x1, tn64x2, tn64x3, tn64x4, tn64x5, tn64x6, tn64x7, tn64x8, tn64x9, tn64x10, tn64x11, tn64x12},

@@ -11,10 +11,10 @@ func nn32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -23,10 +23,10 @@ func nn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -35,10 +35,10 @@ func nn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -47,10 +47,10 @@ func nn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -59,10 +59,10 @@ func nn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -71,10 +71,10 @@ func nn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -83,10 +83,10 @@ func nn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x7(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -95,10 +95,10 @@ func nn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x8(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -107,10 +107,10 @@ func nn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32x9(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -119,10 +119,10 @@ func nn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tn32x10(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -131,10 +131,10 @@ func nn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tn32x11(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -143,10 +143,10 @@ func nn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tn32x12(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
-func outern32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outern32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -155,7 +155,7 @@ func nnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tnp32x1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outerw32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outerw32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nnp32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -164,7 +164,7 @@ func nnp32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tnp32x2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outerw32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outerw32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nnp32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -173,7 +173,7 @@ func nnp32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tnp32x3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outerw32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outerw32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nnp32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -182,7 +182,7 @@ func nnp32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tnp32x4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outerw32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outerw32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nnp32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -191,7 +191,7 @@ func nnp32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tnp32x5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outerw32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outerw32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -200,7 +200,7 @@ func nnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cste
 func tnp32x6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outerw32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outerw32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -209,10 +209,10 @@ func nn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -221,10 +221,10 @@ func nn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -233,10 +233,10 @@ func nn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -245,10 +245,10 @@ func nn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -257,10 +257,10 @@ func nn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -269,10 +269,10 @@ func nn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -281,10 +281,10 @@ func nn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x7(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -293,10 +293,10 @@ func nn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x8(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -305,10 +305,10 @@ func nn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64x9(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -317,10 +317,10 @@ func nn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tn64x10(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -329,10 +329,10 @@ func nn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tn64x11(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -341,10 +341,10 @@ func nn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tn64x12(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
-func outern64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outern64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -353,7 +353,7 @@ func nnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tnp64x1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outerw64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outerw64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nnp64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -362,7 +362,7 @@ func nnp64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tnp64x2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outerw64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outerw64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nnp64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -371,7 +371,7 @@ func nnp64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tnp64x3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outerw64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outerw64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nnp64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -380,7 +380,7 @@ func nnp64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tnp64x4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outerw64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outerw64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nnp64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -389,7 +389,7 @@ func nnp64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tnp64x5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outerw64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outerw64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -398,4 +398,4 @@ func nnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cste
 func tnp64x6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outerw64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outerw64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)

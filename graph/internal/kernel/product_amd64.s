@@ -202,16 +202,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x1(SB), NOSPLIT, $0-64
+TEXT ·outer32x1(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -253,6 +253,9 @@ row:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNZ          panel
+	MOVQ         keep+56(FP), AX
+	TESTQ        AX, AX
+	JNZ          some
 	MOVQ         add+48(FP), AX
 	TESTQ        AX, AX
 	JZ           store
@@ -268,16 +271,38 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), AX
+	MOVL    AX, DX
+	ANDL    CX, DX
+	KMOVW   DX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   AX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, AX
+	MOVL    AX, DX
+	ANDL    CX, DX
+	KMOVW   DX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   AX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, AX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x1(SB), NOSPLIT, $0-64
+TEXT ·outern32x1(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -290,34 +315,48 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z1
-	VBROADCASTSS (CX), Z2
-	VFMADD231PS  Z2, Z1, Z0
-	VMOVUPS      256(BX), Z1
-	VBROADCASTSS 4(CX), Z2
-	VFMADD231PS  Z2, Z1, Z0
-	VMOVUPS      512(BX), Z1
-	VBROADCASTSS 8(CX), Z2
-	VFMADD231PS  Z2, Z1, Z0
-	VMOVUPS      768(BX), Z1
-	VBROADCASTSS 12(CX), Z2
-	VFMADD231PS  Z2, Z1, Z0
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z1
+	VFMADD231PS.BCST (CX), Z1, Z0
+	VMOVUPS          256(BX), Z1
+	VFMADD231PS.BCST 4(CX), Z1, Z0
+	VMOVUPS          512(BX), Z1
+	VFMADD231PS.BCST 8(CX), Z1, Z0
+	VMOVUPS          768(BX), Z1
+	VFMADD231PS.BCST 12(CX), Z1, Z0
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), AX
+	MOVL    AX, DX
+	ANDL    CX, DX
+	KMOVW   DX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   AX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, AX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -584,16 +623,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x2(SB), NOSPLIT, $0-64
+TEXT ·outer32x2(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -610,55 +649,54 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z4
-	VMOVUPS      64(BX), Z5
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  Z6, Z4, Z0
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 128(CX), Z6
-	VFMADD231PS  Z6, Z4, Z2
-	VFMADD231PS  Z6, Z5, Z3
-	VMOVUPS      256(BX), Z4
-	VMOVUPS      320(BX), Z5
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  Z6, Z4, Z0
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 132(CX), Z6
-	VFMADD231PS  Z6, Z4, Z2
-	VFMADD231PS  Z6, Z5, Z3
-	VMOVUPS      512(BX), Z4
-	VMOVUPS      576(BX), Z5
-	VBROADCASTSS 8(CX), Z6
-	VFMADD231PS  Z6, Z4, Z0
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 136(CX), Z6
-	VFMADD231PS  Z6, Z4, Z2
-	VFMADD231PS  Z6, Z5, Z3
-	VMOVUPS      768(BX), Z4
-	VMOVUPS      832(BX), Z5
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  Z6, Z4, Z0
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 140(CX), Z6
-	VFMADD231PS  Z6, Z4, Z2
-	VFMADD231PS  Z6, Z5, Z3
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z4
+	VMOVUPS          64(BX), Z5
+	VBROADCASTSS     (CX), Z6
+	VFMADD231PS      Z6, Z4, Z0
+	VFMADD231PS      Z6, Z5, Z1
+	VFMADD231PS.BCST 128(CX), Z4, Z2
+	VFMADD231PS.BCST 128(CX), Z5, Z3
+	VMOVUPS          256(BX), Z4
+	VMOVUPS          320(BX), Z5
+	VBROADCASTSS     4(CX), Z6
+	VFMADD231PS      Z6, Z4, Z0
+	VFMADD231PS      Z6, Z5, Z1
+	VFMADD231PS.BCST 132(CX), Z4, Z2
+	VFMADD231PS.BCST 132(CX), Z5, Z3
+	VMOVUPS          512(BX), Z4
+	VMOVUPS          576(BX), Z5
+	VBROADCASTSS     8(CX), Z6
+	VFMADD231PS      Z6, Z4, Z0
+	VFMADD231PS      Z6, Z5, Z1
+	VFMADD231PS.BCST 136(CX), Z4, Z2
+	VFMADD231PS.BCST 136(CX), Z5, Z3
+	VMOVUPS          768(BX), Z4
+	VMOVUPS          832(BX), Z5
+	VBROADCASTSS     12(CX), Z6
+	VFMADD231PS      Z6, Z4, Z0
+	VFMADD231PS      Z6, Z5, Z1
+	VFMADD231PS.BCST 140(CX), Z4, Z2
+	VFMADD231PS.BCST 140(CX), Z5, Z3
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -670,16 +708,54 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x2(SB), NOSPLIT, $0-64
+TEXT ·outern32x2(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -693,46 +769,65 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z2
-	VBROADCASTSS (CX), Z3
-	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 128(CX), Z3
-	VFMADD231PS  Z3, Z2, Z1
-	VMOVUPS      256(BX), Z2
-	VBROADCASTSS 4(CX), Z3
-	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 132(CX), Z3
-	VFMADD231PS  Z3, Z2, Z1
-	VMOVUPS      512(BX), Z2
-	VBROADCASTSS 8(CX), Z3
-	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 136(CX), Z3
-	VFMADD231PS  Z3, Z2, Z1
-	VMOVUPS      768(BX), Z2
-	VBROADCASTSS 12(CX), Z3
-	VFMADD231PS  Z3, Z2, Z0
-	VBROADCASTSS 140(CX), Z3
-	VFMADD231PS  Z3, Z2, Z1
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z2
+	VFMADD231PS.BCST (CX), Z2, Z0
+	VFMADD231PS.BCST 128(CX), Z2, Z1
+	VMOVUPS          256(BX), Z2
+	VFMADD231PS.BCST 4(CX), Z2, Z0
+	VFMADD231PS.BCST 132(CX), Z2, Z1
+	VMOVUPS          512(BX), Z2
+	VFMADD231PS.BCST 8(CX), Z2, Z0
+	VFMADD231PS.BCST 136(CX), Z2, Z1
+	VMOVUPS          768(BX), Z2
+	VFMADD231PS.BCST 12(CX), Z2, Z0
+	VFMADD231PS.BCST 140(CX), Z2, Z1
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z1, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -1063,16 +1158,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x3(SB), NOSPLIT, $0-64
+TEXT ·outer32x3(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -1091,70 +1186,65 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z6
-	VMOVUPS      64(BX), Z7
-	VBROADCASTSS (CX), Z8
-	VFMADD231PS  Z8, Z6, Z0
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 128(CX), Z8
-	VFMADD231PS  Z8, Z6, Z2
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 256(CX), Z8
-	VFMADD231PS  Z8, Z6, Z4
-	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS      256(BX), Z6
-	VMOVUPS      320(BX), Z7
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  Z8, Z6, Z0
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 132(CX), Z8
-	VFMADD231PS  Z8, Z6, Z2
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 260(CX), Z8
-	VFMADD231PS  Z8, Z6, Z4
-	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS      512(BX), Z6
-	VMOVUPS      576(BX), Z7
-	VBROADCASTSS 8(CX), Z8
-	VFMADD231PS  Z8, Z6, Z0
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 136(CX), Z8
-	VFMADD231PS  Z8, Z6, Z2
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 264(CX), Z8
-	VFMADD231PS  Z8, Z6, Z4
-	VFMADD231PS  Z8, Z7, Z5
-	VMOVUPS      768(BX), Z6
-	VMOVUPS      832(BX), Z7
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  Z8, Z6, Z0
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 140(CX), Z8
-	VFMADD231PS  Z8, Z6, Z2
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 268(CX), Z8
-	VFMADD231PS  Z8, Z6, Z4
-	VFMADD231PS  Z8, Z7, Z5
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z6
+	VMOVUPS          64(BX), Z7
+	VBROADCASTSS     (CX), Z8
+	VFMADD231PS      Z8, Z6, Z0
+	VFMADD231PS      Z8, Z7, Z1
+	VFMADD231PS.BCST 128(CX), Z6, Z2
+	VFMADD231PS.BCST 128(CX), Z7, Z3
+	VFMADD231PS.BCST 256(CX), Z6, Z4
+	VFMADD231PS.BCST 256(CX), Z7, Z5
+	VMOVUPS          256(BX), Z6
+	VMOVUPS          320(BX), Z7
+	VBROADCASTSS     4(CX), Z8
+	VFMADD231PS      Z8, Z6, Z0
+	VFMADD231PS      Z8, Z7, Z1
+	VFMADD231PS.BCST 132(CX), Z6, Z2
+	VFMADD231PS.BCST 132(CX), Z7, Z3
+	VFMADD231PS.BCST 260(CX), Z6, Z4
+	VFMADD231PS.BCST 260(CX), Z7, Z5
+	VMOVUPS          512(BX), Z6
+	VMOVUPS          576(BX), Z7
+	VBROADCASTSS     8(CX), Z8
+	VFMADD231PS      Z8, Z6, Z0
+	VFMADD231PS      Z8, Z7, Z1
+	VFMADD231PS.BCST 136(CX), Z6, Z2
+	VFMADD231PS.BCST 136(CX), Z7, Z3
+	VFMADD231PS.BCST 264(CX), Z6, Z4
+	VFMADD231PS.BCST 264(CX), Z7, Z5
+	VMOVUPS          768(BX), Z6
+	VMOVUPS          832(BX), Z7
+	VBROADCASTSS     12(CX), Z8
+	VFMADD231PS      Z8, Z6, Z0
+	VFMADD231PS      Z8, Z7, Z1
+	VFMADD231PS.BCST 140(CX), Z6, Z2
+	VFMADD231PS.BCST 140(CX), Z7, Z3
+	VFMADD231PS.BCST 268(CX), Z6, Z4
+	VFMADD231PS.BCST 268(CX), Z7, Z5
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -1169,16 +1259,70 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x3(SB), NOSPLIT, $0-64
+TEXT ·outern32x3(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -1193,51 +1337,42 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z3
-	VBROADCASTSS (CX), Z4
-	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 128(CX), Z4
-	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 256(CX), Z4
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      256(BX), Z3
-	VBROADCASTSS 4(CX), Z4
-	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 132(CX), Z4
-	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 260(CX), Z4
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      512(BX), Z3
-	VBROADCASTSS 8(CX), Z4
-	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 136(CX), Z4
-	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 264(CX), Z4
-	VFMADD231PS  Z4, Z3, Z2
-	VMOVUPS      768(BX), Z3
-	VBROADCASTSS 12(CX), Z4
-	VFMADD231PS  Z4, Z3, Z0
-	VBROADCASTSS 140(CX), Z4
-	VFMADD231PS  Z4, Z3, Z1
-	VBROADCASTSS 268(CX), Z4
-	VFMADD231PS  Z4, Z3, Z2
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z3
+	VFMADD231PS.BCST (CX), Z3, Z0
+	VFMADD231PS.BCST 128(CX), Z3, Z1
+	VFMADD231PS.BCST 256(CX), Z3, Z2
+	VMOVUPS          256(BX), Z3
+	VFMADD231PS.BCST 4(CX), Z3, Z0
+	VFMADD231PS.BCST 132(CX), Z3, Z1
+	VFMADD231PS.BCST 260(CX), Z3, Z2
+	VMOVUPS          512(BX), Z3
+	VFMADD231PS.BCST 8(CX), Z3, Z0
+	VFMADD231PS.BCST 136(CX), Z3, Z1
+	VFMADD231PS.BCST 264(CX), Z3, Z2
+	VMOVUPS          768(BX), Z3
+	VFMADD231PS.BCST 12(CX), Z3, Z0
+	VFMADD231PS.BCST 140(CX), Z3, Z1
+	VFMADD231PS.BCST 268(CX), Z3, Z2
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -1245,6 +1380,39 @@ store:
 	VMOVUPS Z1, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z2, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -1643,16 +1811,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x4(SB), NOSPLIT, $0-64
+TEXT ·outer32x4(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -1673,85 +1841,80 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z8
-	VMOVUPS      64(BX), Z9
-	VBROADCASTSS (CX), Z10
-	VFMADD231PS  Z10, Z8, Z0
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 128(CX), Z10
-	VFMADD231PS  Z10, Z8, Z2
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 256(CX), Z10
-	VFMADD231PS  Z10, Z8, Z4
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 384(CX), Z10
-	VFMADD231PS  Z10, Z8, Z6
-	VFMADD231PS  Z10, Z9, Z7
-	VMOVUPS      256(BX), Z8
-	VMOVUPS      320(BX), Z9
-	VBROADCASTSS 4(CX), Z10
-	VFMADD231PS  Z10, Z8, Z0
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 132(CX), Z10
-	VFMADD231PS  Z10, Z8, Z2
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 260(CX), Z10
-	VFMADD231PS  Z10, Z8, Z4
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 388(CX), Z10
-	VFMADD231PS  Z10, Z8, Z6
-	VFMADD231PS  Z10, Z9, Z7
-	VMOVUPS      512(BX), Z8
-	VMOVUPS      576(BX), Z9
-	VBROADCASTSS 8(CX), Z10
-	VFMADD231PS  Z10, Z8, Z0
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 136(CX), Z10
-	VFMADD231PS  Z10, Z8, Z2
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 264(CX), Z10
-	VFMADD231PS  Z10, Z8, Z4
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 392(CX), Z10
-	VFMADD231PS  Z10, Z8, Z6
-	VFMADD231PS  Z10, Z9, Z7
-	VMOVUPS      768(BX), Z8
-	VMOVUPS      832(BX), Z9
-	VBROADCASTSS 12(CX), Z10
-	VFMADD231PS  Z10, Z8, Z0
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 140(CX), Z10
-	VFMADD231PS  Z10, Z8, Z2
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 268(CX), Z10
-	VFMADD231PS  Z10, Z8, Z4
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 396(CX), Z10
-	VFMADD231PS  Z10, Z8, Z6
-	VFMADD231PS  Z10, Z9, Z7
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z8
+	VMOVUPS          64(BX), Z9
+	VBROADCASTSS     (CX), Z10
+	VFMADD231PS      Z10, Z8, Z0
+	VFMADD231PS      Z10, Z9, Z1
+	VFMADD231PS.BCST 128(CX), Z8, Z2
+	VFMADD231PS.BCST 128(CX), Z9, Z3
+	VFMADD231PS.BCST 256(CX), Z8, Z4
+	VFMADD231PS.BCST 256(CX), Z9, Z5
+	VBROADCASTSS     384(CX), Z10
+	VFMADD231PS      Z10, Z8, Z6
+	VFMADD231PS      Z10, Z9, Z7
+	VMOVUPS          256(BX), Z8
+	VMOVUPS          320(BX), Z9
+	VBROADCASTSS     4(CX), Z10
+	VFMADD231PS      Z10, Z8, Z0
+	VFMADD231PS      Z10, Z9, Z1
+	VFMADD231PS.BCST 132(CX), Z8, Z2
+	VFMADD231PS.BCST 132(CX), Z9, Z3
+	VFMADD231PS.BCST 260(CX), Z8, Z4
+	VFMADD231PS.BCST 260(CX), Z9, Z5
+	VBROADCASTSS     388(CX), Z10
+	VFMADD231PS      Z10, Z8, Z6
+	VFMADD231PS      Z10, Z9, Z7
+	VMOVUPS          512(BX), Z8
+	VMOVUPS          576(BX), Z9
+	VBROADCASTSS     8(CX), Z10
+	VFMADD231PS      Z10, Z8, Z0
+	VFMADD231PS      Z10, Z9, Z1
+	VFMADD231PS.BCST 136(CX), Z8, Z2
+	VFMADD231PS.BCST 136(CX), Z9, Z3
+	VFMADD231PS.BCST 264(CX), Z8, Z4
+	VFMADD231PS.BCST 264(CX), Z9, Z5
+	VBROADCASTSS     392(CX), Z10
+	VFMADD231PS      Z10, Z8, Z6
+	VFMADD231PS      Z10, Z9, Z7
+	VMOVUPS          768(BX), Z8
+	VMOVUPS          832(BX), Z9
+	VBROADCASTSS     12(CX), Z10
+	VFMADD231PS      Z10, Z8, Z0
+	VFMADD231PS      Z10, Z9, Z1
+	VFMADD231PS.BCST 140(CX), Z8, Z2
+	VFMADD231PS.BCST 140(CX), Z9, Z3
+	VFMADD231PS.BCST 268(CX), Z8, Z4
+	VFMADD231PS.BCST 268(CX), Z9, Z5
+	VBROADCASTSS     396(CX), Z10
+	VFMADD231PS      Z10, Z8, Z6
+	VFMADD231PS      Z10, Z9, Z7
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -1769,16 +1932,86 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x4(SB), NOSPLIT, $0-64
+TEXT ·outern32x4(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -1794,61 +2027,48 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z4
-	VBROADCASTSS (CX), Z5
-	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 128(CX), Z5
-	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 256(CX), Z5
-	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 384(CX), Z5
-	VFMADD231PS  Z5, Z4, Z3
-	VMOVUPS      256(BX), Z4
-	VBROADCASTSS 4(CX), Z5
-	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 132(CX), Z5
-	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 260(CX), Z5
-	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 388(CX), Z5
-	VFMADD231PS  Z5, Z4, Z3
-	VMOVUPS      512(BX), Z4
-	VBROADCASTSS 8(CX), Z5
-	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 136(CX), Z5
-	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 264(CX), Z5
-	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 392(CX), Z5
-	VFMADD231PS  Z5, Z4, Z3
-	VMOVUPS      768(BX), Z4
-	VBROADCASTSS 12(CX), Z5
-	VFMADD231PS  Z5, Z4, Z0
-	VBROADCASTSS 140(CX), Z5
-	VFMADD231PS  Z5, Z4, Z1
-	VBROADCASTSS 268(CX), Z5
-	VFMADD231PS  Z5, Z4, Z2
-	VBROADCASTSS 396(CX), Z5
-	VFMADD231PS  Z5, Z4, Z3
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z4
+	VFMADD231PS.BCST (CX), Z4, Z0
+	VFMADD231PS.BCST 128(CX), Z4, Z1
+	VFMADD231PS.BCST 256(CX), Z4, Z2
+	VFMADD231PS.BCST 384(CX), Z4, Z3
+	VMOVUPS          256(BX), Z4
+	VFMADD231PS.BCST 4(CX), Z4, Z0
+	VFMADD231PS.BCST 132(CX), Z4, Z1
+	VFMADD231PS.BCST 260(CX), Z4, Z2
+	VFMADD231PS.BCST 388(CX), Z4, Z3
+	VMOVUPS          512(BX), Z4
+	VFMADD231PS.BCST 8(CX), Z4, Z0
+	VFMADD231PS.BCST 136(CX), Z4, Z1
+	VFMADD231PS.BCST 264(CX), Z4, Z2
+	VFMADD231PS.BCST 392(CX), Z4, Z3
+	VMOVUPS          768(BX), Z4
+	VFMADD231PS.BCST 12(CX), Z4, Z0
+	VFMADD231PS.BCST 140(CX), Z4, Z1
+	VFMADD231PS.BCST 268(CX), Z4, Z2
+	VFMADD231PS.BCST 396(CX), Z4, Z3
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -1858,6 +2078,48 @@ store:
 	VMOVUPS Z2, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z3, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -2320,16 +2582,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x5(SB), NOSPLIT, $0-64
+TEXT ·outer32x5(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -2355,100 +2617,91 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z10
-	VMOVUPS      64(BX), Z11
-	VBROADCASTSS (CX), Z12
-	VFMADD231PS  Z12, Z10, Z0
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 128(CX), Z12
-	VFMADD231PS  Z12, Z10, Z2
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 256(CX), Z12
-	VFMADD231PS  Z12, Z10, Z4
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 384(CX), Z12
-	VFMADD231PS  Z12, Z10, Z6
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 512(CX), Z12
-	VFMADD231PS  Z12, Z10, Z8
-	VFMADD231PS  Z12, Z11, Z9
-	VMOVUPS      256(BX), Z10
-	VMOVUPS      320(BX), Z11
-	VBROADCASTSS 4(CX), Z12
-	VFMADD231PS  Z12, Z10, Z0
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 132(CX), Z12
-	VFMADD231PS  Z12, Z10, Z2
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 260(CX), Z12
-	VFMADD231PS  Z12, Z10, Z4
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 388(CX), Z12
-	VFMADD231PS  Z12, Z10, Z6
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 516(CX), Z12
-	VFMADD231PS  Z12, Z10, Z8
-	VFMADD231PS  Z12, Z11, Z9
-	VMOVUPS      512(BX), Z10
-	VMOVUPS      576(BX), Z11
-	VBROADCASTSS 8(CX), Z12
-	VFMADD231PS  Z12, Z10, Z0
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 136(CX), Z12
-	VFMADD231PS  Z12, Z10, Z2
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 264(CX), Z12
-	VFMADD231PS  Z12, Z10, Z4
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 392(CX), Z12
-	VFMADD231PS  Z12, Z10, Z6
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 520(CX), Z12
-	VFMADD231PS  Z12, Z10, Z8
-	VFMADD231PS  Z12, Z11, Z9
-	VMOVUPS      768(BX), Z10
-	VMOVUPS      832(BX), Z11
-	VBROADCASTSS 12(CX), Z12
-	VFMADD231PS  Z12, Z10, Z0
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 140(CX), Z12
-	VFMADD231PS  Z12, Z10, Z2
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 268(CX), Z12
-	VFMADD231PS  Z12, Z10, Z4
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 396(CX), Z12
-	VFMADD231PS  Z12, Z10, Z6
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 524(CX), Z12
-	VFMADD231PS  Z12, Z10, Z8
-	VFMADD231PS  Z12, Z11, Z9
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z10
+	VMOVUPS          64(BX), Z11
+	VBROADCASTSS     (CX), Z12
+	VFMADD231PS      Z12, Z10, Z0
+	VFMADD231PS      Z12, Z11, Z1
+	VFMADD231PS.BCST 128(CX), Z10, Z2
+	VFMADD231PS.BCST 128(CX), Z11, Z3
+	VFMADD231PS.BCST 256(CX), Z10, Z4
+	VFMADD231PS.BCST 256(CX), Z11, Z5
+	VBROADCASTSS     384(CX), Z12
+	VFMADD231PS      Z12, Z10, Z6
+	VFMADD231PS      Z12, Z11, Z7
+	VFMADD231PS.BCST 512(CX), Z10, Z8
+	VFMADD231PS.BCST 512(CX), Z11, Z9
+	VMOVUPS          256(BX), Z10
+	VMOVUPS          320(BX), Z11
+	VBROADCASTSS     4(CX), Z12
+	VFMADD231PS      Z12, Z10, Z0
+	VFMADD231PS      Z12, Z11, Z1
+	VFMADD231PS.BCST 132(CX), Z10, Z2
+	VFMADD231PS.BCST 132(CX), Z11, Z3
+	VFMADD231PS.BCST 260(CX), Z10, Z4
+	VFMADD231PS.BCST 260(CX), Z11, Z5
+	VBROADCASTSS     388(CX), Z12
+	VFMADD231PS      Z12, Z10, Z6
+	VFMADD231PS      Z12, Z11, Z7
+	VFMADD231PS.BCST 516(CX), Z10, Z8
+	VFMADD231PS.BCST 516(CX), Z11, Z9
+	VMOVUPS          512(BX), Z10
+	VMOVUPS          576(BX), Z11
+	VBROADCASTSS     8(CX), Z12
+	VFMADD231PS      Z12, Z10, Z0
+	VFMADD231PS      Z12, Z11, Z1
+	VFMADD231PS.BCST 136(CX), Z10, Z2
+	VFMADD231PS.BCST 136(CX), Z11, Z3
+	VFMADD231PS.BCST 264(CX), Z10, Z4
+	VFMADD231PS.BCST 264(CX), Z11, Z5
+	VBROADCASTSS     392(CX), Z12
+	VFMADD231PS      Z12, Z10, Z6
+	VFMADD231PS      Z12, Z11, Z7
+	VFMADD231PS.BCST 520(CX), Z10, Z8
+	VFMADD231PS.BCST 520(CX), Z11, Z9
+	VMOVUPS          768(BX), Z10
+	VMOVUPS          832(BX), Z11
+	VBROADCASTSS     12(CX), Z12
+	VFMADD231PS      Z12, Z10, Z0
+	VFMADD231PS      Z12, Z11, Z1
+	VFMADD231PS.BCST 140(CX), Z10, Z2
+	VFMADD231PS.BCST 140(CX), Z11, Z3
+	VFMADD231PS.BCST 268(CX), Z10, Z4
+	VFMADD231PS.BCST 268(CX), Z11, Z5
+	VBROADCASTSS     396(CX), Z12
+	VFMADD231PS      Z12, Z10, Z6
+	VFMADD231PS      Z12, Z11, Z7
+	VFMADD231PS.BCST 524(CX), Z10, Z8
+	VFMADD231PS.BCST 524(CX), Z11, Z9
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -2469,16 +2722,102 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x5(SB), NOSPLIT, $0-64
+TEXT ·outern32x5(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -2497,71 +2836,54 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z5
-	VBROADCASTSS (CX), Z6
-	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS 128(CX), Z6
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 256(CX), Z6
-	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS 384(CX), Z6
-	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS 512(CX), Z6
-	VFMADD231PS  Z6, Z5, Z4
-	VMOVUPS      256(BX), Z5
-	VBROADCASTSS 4(CX), Z6
-	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS 132(CX), Z6
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 260(CX), Z6
-	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS 388(CX), Z6
-	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS 516(CX), Z6
-	VFMADD231PS  Z6, Z5, Z4
-	VMOVUPS      512(BX), Z5
-	VBROADCASTSS 8(CX), Z6
-	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS 136(CX), Z6
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 264(CX), Z6
-	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS 392(CX), Z6
-	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS 520(CX), Z6
-	VFMADD231PS  Z6, Z5, Z4
-	VMOVUPS      768(BX), Z5
-	VBROADCASTSS 12(CX), Z6
-	VFMADD231PS  Z6, Z5, Z0
-	VBROADCASTSS 140(CX), Z6
-	VFMADD231PS  Z6, Z5, Z1
-	VBROADCASTSS 268(CX), Z6
-	VFMADD231PS  Z6, Z5, Z2
-	VBROADCASTSS 396(CX), Z6
-	VFMADD231PS  Z6, Z5, Z3
-	VBROADCASTSS 524(CX), Z6
-	VFMADD231PS  Z6, Z5, Z4
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z5
+	VFMADD231PS.BCST (CX), Z5, Z0
+	VFMADD231PS.BCST 128(CX), Z5, Z1
+	VFMADD231PS.BCST 256(CX), Z5, Z2
+	VFMADD231PS.BCST 384(CX), Z5, Z3
+	VFMADD231PS.BCST 512(CX), Z5, Z4
+	VMOVUPS          256(BX), Z5
+	VFMADD231PS.BCST 4(CX), Z5, Z0
+	VFMADD231PS.BCST 132(CX), Z5, Z1
+	VFMADD231PS.BCST 260(CX), Z5, Z2
+	VFMADD231PS.BCST 388(CX), Z5, Z3
+	VFMADD231PS.BCST 516(CX), Z5, Z4
+	VMOVUPS          512(BX), Z5
+	VFMADD231PS.BCST 8(CX), Z5, Z0
+	VFMADD231PS.BCST 136(CX), Z5, Z1
+	VFMADD231PS.BCST 264(CX), Z5, Z2
+	VFMADD231PS.BCST 392(CX), Z5, Z3
+	VFMADD231PS.BCST 520(CX), Z5, Z4
+	VMOVUPS          768(BX), Z5
+	VFMADD231PS.BCST 12(CX), Z5, Z0
+	VFMADD231PS.BCST 140(CX), Z5, Z1
+	VFMADD231PS.BCST 268(CX), Z5, Z2
+	VFMADD231PS.BCST 396(CX), Z5, Z3
+	VFMADD231PS.BCST 524(CX), Z5, Z4
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -2573,6 +2895,57 @@ store:
 	VMOVUPS Z3, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z4, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -3099,16 +3472,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x6(SB), NOSPLIT, $0-64
+TEXT ·outer32x6(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -3136,115 +3509,102 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z12
-	VMOVUPS      64(BX), Z13
-	VBROADCASTSS (CX), Z14
-	VFMADD231PS  Z14, Z12, Z0
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 128(CX), Z14
-	VFMADD231PS  Z14, Z12, Z2
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 256(CX), Z14
-	VFMADD231PS  Z14, Z12, Z4
-	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 384(CX), Z14
-	VFMADD231PS  Z14, Z12, Z6
-	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 512(CX), Z14
-	VFMADD231PS  Z14, Z12, Z8
-	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 640(CX), Z14
-	VFMADD231PS  Z14, Z12, Z10
-	VFMADD231PS  Z14, Z13, Z11
-	VMOVUPS      256(BX), Z12
-	VMOVUPS      320(BX), Z13
-	VBROADCASTSS 4(CX), Z14
-	VFMADD231PS  Z14, Z12, Z0
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 132(CX), Z14
-	VFMADD231PS  Z14, Z12, Z2
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 260(CX), Z14
-	VFMADD231PS  Z14, Z12, Z4
-	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 388(CX), Z14
-	VFMADD231PS  Z14, Z12, Z6
-	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 516(CX), Z14
-	VFMADD231PS  Z14, Z12, Z8
-	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 644(CX), Z14
-	VFMADD231PS  Z14, Z12, Z10
-	VFMADD231PS  Z14, Z13, Z11
-	VMOVUPS      512(BX), Z12
-	VMOVUPS      576(BX), Z13
-	VBROADCASTSS 8(CX), Z14
-	VFMADD231PS  Z14, Z12, Z0
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 136(CX), Z14
-	VFMADD231PS  Z14, Z12, Z2
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 264(CX), Z14
-	VFMADD231PS  Z14, Z12, Z4
-	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 392(CX), Z14
-	VFMADD231PS  Z14, Z12, Z6
-	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 520(CX), Z14
-	VFMADD231PS  Z14, Z12, Z8
-	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 648(CX), Z14
-	VFMADD231PS  Z14, Z12, Z10
-	VFMADD231PS  Z14, Z13, Z11
-	VMOVUPS      768(BX), Z12
-	VMOVUPS      832(BX), Z13
-	VBROADCASTSS 12(CX), Z14
-	VFMADD231PS  Z14, Z12, Z0
-	VFMADD231PS  Z14, Z13, Z1
-	VBROADCASTSS 140(CX), Z14
-	VFMADD231PS  Z14, Z12, Z2
-	VFMADD231PS  Z14, Z13, Z3
-	VBROADCASTSS 268(CX), Z14
-	VFMADD231PS  Z14, Z12, Z4
-	VFMADD231PS  Z14, Z13, Z5
-	VBROADCASTSS 396(CX), Z14
-	VFMADD231PS  Z14, Z12, Z6
-	VFMADD231PS  Z14, Z13, Z7
-	VBROADCASTSS 524(CX), Z14
-	VFMADD231PS  Z14, Z12, Z8
-	VFMADD231PS  Z14, Z13, Z9
-	VBROADCASTSS 652(CX), Z14
-	VFMADD231PS  Z14, Z12, Z10
-	VFMADD231PS  Z14, Z13, Z11
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	VADDPS       64(AX), Z11, Z11
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z12
+	VMOVUPS          64(BX), Z13
+	VBROADCASTSS     (CX), Z14
+	VFMADD231PS      Z14, Z12, Z0
+	VFMADD231PS      Z14, Z13, Z1
+	VFMADD231PS.BCST 128(CX), Z12, Z2
+	VFMADD231PS.BCST 128(CX), Z13, Z3
+	VFMADD231PS.BCST 256(CX), Z12, Z4
+	VFMADD231PS.BCST 256(CX), Z13, Z5
+	VBROADCASTSS     384(CX), Z14
+	VFMADD231PS      Z14, Z12, Z6
+	VFMADD231PS      Z14, Z13, Z7
+	VFMADD231PS.BCST 512(CX), Z12, Z8
+	VFMADD231PS.BCST 512(CX), Z13, Z9
+	VFMADD231PS.BCST 640(CX), Z12, Z10
+	VFMADD231PS.BCST 640(CX), Z13, Z11
+	VMOVUPS          256(BX), Z12
+	VMOVUPS          320(BX), Z13
+	VBROADCASTSS     4(CX), Z14
+	VFMADD231PS      Z14, Z12, Z0
+	VFMADD231PS      Z14, Z13, Z1
+	VFMADD231PS.BCST 132(CX), Z12, Z2
+	VFMADD231PS.BCST 132(CX), Z13, Z3
+	VFMADD231PS.BCST 260(CX), Z12, Z4
+	VFMADD231PS.BCST 260(CX), Z13, Z5
+	VBROADCASTSS     388(CX), Z14
+	VFMADD231PS      Z14, Z12, Z6
+	VFMADD231PS      Z14, Z13, Z7
+	VFMADD231PS.BCST 516(CX), Z12, Z8
+	VFMADD231PS.BCST 516(CX), Z13, Z9
+	VFMADD231PS.BCST 644(CX), Z12, Z10
+	VFMADD231PS.BCST 644(CX), Z13, Z11
+	VMOVUPS          512(BX), Z12
+	VMOVUPS          576(BX), Z13
+	VBROADCASTSS     8(CX), Z14
+	VFMADD231PS      Z14, Z12, Z0
+	VFMADD231PS      Z14, Z13, Z1
+	VFMADD231PS.BCST 136(CX), Z12, Z2
+	VFMADD231PS.BCST 136(CX), Z13, Z3
+	VFMADD231PS.BCST 264(CX), Z12, Z4
+	VFMADD231PS.BCST 264(CX), Z13, Z5
+	VBROADCASTSS     392(CX), Z14
+	VFMADD231PS      Z14, Z12, Z6
+	VFMADD231PS      Z14, Z13, Z7
+	VFMADD231PS.BCST 520(CX), Z12, Z8
+	VFMADD231PS.BCST 520(CX), Z13, Z9
+	VFMADD231PS.BCST 648(CX), Z12, Z10
+	VFMADD231PS.BCST 648(CX), Z13, Z11
+	VMOVUPS          768(BX), Z12
+	VMOVUPS          832(BX), Z13
+	VBROADCASTSS     12(CX), Z14
+	VFMADD231PS      Z14, Z12, Z0
+	VFMADD231PS      Z14, Z13, Z1
+	VFMADD231PS.BCST 140(CX), Z12, Z2
+	VFMADD231PS.BCST 140(CX), Z13, Z3
+	VFMADD231PS.BCST 268(CX), Z12, Z4
+	VFMADD231PS.BCST 268(CX), Z13, Z5
+	VBROADCASTSS     396(CX), Z14
+	VFMADD231PS      Z14, Z12, Z6
+	VFMADD231PS      Z14, Z13, Z7
+	VFMADD231PS.BCST 524(CX), Z12, Z8
+	VFMADD231PS.BCST 524(CX), Z13, Z9
+	VFMADD231PS.BCST 652(CX), Z12, Z10
+	VFMADD231PS.BCST 652(CX), Z13, Z11
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	VADDPS           64(AX), Z11, Z11
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -3268,16 +3628,118 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x6(SB), NOSPLIT, $0-64
+TEXT ·outern32x6(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -3297,81 +3759,60 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z6
-	VBROADCASTSS (CX), Z7
-	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS 128(CX), Z7
-	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS 256(CX), Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS 384(CX), Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS 512(CX), Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS 640(CX), Z7
-	VFMADD231PS  Z7, Z6, Z5
-	VMOVUPS      256(BX), Z6
-	VBROADCASTSS 4(CX), Z7
-	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS 132(CX), Z7
-	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS 260(CX), Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS 388(CX), Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS 516(CX), Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS 644(CX), Z7
-	VFMADD231PS  Z7, Z6, Z5
-	VMOVUPS      512(BX), Z6
-	VBROADCASTSS 8(CX), Z7
-	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS 136(CX), Z7
-	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS 264(CX), Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS 392(CX), Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS 520(CX), Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS 648(CX), Z7
-	VFMADD231PS  Z7, Z6, Z5
-	VMOVUPS      768(BX), Z6
-	VBROADCASTSS 12(CX), Z7
-	VFMADD231PS  Z7, Z6, Z0
-	VBROADCASTSS 140(CX), Z7
-	VFMADD231PS  Z7, Z6, Z1
-	VBROADCASTSS 268(CX), Z7
-	VFMADD231PS  Z7, Z6, Z2
-	VBROADCASTSS 396(CX), Z7
-	VFMADD231PS  Z7, Z6, Z3
-	VBROADCASTSS 524(CX), Z7
-	VFMADD231PS  Z7, Z6, Z4
-	VBROADCASTSS 652(CX), Z7
-	VFMADD231PS  Z7, Z6, Z5
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPS       (AX), Z5, Z5
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z6
+	VFMADD231PS.BCST (CX), Z6, Z0
+	VFMADD231PS.BCST 128(CX), Z6, Z1
+	VFMADD231PS.BCST 256(CX), Z6, Z2
+	VFMADD231PS.BCST 384(CX), Z6, Z3
+	VFMADD231PS.BCST 512(CX), Z6, Z4
+	VFMADD231PS.BCST 640(CX), Z6, Z5
+	VMOVUPS          256(BX), Z6
+	VFMADD231PS.BCST 4(CX), Z6, Z0
+	VFMADD231PS.BCST 132(CX), Z6, Z1
+	VFMADD231PS.BCST 260(CX), Z6, Z2
+	VFMADD231PS.BCST 388(CX), Z6, Z3
+	VFMADD231PS.BCST 516(CX), Z6, Z4
+	VFMADD231PS.BCST 644(CX), Z6, Z5
+	VMOVUPS          512(BX), Z6
+	VFMADD231PS.BCST 8(CX), Z6, Z0
+	VFMADD231PS.BCST 136(CX), Z6, Z1
+	VFMADD231PS.BCST 264(CX), Z6, Z2
+	VFMADD231PS.BCST 392(CX), Z6, Z3
+	VFMADD231PS.BCST 520(CX), Z6, Z4
+	VFMADD231PS.BCST 648(CX), Z6, Z5
+	VMOVUPS          768(BX), Z6
+	VFMADD231PS.BCST 12(CX), Z6, Z0
+	VFMADD231PS.BCST 140(CX), Z6, Z1
+	VFMADD231PS.BCST 268(CX), Z6, Z2
+	VFMADD231PS.BCST 396(CX), Z6, Z3
+	VFMADD231PS.BCST 524(CX), Z6, Z4
+	VFMADD231PS.BCST 652(CX), Z6, Z5
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPS           (AX), Z5, Z5
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -3385,6 +3826,66 @@ store:
 	VMOVUPS Z4, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z5, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -3978,16 +4479,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x7(SB), NOSPLIT, $0-64
+TEXT ·outer32x7(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -4017,130 +4518,117 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z14
-	VMOVUPS      64(BX), Z15
-	VBROADCASTSS (CX), Z16
-	VFMADD231PS  Z16, Z14, Z0
-	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 128(CX), Z16
-	VFMADD231PS  Z16, Z14, Z2
-	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 256(CX), Z16
-	VFMADD231PS  Z16, Z14, Z4
-	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 384(CX), Z16
-	VFMADD231PS  Z16, Z14, Z6
-	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 512(CX), Z16
-	VFMADD231PS  Z16, Z14, Z8
-	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 640(CX), Z16
-	VFMADD231PS  Z16, Z14, Z10
-	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 768(CX), Z16
-	VFMADD231PS  Z16, Z14, Z12
-	VFMADD231PS  Z16, Z15, Z13
-	VMOVUPS      256(BX), Z14
-	VMOVUPS      320(BX), Z15
-	VBROADCASTSS 4(CX), Z16
-	VFMADD231PS  Z16, Z14, Z0
-	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 132(CX), Z16
-	VFMADD231PS  Z16, Z14, Z2
-	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 260(CX), Z16
-	VFMADD231PS  Z16, Z14, Z4
-	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 388(CX), Z16
-	VFMADD231PS  Z16, Z14, Z6
-	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 516(CX), Z16
-	VFMADD231PS  Z16, Z14, Z8
-	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 644(CX), Z16
-	VFMADD231PS  Z16, Z14, Z10
-	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 772(CX), Z16
-	VFMADD231PS  Z16, Z14, Z12
-	VFMADD231PS  Z16, Z15, Z13
-	VMOVUPS      512(BX), Z14
-	VMOVUPS      576(BX), Z15
-	VBROADCASTSS 8(CX), Z16
-	VFMADD231PS  Z16, Z14, Z0
-	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 136(CX), Z16
-	VFMADD231PS  Z16, Z14, Z2
-	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 264(CX), Z16
-	VFMADD231PS  Z16, Z14, Z4
-	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 392(CX), Z16
-	VFMADD231PS  Z16, Z14, Z6
-	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 520(CX), Z16
-	VFMADD231PS  Z16, Z14, Z8
-	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 648(CX), Z16
-	VFMADD231PS  Z16, Z14, Z10
-	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 776(CX), Z16
-	VFMADD231PS  Z16, Z14, Z12
-	VFMADD231PS  Z16, Z15, Z13
-	VMOVUPS      768(BX), Z14
-	VMOVUPS      832(BX), Z15
-	VBROADCASTSS 12(CX), Z16
-	VFMADD231PS  Z16, Z14, Z0
-	VFMADD231PS  Z16, Z15, Z1
-	VBROADCASTSS 140(CX), Z16
-	VFMADD231PS  Z16, Z14, Z2
-	VFMADD231PS  Z16, Z15, Z3
-	VBROADCASTSS 268(CX), Z16
-	VFMADD231PS  Z16, Z14, Z4
-	VFMADD231PS  Z16, Z15, Z5
-	VBROADCASTSS 396(CX), Z16
-	VFMADD231PS  Z16, Z14, Z6
-	VFMADD231PS  Z16, Z15, Z7
-	VBROADCASTSS 524(CX), Z16
-	VFMADD231PS  Z16, Z14, Z8
-	VFMADD231PS  Z16, Z15, Z9
-	VBROADCASTSS 652(CX), Z16
-	VFMADD231PS  Z16, Z14, Z10
-	VFMADD231PS  Z16, Z15, Z11
-	VBROADCASTSS 780(CX), Z16
-	VFMADD231PS  Z16, Z14, Z12
-	VFMADD231PS  Z16, Z15, Z13
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	VADDPS       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPS       (AX), Z12, Z12
-	VADDPS       64(AX), Z13, Z13
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z14
+	VMOVUPS          64(BX), Z15
+	VBROADCASTSS     (CX), Z16
+	VFMADD231PS      Z16, Z14, Z0
+	VFMADD231PS      Z16, Z15, Z1
+	VFMADD231PS.BCST 128(CX), Z14, Z2
+	VFMADD231PS.BCST 128(CX), Z15, Z3
+	VFMADD231PS.BCST 256(CX), Z14, Z4
+	VFMADD231PS.BCST 256(CX), Z15, Z5
+	VBROADCASTSS     384(CX), Z16
+	VFMADD231PS      Z16, Z14, Z6
+	VFMADD231PS      Z16, Z15, Z7
+	VFMADD231PS.BCST 512(CX), Z14, Z8
+	VFMADD231PS.BCST 512(CX), Z15, Z9
+	VFMADD231PS.BCST 640(CX), Z14, Z10
+	VFMADD231PS.BCST 640(CX), Z15, Z11
+	VBROADCASTSS     768(CX), Z16
+	VFMADD231PS      Z16, Z14, Z12
+	VFMADD231PS      Z16, Z15, Z13
+	VMOVUPS          256(BX), Z14
+	VMOVUPS          320(BX), Z15
+	VBROADCASTSS     4(CX), Z16
+	VFMADD231PS      Z16, Z14, Z0
+	VFMADD231PS      Z16, Z15, Z1
+	VFMADD231PS.BCST 132(CX), Z14, Z2
+	VFMADD231PS.BCST 132(CX), Z15, Z3
+	VFMADD231PS.BCST 260(CX), Z14, Z4
+	VFMADD231PS.BCST 260(CX), Z15, Z5
+	VBROADCASTSS     388(CX), Z16
+	VFMADD231PS      Z16, Z14, Z6
+	VFMADD231PS      Z16, Z15, Z7
+	VFMADD231PS.BCST 516(CX), Z14, Z8
+	VFMADD231PS.BCST 516(CX), Z15, Z9
+	VFMADD231PS.BCST 644(CX), Z14, Z10
+	VFMADD231PS.BCST 644(CX), Z15, Z11
+	VBROADCASTSS     772(CX), Z16
+	VFMADD231PS      Z16, Z14, Z12
+	VFMADD231PS      Z16, Z15, Z13
+	VMOVUPS          512(BX), Z14
+	VMOVUPS          576(BX), Z15
+	VBROADCASTSS     8(CX), Z16
+	VFMADD231PS      Z16, Z14, Z0
+	VFMADD231PS      Z16, Z15, Z1
+	VFMADD231PS.BCST 136(CX), Z14, Z2
+	VFMADD231PS.BCST 136(CX), Z15, Z3
+	VFMADD231PS.BCST 264(CX), Z14, Z4
+	VFMADD231PS.BCST 264(CX), Z15, Z5
+	VBROADCASTSS     392(CX), Z16
+	VFMADD231PS      Z16, Z14, Z6
+	VFMADD231PS      Z16, Z15, Z7
+	VFMADD231PS.BCST 520(CX), Z14, Z8
+	VFMADD231PS.BCST 520(CX), Z15, Z9
+	VFMADD231PS.BCST 648(CX), Z14, Z10
+	VFMADD231PS.BCST 648(CX), Z15, Z11
+	VBROADCASTSS     776(CX), Z16
+	VFMADD231PS      Z16, Z14, Z12
+	VFMADD231PS      Z16, Z15, Z13
+	VMOVUPS          768(BX), Z14
+	VMOVUPS          832(BX), Z15
+	VBROADCASTSS     12(CX), Z16
+	VFMADD231PS      Z16, Z14, Z0
+	VFMADD231PS      Z16, Z15, Z1
+	VFMADD231PS.BCST 140(CX), Z14, Z2
+	VFMADD231PS.BCST 140(CX), Z15, Z3
+	VFMADD231PS.BCST 268(CX), Z14, Z4
+	VFMADD231PS.BCST 268(CX), Z15, Z5
+	VBROADCASTSS     396(CX), Z16
+	VFMADD231PS      Z16, Z14, Z6
+	VFMADD231PS      Z16, Z15, Z7
+	VFMADD231PS.BCST 524(CX), Z14, Z8
+	VFMADD231PS.BCST 524(CX), Z15, Z9
+	VFMADD231PS.BCST 652(CX), Z14, Z10
+	VFMADD231PS.BCST 652(CX), Z15, Z11
+	VBROADCASTSS     780(CX), Z16
+	VFMADD231PS      Z16, Z14, Z12
+	VFMADD231PS      Z16, Z15, Z13
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	VADDPS           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPS           (AX), Z12, Z12
+	VADDPS           64(AX), Z13, Z13
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -4167,16 +4655,134 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPS Z12, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPS Z13, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x7(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x7(SB), NOSPLIT, $0-64
+TEXT ·outern32x7(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -4197,91 +4803,66 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z7
-	VBROADCASTSS (CX), Z8
-	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS 128(CX), Z8
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 256(CX), Z8
-	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS 384(CX), Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 512(CX), Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS 640(CX), Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS 768(CX), Z8
-	VFMADD231PS  Z8, Z7, Z6
-	VMOVUPS      256(BX), Z7
-	VBROADCASTSS 4(CX), Z8
-	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS 132(CX), Z8
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 260(CX), Z8
-	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS 388(CX), Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 516(CX), Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS 644(CX), Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS 772(CX), Z8
-	VFMADD231PS  Z8, Z7, Z6
-	VMOVUPS      512(BX), Z7
-	VBROADCASTSS 8(CX), Z8
-	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS 136(CX), Z8
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 264(CX), Z8
-	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS 392(CX), Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 520(CX), Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS 648(CX), Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS 776(CX), Z8
-	VFMADD231PS  Z8, Z7, Z6
-	VMOVUPS      768(BX), Z7
-	VBROADCASTSS 12(CX), Z8
-	VFMADD231PS  Z8, Z7, Z0
-	VBROADCASTSS 140(CX), Z8
-	VFMADD231PS  Z8, Z7, Z1
-	VBROADCASTSS 268(CX), Z8
-	VFMADD231PS  Z8, Z7, Z2
-	VBROADCASTSS 396(CX), Z8
-	VFMADD231PS  Z8, Z7, Z3
-	VBROADCASTSS 524(CX), Z8
-	VFMADD231PS  Z8, Z7, Z4
-	VBROADCASTSS 652(CX), Z8
-	VFMADD231PS  Z8, Z7, Z5
-	VBROADCASTSS 780(CX), Z8
-	VFMADD231PS  Z8, Z7, Z6
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPS       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z7
+	VFMADD231PS.BCST (CX), Z7, Z0
+	VFMADD231PS.BCST 128(CX), Z7, Z1
+	VFMADD231PS.BCST 256(CX), Z7, Z2
+	VFMADD231PS.BCST 384(CX), Z7, Z3
+	VFMADD231PS.BCST 512(CX), Z7, Z4
+	VFMADD231PS.BCST 640(CX), Z7, Z5
+	VFMADD231PS.BCST 768(CX), Z7, Z6
+	VMOVUPS          256(BX), Z7
+	VFMADD231PS.BCST 4(CX), Z7, Z0
+	VFMADD231PS.BCST 132(CX), Z7, Z1
+	VFMADD231PS.BCST 260(CX), Z7, Z2
+	VFMADD231PS.BCST 388(CX), Z7, Z3
+	VFMADD231PS.BCST 516(CX), Z7, Z4
+	VFMADD231PS.BCST 644(CX), Z7, Z5
+	VFMADD231PS.BCST 772(CX), Z7, Z6
+	VMOVUPS          512(BX), Z7
+	VFMADD231PS.BCST 8(CX), Z7, Z0
+	VFMADD231PS.BCST 136(CX), Z7, Z1
+	VFMADD231PS.BCST 264(CX), Z7, Z2
+	VFMADD231PS.BCST 392(CX), Z7, Z3
+	VFMADD231PS.BCST 520(CX), Z7, Z4
+	VFMADD231PS.BCST 648(CX), Z7, Z5
+	VFMADD231PS.BCST 776(CX), Z7, Z6
+	VMOVUPS          768(BX), Z7
+	VFMADD231PS.BCST 12(CX), Z7, Z0
+	VFMADD231PS.BCST 140(CX), Z7, Z1
+	VFMADD231PS.BCST 268(CX), Z7, Z2
+	VFMADD231PS.BCST 396(CX), Z7, Z3
+	VFMADD231PS.BCST 524(CX), Z7, Z4
+	VFMADD231PS.BCST 652(CX), Z7, Z5
+	VFMADD231PS.BCST 780(CX), Z7, Z6
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPS           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -4297,6 +4878,75 @@ store:
 	VMOVUPS Z5, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z6, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -4954,16 +5604,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x8(SB), NOSPLIT, $0-64
+TEXT ·outer32x8(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -4995,145 +5645,128 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z16
-	VMOVUPS      64(BX), Z17
-	VBROADCASTSS (CX), Z18
-	VFMADD231PS  Z18, Z16, Z0
-	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 128(CX), Z18
-	VFMADD231PS  Z18, Z16, Z2
-	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 256(CX), Z18
-	VFMADD231PS  Z18, Z16, Z4
-	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 384(CX), Z18
-	VFMADD231PS  Z18, Z16, Z6
-	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 512(CX), Z18
-	VFMADD231PS  Z18, Z16, Z8
-	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 640(CX), Z18
-	VFMADD231PS  Z18, Z16, Z10
-	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 768(CX), Z18
-	VFMADD231PS  Z18, Z16, Z12
-	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 896(CX), Z18
-	VFMADD231PS  Z18, Z16, Z14
-	VFMADD231PS  Z18, Z17, Z15
-	VMOVUPS      256(BX), Z16
-	VMOVUPS      320(BX), Z17
-	VBROADCASTSS 4(CX), Z18
-	VFMADD231PS  Z18, Z16, Z0
-	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 132(CX), Z18
-	VFMADD231PS  Z18, Z16, Z2
-	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 260(CX), Z18
-	VFMADD231PS  Z18, Z16, Z4
-	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 388(CX), Z18
-	VFMADD231PS  Z18, Z16, Z6
-	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 516(CX), Z18
-	VFMADD231PS  Z18, Z16, Z8
-	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 644(CX), Z18
-	VFMADD231PS  Z18, Z16, Z10
-	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 772(CX), Z18
-	VFMADD231PS  Z18, Z16, Z12
-	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 900(CX), Z18
-	VFMADD231PS  Z18, Z16, Z14
-	VFMADD231PS  Z18, Z17, Z15
-	VMOVUPS      512(BX), Z16
-	VMOVUPS      576(BX), Z17
-	VBROADCASTSS 8(CX), Z18
-	VFMADD231PS  Z18, Z16, Z0
-	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 136(CX), Z18
-	VFMADD231PS  Z18, Z16, Z2
-	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 264(CX), Z18
-	VFMADD231PS  Z18, Z16, Z4
-	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 392(CX), Z18
-	VFMADD231PS  Z18, Z16, Z6
-	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 520(CX), Z18
-	VFMADD231PS  Z18, Z16, Z8
-	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 648(CX), Z18
-	VFMADD231PS  Z18, Z16, Z10
-	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 776(CX), Z18
-	VFMADD231PS  Z18, Z16, Z12
-	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 904(CX), Z18
-	VFMADD231PS  Z18, Z16, Z14
-	VFMADD231PS  Z18, Z17, Z15
-	VMOVUPS      768(BX), Z16
-	VMOVUPS      832(BX), Z17
-	VBROADCASTSS 12(CX), Z18
-	VFMADD231PS  Z18, Z16, Z0
-	VFMADD231PS  Z18, Z17, Z1
-	VBROADCASTSS 140(CX), Z18
-	VFMADD231PS  Z18, Z16, Z2
-	VFMADD231PS  Z18, Z17, Z3
-	VBROADCASTSS 268(CX), Z18
-	VFMADD231PS  Z18, Z16, Z4
-	VFMADD231PS  Z18, Z17, Z5
-	VBROADCASTSS 396(CX), Z18
-	VFMADD231PS  Z18, Z16, Z6
-	VFMADD231PS  Z18, Z17, Z7
-	VBROADCASTSS 524(CX), Z18
-	VFMADD231PS  Z18, Z16, Z8
-	VFMADD231PS  Z18, Z17, Z9
-	VBROADCASTSS 652(CX), Z18
-	VFMADD231PS  Z18, Z16, Z10
-	VFMADD231PS  Z18, Z17, Z11
-	VBROADCASTSS 780(CX), Z18
-	VFMADD231PS  Z18, Z16, Z12
-	VFMADD231PS  Z18, Z17, Z13
-	VBROADCASTSS 908(CX), Z18
-	VFMADD231PS  Z18, Z16, Z14
-	VFMADD231PS  Z18, Z17, Z15
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	VADDPS       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPS       (AX), Z12, Z12
-	VADDPS       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPS       (AX), Z14, Z14
-	VADDPS       64(AX), Z15, Z15
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z16
+	VMOVUPS          64(BX), Z17
+	VBROADCASTSS     (CX), Z18
+	VFMADD231PS      Z18, Z16, Z0
+	VFMADD231PS      Z18, Z17, Z1
+	VFMADD231PS.BCST 128(CX), Z16, Z2
+	VFMADD231PS.BCST 128(CX), Z17, Z3
+	VFMADD231PS.BCST 256(CX), Z16, Z4
+	VFMADD231PS.BCST 256(CX), Z17, Z5
+	VBROADCASTSS     384(CX), Z18
+	VFMADD231PS      Z18, Z16, Z6
+	VFMADD231PS      Z18, Z17, Z7
+	VFMADD231PS.BCST 512(CX), Z16, Z8
+	VFMADD231PS.BCST 512(CX), Z17, Z9
+	VFMADD231PS.BCST 640(CX), Z16, Z10
+	VFMADD231PS.BCST 640(CX), Z17, Z11
+	VBROADCASTSS     768(CX), Z18
+	VFMADD231PS      Z18, Z16, Z12
+	VFMADD231PS      Z18, Z17, Z13
+	VFMADD231PS.BCST 896(CX), Z16, Z14
+	VFMADD231PS.BCST 896(CX), Z17, Z15
+	VMOVUPS          256(BX), Z16
+	VMOVUPS          320(BX), Z17
+	VBROADCASTSS     4(CX), Z18
+	VFMADD231PS      Z18, Z16, Z0
+	VFMADD231PS      Z18, Z17, Z1
+	VFMADD231PS.BCST 132(CX), Z16, Z2
+	VFMADD231PS.BCST 132(CX), Z17, Z3
+	VFMADD231PS.BCST 260(CX), Z16, Z4
+	VFMADD231PS.BCST 260(CX), Z17, Z5
+	VBROADCASTSS     388(CX), Z18
+	VFMADD231PS      Z18, Z16, Z6
+	VFMADD231PS      Z18, Z17, Z7
+	VFMADD231PS.BCST 516(CX), Z16, Z8
+	VFMADD231PS.BCST 516(CX), Z17, Z9
+	VFMADD231PS.BCST 644(CX), Z16, Z10
+	VFMADD231PS.BCST 644(CX), Z17, Z11
+	VBROADCASTSS     772(CX), Z18
+	VFMADD231PS      Z18, Z16, Z12
+	VFMADD231PS      Z18, Z17, Z13
+	VFMADD231PS.BCST 900(CX), Z16, Z14
+	VFMADD231PS.BCST 900(CX), Z17, Z15
+	VMOVUPS          512(BX), Z16
+	VMOVUPS          576(BX), Z17
+	VBROADCASTSS     8(CX), Z18
+	VFMADD231PS      Z18, Z16, Z0
+	VFMADD231PS      Z18, Z17, Z1
+	VFMADD231PS.BCST 136(CX), Z16, Z2
+	VFMADD231PS.BCST 136(CX), Z17, Z3
+	VFMADD231PS.BCST 264(CX), Z16, Z4
+	VFMADD231PS.BCST 264(CX), Z17, Z5
+	VBROADCASTSS     392(CX), Z18
+	VFMADD231PS      Z18, Z16, Z6
+	VFMADD231PS      Z18, Z17, Z7
+	VFMADD231PS.BCST 520(CX), Z16, Z8
+	VFMADD231PS.BCST 520(CX), Z17, Z9
+	VFMADD231PS.BCST 648(CX), Z16, Z10
+	VFMADD231PS.BCST 648(CX), Z17, Z11
+	VBROADCASTSS     776(CX), Z18
+	VFMADD231PS      Z18, Z16, Z12
+	VFMADD231PS      Z18, Z17, Z13
+	VFMADD231PS.BCST 904(CX), Z16, Z14
+	VFMADD231PS.BCST 904(CX), Z17, Z15
+	VMOVUPS          768(BX), Z16
+	VMOVUPS          832(BX), Z17
+	VBROADCASTSS     12(CX), Z18
+	VFMADD231PS      Z18, Z16, Z0
+	VFMADD231PS      Z18, Z17, Z1
+	VFMADD231PS.BCST 140(CX), Z16, Z2
+	VFMADD231PS.BCST 140(CX), Z17, Z3
+	VFMADD231PS.BCST 268(CX), Z16, Z4
+	VFMADD231PS.BCST 268(CX), Z17, Z5
+	VBROADCASTSS     396(CX), Z18
+	VFMADD231PS      Z18, Z16, Z6
+	VFMADD231PS      Z18, Z17, Z7
+	VFMADD231PS.BCST 524(CX), Z16, Z8
+	VFMADD231PS.BCST 524(CX), Z17, Z9
+	VFMADD231PS.BCST 652(CX), Z16, Z10
+	VFMADD231PS.BCST 652(CX), Z17, Z11
+	VBROADCASTSS     780(CX), Z18
+	VFMADD231PS      Z18, Z16, Z12
+	VFMADD231PS      Z18, Z17, Z13
+	VFMADD231PS.BCST 908(CX), Z16, Z14
+	VFMADD231PS.BCST 908(CX), Z17, Z15
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	VADDPS           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPS           (AX), Z12, Z12
+	VADDPS           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPS           (AX), Z14, Z14
+	VADDPS           64(AX), Z15, Z15
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -5163,16 +5796,150 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPS Z12, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPS Z13, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPS Z14, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPS Z15, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x8(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x8(SB), NOSPLIT, $0-64
+TEXT ·outern32x8(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -5194,101 +5961,72 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z8
-	VBROADCASTSS (CX), Z9
-	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 128(CX), Z9
-	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 256(CX), Z9
-	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 384(CX), Z9
-	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 512(CX), Z9
-	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 640(CX), Z9
-	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 768(CX), Z9
-	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 896(CX), Z9
-	VFMADD231PS  Z9, Z8, Z7
-	VMOVUPS      256(BX), Z8
-	VBROADCASTSS 4(CX), Z9
-	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 132(CX), Z9
-	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 260(CX), Z9
-	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 388(CX), Z9
-	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 516(CX), Z9
-	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 644(CX), Z9
-	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 772(CX), Z9
-	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 900(CX), Z9
-	VFMADD231PS  Z9, Z8, Z7
-	VMOVUPS      512(BX), Z8
-	VBROADCASTSS 8(CX), Z9
-	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 136(CX), Z9
-	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 264(CX), Z9
-	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 392(CX), Z9
-	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 520(CX), Z9
-	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 648(CX), Z9
-	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 776(CX), Z9
-	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 904(CX), Z9
-	VFMADD231PS  Z9, Z8, Z7
-	VMOVUPS      768(BX), Z8
-	VBROADCASTSS 12(CX), Z9
-	VFMADD231PS  Z9, Z8, Z0
-	VBROADCASTSS 140(CX), Z9
-	VFMADD231PS  Z9, Z8, Z1
-	VBROADCASTSS 268(CX), Z9
-	VFMADD231PS  Z9, Z8, Z2
-	VBROADCASTSS 396(CX), Z9
-	VFMADD231PS  Z9, Z8, Z3
-	VBROADCASTSS 524(CX), Z9
-	VFMADD231PS  Z9, Z8, Z4
-	VBROADCASTSS 652(CX), Z9
-	VFMADD231PS  Z9, Z8, Z5
-	VBROADCASTSS 780(CX), Z9
-	VFMADD231PS  Z9, Z8, Z6
-	VBROADCASTSS 908(CX), Z9
-	VFMADD231PS  Z9, Z8, Z7
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPS       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPS       (AX), Z7, Z7
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z8
+	VFMADD231PS.BCST (CX), Z8, Z0
+	VFMADD231PS.BCST 128(CX), Z8, Z1
+	VFMADD231PS.BCST 256(CX), Z8, Z2
+	VFMADD231PS.BCST 384(CX), Z8, Z3
+	VFMADD231PS.BCST 512(CX), Z8, Z4
+	VFMADD231PS.BCST 640(CX), Z8, Z5
+	VFMADD231PS.BCST 768(CX), Z8, Z6
+	VFMADD231PS.BCST 896(CX), Z8, Z7
+	VMOVUPS          256(BX), Z8
+	VFMADD231PS.BCST 4(CX), Z8, Z0
+	VFMADD231PS.BCST 132(CX), Z8, Z1
+	VFMADD231PS.BCST 260(CX), Z8, Z2
+	VFMADD231PS.BCST 388(CX), Z8, Z3
+	VFMADD231PS.BCST 516(CX), Z8, Z4
+	VFMADD231PS.BCST 644(CX), Z8, Z5
+	VFMADD231PS.BCST 772(CX), Z8, Z6
+	VFMADD231PS.BCST 900(CX), Z8, Z7
+	VMOVUPS          512(BX), Z8
+	VFMADD231PS.BCST 8(CX), Z8, Z0
+	VFMADD231PS.BCST 136(CX), Z8, Z1
+	VFMADD231PS.BCST 264(CX), Z8, Z2
+	VFMADD231PS.BCST 392(CX), Z8, Z3
+	VFMADD231PS.BCST 520(CX), Z8, Z4
+	VFMADD231PS.BCST 648(CX), Z8, Z5
+	VFMADD231PS.BCST 776(CX), Z8, Z6
+	VFMADD231PS.BCST 904(CX), Z8, Z7
+	VMOVUPS          768(BX), Z8
+	VFMADD231PS.BCST 12(CX), Z8, Z0
+	VFMADD231PS.BCST 140(CX), Z8, Z1
+	VFMADD231PS.BCST 268(CX), Z8, Z2
+	VFMADD231PS.BCST 396(CX), Z8, Z3
+	VFMADD231PS.BCST 524(CX), Z8, Z4
+	VFMADD231PS.BCST 652(CX), Z8, Z5
+	VFMADD231PS.BCST 780(CX), Z8, Z6
+	VFMADD231PS.BCST 908(CX), Z8, Z7
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPS           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPS           (AX), Z7, Z7
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -5306,6 +6044,84 @@ store:
 	VMOVUPS Z6, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z7, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -6027,16 +6843,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x9(SB), NOSPLIT, $0-64
+TEXT ·outer32x9(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -6073,160 +6889,139 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z18
-	VMOVUPS      64(BX), Z19
-	VBROADCASTSS (CX), Z20
-	VFMADD231PS  Z20, Z18, Z0
-	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 128(CX), Z20
-	VFMADD231PS  Z20, Z18, Z2
-	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 256(CX), Z20
-	VFMADD231PS  Z20, Z18, Z4
-	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 384(CX), Z20
-	VFMADD231PS  Z20, Z18, Z6
-	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 512(CX), Z20
-	VFMADD231PS  Z20, Z18, Z8
-	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 640(CX), Z20
-	VFMADD231PS  Z20, Z18, Z10
-	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 768(CX), Z20
-	VFMADD231PS  Z20, Z18, Z12
-	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 896(CX), Z20
-	VFMADD231PS  Z20, Z18, Z14
-	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 1024(CX), Z20
-	VFMADD231PS  Z20, Z18, Z16
-	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      256(BX), Z18
-	VMOVUPS      320(BX), Z19
-	VBROADCASTSS 4(CX), Z20
-	VFMADD231PS  Z20, Z18, Z0
-	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 132(CX), Z20
-	VFMADD231PS  Z20, Z18, Z2
-	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 260(CX), Z20
-	VFMADD231PS  Z20, Z18, Z4
-	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 388(CX), Z20
-	VFMADD231PS  Z20, Z18, Z6
-	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 516(CX), Z20
-	VFMADD231PS  Z20, Z18, Z8
-	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 644(CX), Z20
-	VFMADD231PS  Z20, Z18, Z10
-	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 772(CX), Z20
-	VFMADD231PS  Z20, Z18, Z12
-	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 900(CX), Z20
-	VFMADD231PS  Z20, Z18, Z14
-	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 1028(CX), Z20
-	VFMADD231PS  Z20, Z18, Z16
-	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      512(BX), Z18
-	VMOVUPS      576(BX), Z19
-	VBROADCASTSS 8(CX), Z20
-	VFMADD231PS  Z20, Z18, Z0
-	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 136(CX), Z20
-	VFMADD231PS  Z20, Z18, Z2
-	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 264(CX), Z20
-	VFMADD231PS  Z20, Z18, Z4
-	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 392(CX), Z20
-	VFMADD231PS  Z20, Z18, Z6
-	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 520(CX), Z20
-	VFMADD231PS  Z20, Z18, Z8
-	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 648(CX), Z20
-	VFMADD231PS  Z20, Z18, Z10
-	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 776(CX), Z20
-	VFMADD231PS  Z20, Z18, Z12
-	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 904(CX), Z20
-	VFMADD231PS  Z20, Z18, Z14
-	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 1032(CX), Z20
-	VFMADD231PS  Z20, Z18, Z16
-	VFMADD231PS  Z20, Z19, Z17
-	VMOVUPS      768(BX), Z18
-	VMOVUPS      832(BX), Z19
-	VBROADCASTSS 12(CX), Z20
-	VFMADD231PS  Z20, Z18, Z0
-	VFMADD231PS  Z20, Z19, Z1
-	VBROADCASTSS 140(CX), Z20
-	VFMADD231PS  Z20, Z18, Z2
-	VFMADD231PS  Z20, Z19, Z3
-	VBROADCASTSS 268(CX), Z20
-	VFMADD231PS  Z20, Z18, Z4
-	VFMADD231PS  Z20, Z19, Z5
-	VBROADCASTSS 396(CX), Z20
-	VFMADD231PS  Z20, Z18, Z6
-	VFMADD231PS  Z20, Z19, Z7
-	VBROADCASTSS 524(CX), Z20
-	VFMADD231PS  Z20, Z18, Z8
-	VFMADD231PS  Z20, Z19, Z9
-	VBROADCASTSS 652(CX), Z20
-	VFMADD231PS  Z20, Z18, Z10
-	VFMADD231PS  Z20, Z19, Z11
-	VBROADCASTSS 780(CX), Z20
-	VFMADD231PS  Z20, Z18, Z12
-	VFMADD231PS  Z20, Z19, Z13
-	VBROADCASTSS 908(CX), Z20
-	VFMADD231PS  Z20, Z18, Z14
-	VFMADD231PS  Z20, Z19, Z15
-	VBROADCASTSS 1036(CX), Z20
-	VFMADD231PS  Z20, Z18, Z16
-	VFMADD231PS  Z20, Z19, Z17
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	VADDPS       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPS       (AX), Z12, Z12
-	VADDPS       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPS       (AX), Z14, Z14
-	VADDPS       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPS       (AX), Z16, Z16
-	VADDPS       64(AX), Z17, Z17
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z18
+	VMOVUPS          64(BX), Z19
+	VBROADCASTSS     (CX), Z20
+	VFMADD231PS      Z20, Z18, Z0
+	VFMADD231PS      Z20, Z19, Z1
+	VFMADD231PS.BCST 128(CX), Z18, Z2
+	VFMADD231PS.BCST 128(CX), Z19, Z3
+	VFMADD231PS.BCST 256(CX), Z18, Z4
+	VFMADD231PS.BCST 256(CX), Z19, Z5
+	VBROADCASTSS     384(CX), Z20
+	VFMADD231PS      Z20, Z18, Z6
+	VFMADD231PS      Z20, Z19, Z7
+	VFMADD231PS.BCST 512(CX), Z18, Z8
+	VFMADD231PS.BCST 512(CX), Z19, Z9
+	VFMADD231PS.BCST 640(CX), Z18, Z10
+	VFMADD231PS.BCST 640(CX), Z19, Z11
+	VBROADCASTSS     768(CX), Z20
+	VFMADD231PS      Z20, Z18, Z12
+	VFMADD231PS      Z20, Z19, Z13
+	VFMADD231PS.BCST 896(CX), Z18, Z14
+	VFMADD231PS.BCST 896(CX), Z19, Z15
+	VFMADD231PS.BCST 1024(CX), Z18, Z16
+	VFMADD231PS.BCST 1024(CX), Z19, Z17
+	VMOVUPS          256(BX), Z18
+	VMOVUPS          320(BX), Z19
+	VBROADCASTSS     4(CX), Z20
+	VFMADD231PS      Z20, Z18, Z0
+	VFMADD231PS      Z20, Z19, Z1
+	VFMADD231PS.BCST 132(CX), Z18, Z2
+	VFMADD231PS.BCST 132(CX), Z19, Z3
+	VFMADD231PS.BCST 260(CX), Z18, Z4
+	VFMADD231PS.BCST 260(CX), Z19, Z5
+	VBROADCASTSS     388(CX), Z20
+	VFMADD231PS      Z20, Z18, Z6
+	VFMADD231PS      Z20, Z19, Z7
+	VFMADD231PS.BCST 516(CX), Z18, Z8
+	VFMADD231PS.BCST 516(CX), Z19, Z9
+	VFMADD231PS.BCST 644(CX), Z18, Z10
+	VFMADD231PS.BCST 644(CX), Z19, Z11
+	VBROADCASTSS     772(CX), Z20
+	VFMADD231PS      Z20, Z18, Z12
+	VFMADD231PS      Z20, Z19, Z13
+	VFMADD231PS.BCST 900(CX), Z18, Z14
+	VFMADD231PS.BCST 900(CX), Z19, Z15
+	VFMADD231PS.BCST 1028(CX), Z18, Z16
+	VFMADD231PS.BCST 1028(CX), Z19, Z17
+	VMOVUPS          512(BX), Z18
+	VMOVUPS          576(BX), Z19
+	VBROADCASTSS     8(CX), Z20
+	VFMADD231PS      Z20, Z18, Z0
+	VFMADD231PS      Z20, Z19, Z1
+	VFMADD231PS.BCST 136(CX), Z18, Z2
+	VFMADD231PS.BCST 136(CX), Z19, Z3
+	VFMADD231PS.BCST 264(CX), Z18, Z4
+	VFMADD231PS.BCST 264(CX), Z19, Z5
+	VBROADCASTSS     392(CX), Z20
+	VFMADD231PS      Z20, Z18, Z6
+	VFMADD231PS      Z20, Z19, Z7
+	VFMADD231PS.BCST 520(CX), Z18, Z8
+	VFMADD231PS.BCST 520(CX), Z19, Z9
+	VFMADD231PS.BCST 648(CX), Z18, Z10
+	VFMADD231PS.BCST 648(CX), Z19, Z11
+	VBROADCASTSS     776(CX), Z20
+	VFMADD231PS      Z20, Z18, Z12
+	VFMADD231PS      Z20, Z19, Z13
+	VFMADD231PS.BCST 904(CX), Z18, Z14
+	VFMADD231PS.BCST 904(CX), Z19, Z15
+	VFMADD231PS.BCST 1032(CX), Z18, Z16
+	VFMADD231PS.BCST 1032(CX), Z19, Z17
+	VMOVUPS          768(BX), Z18
+	VMOVUPS          832(BX), Z19
+	VBROADCASTSS     12(CX), Z20
+	VFMADD231PS      Z20, Z18, Z0
+	VFMADD231PS      Z20, Z19, Z1
+	VFMADD231PS.BCST 140(CX), Z18, Z2
+	VFMADD231PS.BCST 140(CX), Z19, Z3
+	VFMADD231PS.BCST 268(CX), Z18, Z4
+	VFMADD231PS.BCST 268(CX), Z19, Z5
+	VBROADCASTSS     396(CX), Z20
+	VFMADD231PS      Z20, Z18, Z6
+	VFMADD231PS      Z20, Z19, Z7
+	VFMADD231PS.BCST 524(CX), Z18, Z8
+	VFMADD231PS.BCST 524(CX), Z19, Z9
+	VFMADD231PS.BCST 652(CX), Z18, Z10
+	VFMADD231PS.BCST 652(CX), Z19, Z11
+	VBROADCASTSS     780(CX), Z20
+	VFMADD231PS      Z20, Z18, Z12
+	VFMADD231PS      Z20, Z19, Z13
+	VFMADD231PS.BCST 908(CX), Z18, Z14
+	VFMADD231PS.BCST 908(CX), Z19, Z15
+	VFMADD231PS.BCST 1036(CX), Z18, Z16
+	VFMADD231PS.BCST 1036(CX), Z19, Z17
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	VADDPS           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPS           (AX), Z12, Z12
+	VADDPS           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPS           (AX), Z14, Z14
+	VADDPS           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPS           (AX), Z16, Z16
+	VADDPS           64(AX), Z17, Z17
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -6259,16 +7054,166 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPS Z12, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPS Z13, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPS Z14, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPS Z15, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPS Z16, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPS Z17, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x9(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x9(SB), NOSPLIT, $0-64
+TEXT ·outern32x9(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -6293,111 +7238,78 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z9
-	VBROADCASTSS (CX), Z10
-	VFMADD231PS  Z10, Z9, Z0
-	VBROADCASTSS 128(CX), Z10
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 256(CX), Z10
-	VFMADD231PS  Z10, Z9, Z2
-	VBROADCASTSS 384(CX), Z10
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 512(CX), Z10
-	VFMADD231PS  Z10, Z9, Z4
-	VBROADCASTSS 640(CX), Z10
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 768(CX), Z10
-	VFMADD231PS  Z10, Z9, Z6
-	VBROADCASTSS 896(CX), Z10
-	VFMADD231PS  Z10, Z9, Z7
-	VBROADCASTSS 1024(CX), Z10
-	VFMADD231PS  Z10, Z9, Z8
-	VMOVUPS      256(BX), Z9
-	VBROADCASTSS 4(CX), Z10
-	VFMADD231PS  Z10, Z9, Z0
-	VBROADCASTSS 132(CX), Z10
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 260(CX), Z10
-	VFMADD231PS  Z10, Z9, Z2
-	VBROADCASTSS 388(CX), Z10
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 516(CX), Z10
-	VFMADD231PS  Z10, Z9, Z4
-	VBROADCASTSS 644(CX), Z10
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 772(CX), Z10
-	VFMADD231PS  Z10, Z9, Z6
-	VBROADCASTSS 900(CX), Z10
-	VFMADD231PS  Z10, Z9, Z7
-	VBROADCASTSS 1028(CX), Z10
-	VFMADD231PS  Z10, Z9, Z8
-	VMOVUPS      512(BX), Z9
-	VBROADCASTSS 8(CX), Z10
-	VFMADD231PS  Z10, Z9, Z0
-	VBROADCASTSS 136(CX), Z10
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 264(CX), Z10
-	VFMADD231PS  Z10, Z9, Z2
-	VBROADCASTSS 392(CX), Z10
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 520(CX), Z10
-	VFMADD231PS  Z10, Z9, Z4
-	VBROADCASTSS 648(CX), Z10
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 776(CX), Z10
-	VFMADD231PS  Z10, Z9, Z6
-	VBROADCASTSS 904(CX), Z10
-	VFMADD231PS  Z10, Z9, Z7
-	VBROADCASTSS 1032(CX), Z10
-	VFMADD231PS  Z10, Z9, Z8
-	VMOVUPS      768(BX), Z9
-	VBROADCASTSS 12(CX), Z10
-	VFMADD231PS  Z10, Z9, Z0
-	VBROADCASTSS 140(CX), Z10
-	VFMADD231PS  Z10, Z9, Z1
-	VBROADCASTSS 268(CX), Z10
-	VFMADD231PS  Z10, Z9, Z2
-	VBROADCASTSS 396(CX), Z10
-	VFMADD231PS  Z10, Z9, Z3
-	VBROADCASTSS 524(CX), Z10
-	VFMADD231PS  Z10, Z9, Z4
-	VBROADCASTSS 652(CX), Z10
-	VFMADD231PS  Z10, Z9, Z5
-	VBROADCASTSS 780(CX), Z10
-	VFMADD231PS  Z10, Z9, Z6
-	VBROADCASTSS 908(CX), Z10
-	VFMADD231PS  Z10, Z9, Z7
-	VBROADCASTSS 1036(CX), Z10
-	VFMADD231PS  Z10, Z9, Z8
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPS       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPS       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z9
+	VFMADD231PS.BCST (CX), Z9, Z0
+	VFMADD231PS.BCST 128(CX), Z9, Z1
+	VFMADD231PS.BCST 256(CX), Z9, Z2
+	VFMADD231PS.BCST 384(CX), Z9, Z3
+	VFMADD231PS.BCST 512(CX), Z9, Z4
+	VFMADD231PS.BCST 640(CX), Z9, Z5
+	VFMADD231PS.BCST 768(CX), Z9, Z6
+	VFMADD231PS.BCST 896(CX), Z9, Z7
+	VFMADD231PS.BCST 1024(CX), Z9, Z8
+	VMOVUPS          256(BX), Z9
+	VFMADD231PS.BCST 4(CX), Z9, Z0
+	VFMADD231PS.BCST 132(CX), Z9, Z1
+	VFMADD231PS.BCST 260(CX), Z9, Z2
+	VFMADD231PS.BCST 388(CX), Z9, Z3
+	VFMADD231PS.BCST 516(CX), Z9, Z4
+	VFMADD231PS.BCST 644(CX), Z9, Z5
+	VFMADD231PS.BCST 772(CX), Z9, Z6
+	VFMADD231PS.BCST 900(CX), Z9, Z7
+	VFMADD231PS.BCST 1028(CX), Z9, Z8
+	VMOVUPS          512(BX), Z9
+	VFMADD231PS.BCST 8(CX), Z9, Z0
+	VFMADD231PS.BCST 136(CX), Z9, Z1
+	VFMADD231PS.BCST 264(CX), Z9, Z2
+	VFMADD231PS.BCST 392(CX), Z9, Z3
+	VFMADD231PS.BCST 520(CX), Z9, Z4
+	VFMADD231PS.BCST 648(CX), Z9, Z5
+	VFMADD231PS.BCST 776(CX), Z9, Z6
+	VFMADD231PS.BCST 904(CX), Z9, Z7
+	VFMADD231PS.BCST 1032(CX), Z9, Z8
+	VMOVUPS          768(BX), Z9
+	VFMADD231PS.BCST 12(CX), Z9, Z0
+	VFMADD231PS.BCST 140(CX), Z9, Z1
+	VFMADD231PS.BCST 268(CX), Z9, Z2
+	VFMADD231PS.BCST 396(CX), Z9, Z3
+	VFMADD231PS.BCST 524(CX), Z9, Z4
+	VFMADD231PS.BCST 652(CX), Z9, Z5
+	VFMADD231PS.BCST 780(CX), Z9, Z6
+	VFMADD231PS.BCST 908(CX), Z9, Z7
+	VFMADD231PS.BCST 1036(CX), Z9, Z8
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPS           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPS           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -6417,6 +7329,93 @@ store:
 	VMOVUPS Z7, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z8, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -7205,16 +8204,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x10(SB), NOSPLIT, $0-64
+TEXT ·outer32x10(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -7253,175 +8252,154 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z20
-	VMOVUPS      64(BX), Z21
-	VBROADCASTSS (CX), Z22
-	VFMADD231PS  Z22, Z20, Z0
-	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 128(CX), Z22
-	VFMADD231PS  Z22, Z20, Z2
-	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 256(CX), Z22
-	VFMADD231PS  Z22, Z20, Z4
-	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 384(CX), Z22
-	VFMADD231PS  Z22, Z20, Z6
-	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 512(CX), Z22
-	VFMADD231PS  Z22, Z20, Z8
-	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 640(CX), Z22
-	VFMADD231PS  Z22, Z20, Z10
-	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 768(CX), Z22
-	VFMADD231PS  Z22, Z20, Z12
-	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 896(CX), Z22
-	VFMADD231PS  Z22, Z20, Z14
-	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 1024(CX), Z22
-	VFMADD231PS  Z22, Z20, Z16
-	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 1152(CX), Z22
-	VFMADD231PS  Z22, Z20, Z18
-	VFMADD231PS  Z22, Z21, Z19
-	VMOVUPS      256(BX), Z20
-	VMOVUPS      320(BX), Z21
-	VBROADCASTSS 4(CX), Z22
-	VFMADD231PS  Z22, Z20, Z0
-	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 132(CX), Z22
-	VFMADD231PS  Z22, Z20, Z2
-	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 260(CX), Z22
-	VFMADD231PS  Z22, Z20, Z4
-	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 388(CX), Z22
-	VFMADD231PS  Z22, Z20, Z6
-	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 516(CX), Z22
-	VFMADD231PS  Z22, Z20, Z8
-	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 644(CX), Z22
-	VFMADD231PS  Z22, Z20, Z10
-	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 772(CX), Z22
-	VFMADD231PS  Z22, Z20, Z12
-	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 900(CX), Z22
-	VFMADD231PS  Z22, Z20, Z14
-	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 1028(CX), Z22
-	VFMADD231PS  Z22, Z20, Z16
-	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 1156(CX), Z22
-	VFMADD231PS  Z22, Z20, Z18
-	VFMADD231PS  Z22, Z21, Z19
-	VMOVUPS      512(BX), Z20
-	VMOVUPS      576(BX), Z21
-	VBROADCASTSS 8(CX), Z22
-	VFMADD231PS  Z22, Z20, Z0
-	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 136(CX), Z22
-	VFMADD231PS  Z22, Z20, Z2
-	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 264(CX), Z22
-	VFMADD231PS  Z22, Z20, Z4
-	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 392(CX), Z22
-	VFMADD231PS  Z22, Z20, Z6
-	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 520(CX), Z22
-	VFMADD231PS  Z22, Z20, Z8
-	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 648(CX), Z22
-	VFMADD231PS  Z22, Z20, Z10
-	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 776(CX), Z22
-	VFMADD231PS  Z22, Z20, Z12
-	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 904(CX), Z22
-	VFMADD231PS  Z22, Z20, Z14
-	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 1032(CX), Z22
-	VFMADD231PS  Z22, Z20, Z16
-	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 1160(CX), Z22
-	VFMADD231PS  Z22, Z20, Z18
-	VFMADD231PS  Z22, Z21, Z19
-	VMOVUPS      768(BX), Z20
-	VMOVUPS      832(BX), Z21
-	VBROADCASTSS 12(CX), Z22
-	VFMADD231PS  Z22, Z20, Z0
-	VFMADD231PS  Z22, Z21, Z1
-	VBROADCASTSS 140(CX), Z22
-	VFMADD231PS  Z22, Z20, Z2
-	VFMADD231PS  Z22, Z21, Z3
-	VBROADCASTSS 268(CX), Z22
-	VFMADD231PS  Z22, Z20, Z4
-	VFMADD231PS  Z22, Z21, Z5
-	VBROADCASTSS 396(CX), Z22
-	VFMADD231PS  Z22, Z20, Z6
-	VFMADD231PS  Z22, Z21, Z7
-	VBROADCASTSS 524(CX), Z22
-	VFMADD231PS  Z22, Z20, Z8
-	VFMADD231PS  Z22, Z21, Z9
-	VBROADCASTSS 652(CX), Z22
-	VFMADD231PS  Z22, Z20, Z10
-	VFMADD231PS  Z22, Z21, Z11
-	VBROADCASTSS 780(CX), Z22
-	VFMADD231PS  Z22, Z20, Z12
-	VFMADD231PS  Z22, Z21, Z13
-	VBROADCASTSS 908(CX), Z22
-	VFMADD231PS  Z22, Z20, Z14
-	VFMADD231PS  Z22, Z21, Z15
-	VBROADCASTSS 1036(CX), Z22
-	VFMADD231PS  Z22, Z20, Z16
-	VFMADD231PS  Z22, Z21, Z17
-	VBROADCASTSS 1164(CX), Z22
-	VFMADD231PS  Z22, Z20, Z18
-	VFMADD231PS  Z22, Z21, Z19
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	VADDPS       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPS       (AX), Z12, Z12
-	VADDPS       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPS       (AX), Z14, Z14
-	VADDPS       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPS       (AX), Z16, Z16
-	VADDPS       64(AX), Z17, Z17
-	ADDQ         DI, AX
-	VADDPS       (AX), Z18, Z18
-	VADDPS       64(AX), Z19, Z19
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z20
+	VMOVUPS          64(BX), Z21
+	VBROADCASTSS     (CX), Z22
+	VFMADD231PS      Z22, Z20, Z0
+	VFMADD231PS      Z22, Z21, Z1
+	VFMADD231PS.BCST 128(CX), Z20, Z2
+	VFMADD231PS.BCST 128(CX), Z21, Z3
+	VFMADD231PS.BCST 256(CX), Z20, Z4
+	VFMADD231PS.BCST 256(CX), Z21, Z5
+	VBROADCASTSS     384(CX), Z22
+	VFMADD231PS      Z22, Z20, Z6
+	VFMADD231PS      Z22, Z21, Z7
+	VFMADD231PS.BCST 512(CX), Z20, Z8
+	VFMADD231PS.BCST 512(CX), Z21, Z9
+	VFMADD231PS.BCST 640(CX), Z20, Z10
+	VFMADD231PS.BCST 640(CX), Z21, Z11
+	VBROADCASTSS     768(CX), Z22
+	VFMADD231PS      Z22, Z20, Z12
+	VFMADD231PS      Z22, Z21, Z13
+	VFMADD231PS.BCST 896(CX), Z20, Z14
+	VFMADD231PS.BCST 896(CX), Z21, Z15
+	VFMADD231PS.BCST 1024(CX), Z20, Z16
+	VFMADD231PS.BCST 1024(CX), Z21, Z17
+	VBROADCASTSS     1152(CX), Z22
+	VFMADD231PS      Z22, Z20, Z18
+	VFMADD231PS      Z22, Z21, Z19
+	VMOVUPS          256(BX), Z20
+	VMOVUPS          320(BX), Z21
+	VBROADCASTSS     4(CX), Z22
+	VFMADD231PS      Z22, Z20, Z0
+	VFMADD231PS      Z22, Z21, Z1
+	VFMADD231PS.BCST 132(CX), Z20, Z2
+	VFMADD231PS.BCST 132(CX), Z21, Z3
+	VFMADD231PS.BCST 260(CX), Z20, Z4
+	VFMADD231PS.BCST 260(CX), Z21, Z5
+	VBROADCASTSS     388(CX), Z22
+	VFMADD231PS      Z22, Z20, Z6
+	VFMADD231PS      Z22, Z21, Z7
+	VFMADD231PS.BCST 516(CX), Z20, Z8
+	VFMADD231PS.BCST 516(CX), Z21, Z9
+	VFMADD231PS.BCST 644(CX), Z20, Z10
+	VFMADD231PS.BCST 644(CX), Z21, Z11
+	VBROADCASTSS     772(CX), Z22
+	VFMADD231PS      Z22, Z20, Z12
+	VFMADD231PS      Z22, Z21, Z13
+	VFMADD231PS.BCST 900(CX), Z20, Z14
+	VFMADD231PS.BCST 900(CX), Z21, Z15
+	VFMADD231PS.BCST 1028(CX), Z20, Z16
+	VFMADD231PS.BCST 1028(CX), Z21, Z17
+	VBROADCASTSS     1156(CX), Z22
+	VFMADD231PS      Z22, Z20, Z18
+	VFMADD231PS      Z22, Z21, Z19
+	VMOVUPS          512(BX), Z20
+	VMOVUPS          576(BX), Z21
+	VBROADCASTSS     8(CX), Z22
+	VFMADD231PS      Z22, Z20, Z0
+	VFMADD231PS      Z22, Z21, Z1
+	VFMADD231PS.BCST 136(CX), Z20, Z2
+	VFMADD231PS.BCST 136(CX), Z21, Z3
+	VFMADD231PS.BCST 264(CX), Z20, Z4
+	VFMADD231PS.BCST 264(CX), Z21, Z5
+	VBROADCASTSS     392(CX), Z22
+	VFMADD231PS      Z22, Z20, Z6
+	VFMADD231PS      Z22, Z21, Z7
+	VFMADD231PS.BCST 520(CX), Z20, Z8
+	VFMADD231PS.BCST 520(CX), Z21, Z9
+	VFMADD231PS.BCST 648(CX), Z20, Z10
+	VFMADD231PS.BCST 648(CX), Z21, Z11
+	VBROADCASTSS     776(CX), Z22
+	VFMADD231PS      Z22, Z20, Z12
+	VFMADD231PS      Z22, Z21, Z13
+	VFMADD231PS.BCST 904(CX), Z20, Z14
+	VFMADD231PS.BCST 904(CX), Z21, Z15
+	VFMADD231PS.BCST 1032(CX), Z20, Z16
+	VFMADD231PS.BCST 1032(CX), Z21, Z17
+	VBROADCASTSS     1160(CX), Z22
+	VFMADD231PS      Z22, Z20, Z18
+	VFMADD231PS      Z22, Z21, Z19
+	VMOVUPS          768(BX), Z20
+	VMOVUPS          832(BX), Z21
+	VBROADCASTSS     12(CX), Z22
+	VFMADD231PS      Z22, Z20, Z0
+	VFMADD231PS      Z22, Z21, Z1
+	VFMADD231PS.BCST 140(CX), Z20, Z2
+	VFMADD231PS.BCST 140(CX), Z21, Z3
+	VFMADD231PS.BCST 268(CX), Z20, Z4
+	VFMADD231PS.BCST 268(CX), Z21, Z5
+	VBROADCASTSS     396(CX), Z22
+	VFMADD231PS      Z22, Z20, Z6
+	VFMADD231PS      Z22, Z21, Z7
+	VFMADD231PS.BCST 524(CX), Z20, Z8
+	VFMADD231PS.BCST 524(CX), Z21, Z9
+	VFMADD231PS.BCST 652(CX), Z20, Z10
+	VFMADD231PS.BCST 652(CX), Z21, Z11
+	VBROADCASTSS     780(CX), Z22
+	VFMADD231PS      Z22, Z20, Z12
+	VFMADD231PS      Z22, Z21, Z13
+	VFMADD231PS.BCST 908(CX), Z20, Z14
+	VFMADD231PS.BCST 908(CX), Z21, Z15
+	VFMADD231PS.BCST 1036(CX), Z20, Z16
+	VFMADD231PS.BCST 1036(CX), Z21, Z17
+	VBROADCASTSS     1164(CX), Z22
+	VFMADD231PS      Z22, Z20, Z18
+	VFMADD231PS      Z22, Z21, Z19
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	VADDPS           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPS           (AX), Z12, Z12
+	VADDPS           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPS           (AX), Z14, Z14
+	VADDPS           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPS           (AX), Z16, Z16
+	VADDPS           64(AX), Z17, Z17
+	ADDQ             DI, AX
+	VADDPS           (AX), Z18, Z18
+	VADDPS           64(AX), Z19, Z19
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -7457,16 +8435,182 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPS Z12, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPS Z13, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPS Z14, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPS Z15, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPS Z16, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPS Z17, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z18, K1, Z18
+	KMOVW   DX, K1
+	VMOVUPS Z18, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z19, K1, Z19
+	KMOVW   DX, K1
+	VMOVUPS Z19, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x10(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x10(SB), NOSPLIT, $0-64
+TEXT ·outern32x10(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -7492,121 +8636,84 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z10
-	VBROADCASTSS (CX), Z11
-	VFMADD231PS  Z11, Z10, Z0
-	VBROADCASTSS 128(CX), Z11
-	VFMADD231PS  Z11, Z10, Z1
-	VBROADCASTSS 256(CX), Z11
-	VFMADD231PS  Z11, Z10, Z2
-	VBROADCASTSS 384(CX), Z11
-	VFMADD231PS  Z11, Z10, Z3
-	VBROADCASTSS 512(CX), Z11
-	VFMADD231PS  Z11, Z10, Z4
-	VBROADCASTSS 640(CX), Z11
-	VFMADD231PS  Z11, Z10, Z5
-	VBROADCASTSS 768(CX), Z11
-	VFMADD231PS  Z11, Z10, Z6
-	VBROADCASTSS 896(CX), Z11
-	VFMADD231PS  Z11, Z10, Z7
-	VBROADCASTSS 1024(CX), Z11
-	VFMADD231PS  Z11, Z10, Z8
-	VBROADCASTSS 1152(CX), Z11
-	VFMADD231PS  Z11, Z10, Z9
-	VMOVUPS      256(BX), Z10
-	VBROADCASTSS 4(CX), Z11
-	VFMADD231PS  Z11, Z10, Z0
-	VBROADCASTSS 132(CX), Z11
-	VFMADD231PS  Z11, Z10, Z1
-	VBROADCASTSS 260(CX), Z11
-	VFMADD231PS  Z11, Z10, Z2
-	VBROADCASTSS 388(CX), Z11
-	VFMADD231PS  Z11, Z10, Z3
-	VBROADCASTSS 516(CX), Z11
-	VFMADD231PS  Z11, Z10, Z4
-	VBROADCASTSS 644(CX), Z11
-	VFMADD231PS  Z11, Z10, Z5
-	VBROADCASTSS 772(CX), Z11
-	VFMADD231PS  Z11, Z10, Z6
-	VBROADCASTSS 900(CX), Z11
-	VFMADD231PS  Z11, Z10, Z7
-	VBROADCASTSS 1028(CX), Z11
-	VFMADD231PS  Z11, Z10, Z8
-	VBROADCASTSS 1156(CX), Z11
-	VFMADD231PS  Z11, Z10, Z9
-	VMOVUPS      512(BX), Z10
-	VBROADCASTSS 8(CX), Z11
-	VFMADD231PS  Z11, Z10, Z0
-	VBROADCASTSS 136(CX), Z11
-	VFMADD231PS  Z11, Z10, Z1
-	VBROADCASTSS 264(CX), Z11
-	VFMADD231PS  Z11, Z10, Z2
-	VBROADCASTSS 392(CX), Z11
-	VFMADD231PS  Z11, Z10, Z3
-	VBROADCASTSS 520(CX), Z11
-	VFMADD231PS  Z11, Z10, Z4
-	VBROADCASTSS 648(CX), Z11
-	VFMADD231PS  Z11, Z10, Z5
-	VBROADCASTSS 776(CX), Z11
-	VFMADD231PS  Z11, Z10, Z6
-	VBROADCASTSS 904(CX), Z11
-	VFMADD231PS  Z11, Z10, Z7
-	VBROADCASTSS 1032(CX), Z11
-	VFMADD231PS  Z11, Z10, Z8
-	VBROADCASTSS 1160(CX), Z11
-	VFMADD231PS  Z11, Z10, Z9
-	VMOVUPS      768(BX), Z10
-	VBROADCASTSS 12(CX), Z11
-	VFMADD231PS  Z11, Z10, Z0
-	VBROADCASTSS 140(CX), Z11
-	VFMADD231PS  Z11, Z10, Z1
-	VBROADCASTSS 268(CX), Z11
-	VFMADD231PS  Z11, Z10, Z2
-	VBROADCASTSS 396(CX), Z11
-	VFMADD231PS  Z11, Z10, Z3
-	VBROADCASTSS 524(CX), Z11
-	VFMADD231PS  Z11, Z10, Z4
-	VBROADCASTSS 652(CX), Z11
-	VFMADD231PS  Z11, Z10, Z5
-	VBROADCASTSS 780(CX), Z11
-	VFMADD231PS  Z11, Z10, Z6
-	VBROADCASTSS 908(CX), Z11
-	VFMADD231PS  Z11, Z10, Z7
-	VBROADCASTSS 1036(CX), Z11
-	VFMADD231PS  Z11, Z10, Z8
-	VBROADCASTSS 1164(CX), Z11
-	VFMADD231PS  Z11, Z10, Z9
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPS       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPS       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	ADDQ         DI, AX
-	VADDPS       (AX), Z9, Z9
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z10
+	VFMADD231PS.BCST (CX), Z10, Z0
+	VFMADD231PS.BCST 128(CX), Z10, Z1
+	VFMADD231PS.BCST 256(CX), Z10, Z2
+	VFMADD231PS.BCST 384(CX), Z10, Z3
+	VFMADD231PS.BCST 512(CX), Z10, Z4
+	VFMADD231PS.BCST 640(CX), Z10, Z5
+	VFMADD231PS.BCST 768(CX), Z10, Z6
+	VFMADD231PS.BCST 896(CX), Z10, Z7
+	VFMADD231PS.BCST 1024(CX), Z10, Z8
+	VFMADD231PS.BCST 1152(CX), Z10, Z9
+	VMOVUPS          256(BX), Z10
+	VFMADD231PS.BCST 4(CX), Z10, Z0
+	VFMADD231PS.BCST 132(CX), Z10, Z1
+	VFMADD231PS.BCST 260(CX), Z10, Z2
+	VFMADD231PS.BCST 388(CX), Z10, Z3
+	VFMADD231PS.BCST 516(CX), Z10, Z4
+	VFMADD231PS.BCST 644(CX), Z10, Z5
+	VFMADD231PS.BCST 772(CX), Z10, Z6
+	VFMADD231PS.BCST 900(CX), Z10, Z7
+	VFMADD231PS.BCST 1028(CX), Z10, Z8
+	VFMADD231PS.BCST 1156(CX), Z10, Z9
+	VMOVUPS          512(BX), Z10
+	VFMADD231PS.BCST 8(CX), Z10, Z0
+	VFMADD231PS.BCST 136(CX), Z10, Z1
+	VFMADD231PS.BCST 264(CX), Z10, Z2
+	VFMADD231PS.BCST 392(CX), Z10, Z3
+	VFMADD231PS.BCST 520(CX), Z10, Z4
+	VFMADD231PS.BCST 648(CX), Z10, Z5
+	VFMADD231PS.BCST 776(CX), Z10, Z6
+	VFMADD231PS.BCST 904(CX), Z10, Z7
+	VFMADD231PS.BCST 1032(CX), Z10, Z8
+	VFMADD231PS.BCST 1160(CX), Z10, Z9
+	VMOVUPS          768(BX), Z10
+	VFMADD231PS.BCST 12(CX), Z10, Z0
+	VFMADD231PS.BCST 140(CX), Z10, Z1
+	VFMADD231PS.BCST 268(CX), Z10, Z2
+	VFMADD231PS.BCST 396(CX), Z10, Z3
+	VFMADD231PS.BCST 524(CX), Z10, Z4
+	VFMADD231PS.BCST 652(CX), Z10, Z5
+	VFMADD231PS.BCST 780(CX), Z10, Z6
+	VFMADD231PS.BCST 908(CX), Z10, Z7
+	VFMADD231PS.BCST 1036(CX), Z10, Z8
+	VFMADD231PS.BCST 1164(CX), Z10, Z9
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPS           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPS           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	ADDQ             DI, AX
+	VADDPS           (AX), Z9, Z9
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -7628,6 +8735,102 @@ store:
 	VMOVUPS Z8, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z9, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -8480,16 +9683,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x11(SB), NOSPLIT, $0-64
+TEXT ·outer32x11(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -8530,190 +9733,165 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z22
-	VMOVUPS      64(BX), Z23
-	VBROADCASTSS (CX), Z24
-	VFMADD231PS  Z24, Z22, Z0
-	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 128(CX), Z24
-	VFMADD231PS  Z24, Z22, Z2
-	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 256(CX), Z24
-	VFMADD231PS  Z24, Z22, Z4
-	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 384(CX), Z24
-	VFMADD231PS  Z24, Z22, Z6
-	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 512(CX), Z24
-	VFMADD231PS  Z24, Z22, Z8
-	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 640(CX), Z24
-	VFMADD231PS  Z24, Z22, Z10
-	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 768(CX), Z24
-	VFMADD231PS  Z24, Z22, Z12
-	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 896(CX), Z24
-	VFMADD231PS  Z24, Z22, Z14
-	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 1024(CX), Z24
-	VFMADD231PS  Z24, Z22, Z16
-	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 1152(CX), Z24
-	VFMADD231PS  Z24, Z22, Z18
-	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 1280(CX), Z24
-	VFMADD231PS  Z24, Z22, Z20
-	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      256(BX), Z22
-	VMOVUPS      320(BX), Z23
-	VBROADCASTSS 4(CX), Z24
-	VFMADD231PS  Z24, Z22, Z0
-	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 132(CX), Z24
-	VFMADD231PS  Z24, Z22, Z2
-	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 260(CX), Z24
-	VFMADD231PS  Z24, Z22, Z4
-	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 388(CX), Z24
-	VFMADD231PS  Z24, Z22, Z6
-	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 516(CX), Z24
-	VFMADD231PS  Z24, Z22, Z8
-	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 644(CX), Z24
-	VFMADD231PS  Z24, Z22, Z10
-	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 772(CX), Z24
-	VFMADD231PS  Z24, Z22, Z12
-	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 900(CX), Z24
-	VFMADD231PS  Z24, Z22, Z14
-	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 1028(CX), Z24
-	VFMADD231PS  Z24, Z22, Z16
-	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 1156(CX), Z24
-	VFMADD231PS  Z24, Z22, Z18
-	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 1284(CX), Z24
-	VFMADD231PS  Z24, Z22, Z20
-	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      512(BX), Z22
-	VMOVUPS      576(BX), Z23
-	VBROADCASTSS 8(CX), Z24
-	VFMADD231PS  Z24, Z22, Z0
-	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 136(CX), Z24
-	VFMADD231PS  Z24, Z22, Z2
-	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 264(CX), Z24
-	VFMADD231PS  Z24, Z22, Z4
-	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 392(CX), Z24
-	VFMADD231PS  Z24, Z22, Z6
-	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 520(CX), Z24
-	VFMADD231PS  Z24, Z22, Z8
-	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 648(CX), Z24
-	VFMADD231PS  Z24, Z22, Z10
-	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 776(CX), Z24
-	VFMADD231PS  Z24, Z22, Z12
-	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 904(CX), Z24
-	VFMADD231PS  Z24, Z22, Z14
-	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 1032(CX), Z24
-	VFMADD231PS  Z24, Z22, Z16
-	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 1160(CX), Z24
-	VFMADD231PS  Z24, Z22, Z18
-	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 1288(CX), Z24
-	VFMADD231PS  Z24, Z22, Z20
-	VFMADD231PS  Z24, Z23, Z21
-	VMOVUPS      768(BX), Z22
-	VMOVUPS      832(BX), Z23
-	VBROADCASTSS 12(CX), Z24
-	VFMADD231PS  Z24, Z22, Z0
-	VFMADD231PS  Z24, Z23, Z1
-	VBROADCASTSS 140(CX), Z24
-	VFMADD231PS  Z24, Z22, Z2
-	VFMADD231PS  Z24, Z23, Z3
-	VBROADCASTSS 268(CX), Z24
-	VFMADD231PS  Z24, Z22, Z4
-	VFMADD231PS  Z24, Z23, Z5
-	VBROADCASTSS 396(CX), Z24
-	VFMADD231PS  Z24, Z22, Z6
-	VFMADD231PS  Z24, Z23, Z7
-	VBROADCASTSS 524(CX), Z24
-	VFMADD231PS  Z24, Z22, Z8
-	VFMADD231PS  Z24, Z23, Z9
-	VBROADCASTSS 652(CX), Z24
-	VFMADD231PS  Z24, Z22, Z10
-	VFMADD231PS  Z24, Z23, Z11
-	VBROADCASTSS 780(CX), Z24
-	VFMADD231PS  Z24, Z22, Z12
-	VFMADD231PS  Z24, Z23, Z13
-	VBROADCASTSS 908(CX), Z24
-	VFMADD231PS  Z24, Z22, Z14
-	VFMADD231PS  Z24, Z23, Z15
-	VBROADCASTSS 1036(CX), Z24
-	VFMADD231PS  Z24, Z22, Z16
-	VFMADD231PS  Z24, Z23, Z17
-	VBROADCASTSS 1164(CX), Z24
-	VFMADD231PS  Z24, Z22, Z18
-	VFMADD231PS  Z24, Z23, Z19
-	VBROADCASTSS 1292(CX), Z24
-	VFMADD231PS  Z24, Z22, Z20
-	VFMADD231PS  Z24, Z23, Z21
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	VADDPS       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPS       (AX), Z12, Z12
-	VADDPS       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPS       (AX), Z14, Z14
-	VADDPS       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPS       (AX), Z16, Z16
-	VADDPS       64(AX), Z17, Z17
-	ADDQ         DI, AX
-	VADDPS       (AX), Z18, Z18
-	VADDPS       64(AX), Z19, Z19
-	ADDQ         DI, AX
-	VADDPS       (AX), Z20, Z20
-	VADDPS       64(AX), Z21, Z21
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z22
+	VMOVUPS          64(BX), Z23
+	VBROADCASTSS     (CX), Z24
+	VFMADD231PS      Z24, Z22, Z0
+	VFMADD231PS      Z24, Z23, Z1
+	VFMADD231PS.BCST 128(CX), Z22, Z2
+	VFMADD231PS.BCST 128(CX), Z23, Z3
+	VFMADD231PS.BCST 256(CX), Z22, Z4
+	VFMADD231PS.BCST 256(CX), Z23, Z5
+	VBROADCASTSS     384(CX), Z24
+	VFMADD231PS      Z24, Z22, Z6
+	VFMADD231PS      Z24, Z23, Z7
+	VFMADD231PS.BCST 512(CX), Z22, Z8
+	VFMADD231PS.BCST 512(CX), Z23, Z9
+	VFMADD231PS.BCST 640(CX), Z22, Z10
+	VFMADD231PS.BCST 640(CX), Z23, Z11
+	VBROADCASTSS     768(CX), Z24
+	VFMADD231PS      Z24, Z22, Z12
+	VFMADD231PS      Z24, Z23, Z13
+	VFMADD231PS.BCST 896(CX), Z22, Z14
+	VFMADD231PS.BCST 896(CX), Z23, Z15
+	VFMADD231PS.BCST 1024(CX), Z22, Z16
+	VFMADD231PS.BCST 1024(CX), Z23, Z17
+	VBROADCASTSS     1152(CX), Z24
+	VFMADD231PS      Z24, Z22, Z18
+	VFMADD231PS      Z24, Z23, Z19
+	VFMADD231PS.BCST 1280(CX), Z22, Z20
+	VFMADD231PS.BCST 1280(CX), Z23, Z21
+	VMOVUPS          256(BX), Z22
+	VMOVUPS          320(BX), Z23
+	VBROADCASTSS     4(CX), Z24
+	VFMADD231PS      Z24, Z22, Z0
+	VFMADD231PS      Z24, Z23, Z1
+	VFMADD231PS.BCST 132(CX), Z22, Z2
+	VFMADD231PS.BCST 132(CX), Z23, Z3
+	VFMADD231PS.BCST 260(CX), Z22, Z4
+	VFMADD231PS.BCST 260(CX), Z23, Z5
+	VBROADCASTSS     388(CX), Z24
+	VFMADD231PS      Z24, Z22, Z6
+	VFMADD231PS      Z24, Z23, Z7
+	VFMADD231PS.BCST 516(CX), Z22, Z8
+	VFMADD231PS.BCST 516(CX), Z23, Z9
+	VFMADD231PS.BCST 644(CX), Z22, Z10
+	VFMADD231PS.BCST 644(CX), Z23, Z11
+	VBROADCASTSS     772(CX), Z24
+	VFMADD231PS      Z24, Z22, Z12
+	VFMADD231PS      Z24, Z23, Z13
+	VFMADD231PS.BCST 900(CX), Z22, Z14
+	VFMADD231PS.BCST 900(CX), Z23, Z15
+	VFMADD231PS.BCST 1028(CX), Z22, Z16
+	VFMADD231PS.BCST 1028(CX), Z23, Z17
+	VBROADCASTSS     1156(CX), Z24
+	VFMADD231PS      Z24, Z22, Z18
+	VFMADD231PS      Z24, Z23, Z19
+	VFMADD231PS.BCST 1284(CX), Z22, Z20
+	VFMADD231PS.BCST 1284(CX), Z23, Z21
+	VMOVUPS          512(BX), Z22
+	VMOVUPS          576(BX), Z23
+	VBROADCASTSS     8(CX), Z24
+	VFMADD231PS      Z24, Z22, Z0
+	VFMADD231PS      Z24, Z23, Z1
+	VFMADD231PS.BCST 136(CX), Z22, Z2
+	VFMADD231PS.BCST 136(CX), Z23, Z3
+	VFMADD231PS.BCST 264(CX), Z22, Z4
+	VFMADD231PS.BCST 264(CX), Z23, Z5
+	VBROADCASTSS     392(CX), Z24
+	VFMADD231PS      Z24, Z22, Z6
+	VFMADD231PS      Z24, Z23, Z7
+	VFMADD231PS.BCST 520(CX), Z22, Z8
+	VFMADD231PS.BCST 520(CX), Z23, Z9
+	VFMADD231PS.BCST 648(CX), Z22, Z10
+	VFMADD231PS.BCST 648(CX), Z23, Z11
+	VBROADCASTSS     776(CX), Z24
+	VFMADD231PS      Z24, Z22, Z12
+	VFMADD231PS      Z24, Z23, Z13
+	VFMADD231PS.BCST 904(CX), Z22, Z14
+	VFMADD231PS.BCST 904(CX), Z23, Z15
+	VFMADD231PS.BCST 1032(CX), Z22, Z16
+	VFMADD231PS.BCST 1032(CX), Z23, Z17
+	VBROADCASTSS     1160(CX), Z24
+	VFMADD231PS      Z24, Z22, Z18
+	VFMADD231PS      Z24, Z23, Z19
+	VFMADD231PS.BCST 1288(CX), Z22, Z20
+	VFMADD231PS.BCST 1288(CX), Z23, Z21
+	VMOVUPS          768(BX), Z22
+	VMOVUPS          832(BX), Z23
+	VBROADCASTSS     12(CX), Z24
+	VFMADD231PS      Z24, Z22, Z0
+	VFMADD231PS      Z24, Z23, Z1
+	VFMADD231PS.BCST 140(CX), Z22, Z2
+	VFMADD231PS.BCST 140(CX), Z23, Z3
+	VFMADD231PS.BCST 268(CX), Z22, Z4
+	VFMADD231PS.BCST 268(CX), Z23, Z5
+	VBROADCASTSS     396(CX), Z24
+	VFMADD231PS      Z24, Z22, Z6
+	VFMADD231PS      Z24, Z23, Z7
+	VFMADD231PS.BCST 524(CX), Z22, Z8
+	VFMADD231PS.BCST 524(CX), Z23, Z9
+	VFMADD231PS.BCST 652(CX), Z22, Z10
+	VFMADD231PS.BCST 652(CX), Z23, Z11
+	VBROADCASTSS     780(CX), Z24
+	VFMADD231PS      Z24, Z22, Z12
+	VFMADD231PS      Z24, Z23, Z13
+	VFMADD231PS.BCST 908(CX), Z22, Z14
+	VFMADD231PS.BCST 908(CX), Z23, Z15
+	VFMADD231PS.BCST 1036(CX), Z22, Z16
+	VFMADD231PS.BCST 1036(CX), Z23, Z17
+	VBROADCASTSS     1164(CX), Z24
+	VFMADD231PS      Z24, Z22, Z18
+	VFMADD231PS      Z24, Z23, Z19
+	VFMADD231PS.BCST 1292(CX), Z22, Z20
+	VFMADD231PS.BCST 1292(CX), Z23, Z21
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	VADDPS           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPS           (AX), Z12, Z12
+	VADDPS           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPS           (AX), Z14, Z14
+	VADDPS           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPS           (AX), Z16, Z16
+	VADDPS           64(AX), Z17, Z17
+	ADDQ             DI, AX
+	VADDPS           (AX), Z18, Z18
+	VADDPS           64(AX), Z19, Z19
+	ADDQ             DI, AX
+	VADDPS           (AX), Z20, Z20
+	VADDPS           64(AX), Z21, Z21
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -8752,16 +9930,198 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPS Z12, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPS Z13, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPS Z14, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPS Z15, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPS Z16, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPS Z17, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z18, K1, Z18
+	KMOVW   DX, K1
+	VMOVUPS Z18, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z19, K1, Z19
+	KMOVW   DX, K1
+	VMOVUPS Z19, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z20, K1, Z20
+	KMOVW   DX, K1
+	VMOVUPS Z20, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z21, K1, Z21
+	KMOVW   DX, K1
+	VMOVUPS Z21, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x11(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x11(SB), NOSPLIT, $0-64
+TEXT ·outern32x11(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -8788,131 +10148,90 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z11
-	VBROADCASTSS (CX), Z12
-	VFMADD231PS  Z12, Z11, Z0
-	VBROADCASTSS 128(CX), Z12
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 256(CX), Z12
-	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 384(CX), Z12
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 512(CX), Z12
-	VFMADD231PS  Z12, Z11, Z4
-	VBROADCASTSS 640(CX), Z12
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 768(CX), Z12
-	VFMADD231PS  Z12, Z11, Z6
-	VBROADCASTSS 896(CX), Z12
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 1024(CX), Z12
-	VFMADD231PS  Z12, Z11, Z8
-	VBROADCASTSS 1152(CX), Z12
-	VFMADD231PS  Z12, Z11, Z9
-	VBROADCASTSS 1280(CX), Z12
-	VFMADD231PS  Z12, Z11, Z10
-	VMOVUPS      256(BX), Z11
-	VBROADCASTSS 4(CX), Z12
-	VFMADD231PS  Z12, Z11, Z0
-	VBROADCASTSS 132(CX), Z12
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 260(CX), Z12
-	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 388(CX), Z12
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 516(CX), Z12
-	VFMADD231PS  Z12, Z11, Z4
-	VBROADCASTSS 644(CX), Z12
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 772(CX), Z12
-	VFMADD231PS  Z12, Z11, Z6
-	VBROADCASTSS 900(CX), Z12
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 1028(CX), Z12
-	VFMADD231PS  Z12, Z11, Z8
-	VBROADCASTSS 1156(CX), Z12
-	VFMADD231PS  Z12, Z11, Z9
-	VBROADCASTSS 1284(CX), Z12
-	VFMADD231PS  Z12, Z11, Z10
-	VMOVUPS      512(BX), Z11
-	VBROADCASTSS 8(CX), Z12
-	VFMADD231PS  Z12, Z11, Z0
-	VBROADCASTSS 136(CX), Z12
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 264(CX), Z12
-	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 392(CX), Z12
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 520(CX), Z12
-	VFMADD231PS  Z12, Z11, Z4
-	VBROADCASTSS 648(CX), Z12
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 776(CX), Z12
-	VFMADD231PS  Z12, Z11, Z6
-	VBROADCASTSS 904(CX), Z12
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 1032(CX), Z12
-	VFMADD231PS  Z12, Z11, Z8
-	VBROADCASTSS 1160(CX), Z12
-	VFMADD231PS  Z12, Z11, Z9
-	VBROADCASTSS 1288(CX), Z12
-	VFMADD231PS  Z12, Z11, Z10
-	VMOVUPS      768(BX), Z11
-	VBROADCASTSS 12(CX), Z12
-	VFMADD231PS  Z12, Z11, Z0
-	VBROADCASTSS 140(CX), Z12
-	VFMADD231PS  Z12, Z11, Z1
-	VBROADCASTSS 268(CX), Z12
-	VFMADD231PS  Z12, Z11, Z2
-	VBROADCASTSS 396(CX), Z12
-	VFMADD231PS  Z12, Z11, Z3
-	VBROADCASTSS 524(CX), Z12
-	VFMADD231PS  Z12, Z11, Z4
-	VBROADCASTSS 652(CX), Z12
-	VFMADD231PS  Z12, Z11, Z5
-	VBROADCASTSS 780(CX), Z12
-	VFMADD231PS  Z12, Z11, Z6
-	VBROADCASTSS 908(CX), Z12
-	VFMADD231PS  Z12, Z11, Z7
-	VBROADCASTSS 1036(CX), Z12
-	VFMADD231PS  Z12, Z11, Z8
-	VBROADCASTSS 1164(CX), Z12
-	VFMADD231PS  Z12, Z11, Z9
-	VBROADCASTSS 1292(CX), Z12
-	VFMADD231PS  Z12, Z11, Z10
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPS       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPS       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	ADDQ         DI, AX
-	VADDPS       (AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z11
+	VFMADD231PS.BCST (CX), Z11, Z0
+	VFMADD231PS.BCST 128(CX), Z11, Z1
+	VFMADD231PS.BCST 256(CX), Z11, Z2
+	VFMADD231PS.BCST 384(CX), Z11, Z3
+	VFMADD231PS.BCST 512(CX), Z11, Z4
+	VFMADD231PS.BCST 640(CX), Z11, Z5
+	VFMADD231PS.BCST 768(CX), Z11, Z6
+	VFMADD231PS.BCST 896(CX), Z11, Z7
+	VFMADD231PS.BCST 1024(CX), Z11, Z8
+	VFMADD231PS.BCST 1152(CX), Z11, Z9
+	VFMADD231PS.BCST 1280(CX), Z11, Z10
+	VMOVUPS          256(BX), Z11
+	VFMADD231PS.BCST 4(CX), Z11, Z0
+	VFMADD231PS.BCST 132(CX), Z11, Z1
+	VFMADD231PS.BCST 260(CX), Z11, Z2
+	VFMADD231PS.BCST 388(CX), Z11, Z3
+	VFMADD231PS.BCST 516(CX), Z11, Z4
+	VFMADD231PS.BCST 644(CX), Z11, Z5
+	VFMADD231PS.BCST 772(CX), Z11, Z6
+	VFMADD231PS.BCST 900(CX), Z11, Z7
+	VFMADD231PS.BCST 1028(CX), Z11, Z8
+	VFMADD231PS.BCST 1156(CX), Z11, Z9
+	VFMADD231PS.BCST 1284(CX), Z11, Z10
+	VMOVUPS          512(BX), Z11
+	VFMADD231PS.BCST 8(CX), Z11, Z0
+	VFMADD231PS.BCST 136(CX), Z11, Z1
+	VFMADD231PS.BCST 264(CX), Z11, Z2
+	VFMADD231PS.BCST 392(CX), Z11, Z3
+	VFMADD231PS.BCST 520(CX), Z11, Z4
+	VFMADD231PS.BCST 648(CX), Z11, Z5
+	VFMADD231PS.BCST 776(CX), Z11, Z6
+	VFMADD231PS.BCST 904(CX), Z11, Z7
+	VFMADD231PS.BCST 1032(CX), Z11, Z8
+	VFMADD231PS.BCST 1160(CX), Z11, Z9
+	VFMADD231PS.BCST 1288(CX), Z11, Z10
+	VMOVUPS          768(BX), Z11
+	VFMADD231PS.BCST 12(CX), Z11, Z0
+	VFMADD231PS.BCST 140(CX), Z11, Z1
+	VFMADD231PS.BCST 268(CX), Z11, Z2
+	VFMADD231PS.BCST 396(CX), Z11, Z3
+	VFMADD231PS.BCST 524(CX), Z11, Z4
+	VFMADD231PS.BCST 652(CX), Z11, Z5
+	VFMADD231PS.BCST 780(CX), Z11, Z6
+	VFMADD231PS.BCST 908(CX), Z11, Z7
+	VFMADD231PS.BCST 1036(CX), Z11, Z8
+	VFMADD231PS.BCST 1164(CX), Z11, Z9
+	VFMADD231PS.BCST 1292(CX), Z11, Z10
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPS           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPS           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	ADDQ             DI, AX
+	VADDPS           (AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -8936,6 +10255,111 @@ store:
 	VMOVUPS Z9, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z10, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -9852,16 +11276,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer32x12(SB), NOSPLIT, $0-64
+TEXT ·outer32x12(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -9904,205 +11328,176 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z24
-	VMOVUPS      64(BX), Z25
-	VBROADCASTSS (CX), Z26
-	VFMADD231PS  Z26, Z24, Z0
-	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 128(CX), Z26
-	VFMADD231PS  Z26, Z24, Z2
-	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 256(CX), Z26
-	VFMADD231PS  Z26, Z24, Z4
-	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 384(CX), Z26
-	VFMADD231PS  Z26, Z24, Z6
-	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 512(CX), Z26
-	VFMADD231PS  Z26, Z24, Z8
-	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 640(CX), Z26
-	VFMADD231PS  Z26, Z24, Z10
-	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 768(CX), Z26
-	VFMADD231PS  Z26, Z24, Z12
-	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 896(CX), Z26
-	VFMADD231PS  Z26, Z24, Z14
-	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 1024(CX), Z26
-	VFMADD231PS  Z26, Z24, Z16
-	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 1152(CX), Z26
-	VFMADD231PS  Z26, Z24, Z18
-	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 1280(CX), Z26
-	VFMADD231PS  Z26, Z24, Z20
-	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 1408(CX), Z26
-	VFMADD231PS  Z26, Z24, Z22
-	VFMADD231PS  Z26, Z25, Z23
-	VMOVUPS      256(BX), Z24
-	VMOVUPS      320(BX), Z25
-	VBROADCASTSS 4(CX), Z26
-	VFMADD231PS  Z26, Z24, Z0
-	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 132(CX), Z26
-	VFMADD231PS  Z26, Z24, Z2
-	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 260(CX), Z26
-	VFMADD231PS  Z26, Z24, Z4
-	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 388(CX), Z26
-	VFMADD231PS  Z26, Z24, Z6
-	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 516(CX), Z26
-	VFMADD231PS  Z26, Z24, Z8
-	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 644(CX), Z26
-	VFMADD231PS  Z26, Z24, Z10
-	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 772(CX), Z26
-	VFMADD231PS  Z26, Z24, Z12
-	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 900(CX), Z26
-	VFMADD231PS  Z26, Z24, Z14
-	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 1028(CX), Z26
-	VFMADD231PS  Z26, Z24, Z16
-	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 1156(CX), Z26
-	VFMADD231PS  Z26, Z24, Z18
-	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 1284(CX), Z26
-	VFMADD231PS  Z26, Z24, Z20
-	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 1412(CX), Z26
-	VFMADD231PS  Z26, Z24, Z22
-	VFMADD231PS  Z26, Z25, Z23
-	VMOVUPS      512(BX), Z24
-	VMOVUPS      576(BX), Z25
-	VBROADCASTSS 8(CX), Z26
-	VFMADD231PS  Z26, Z24, Z0
-	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 136(CX), Z26
-	VFMADD231PS  Z26, Z24, Z2
-	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 264(CX), Z26
-	VFMADD231PS  Z26, Z24, Z4
-	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 392(CX), Z26
-	VFMADD231PS  Z26, Z24, Z6
-	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 520(CX), Z26
-	VFMADD231PS  Z26, Z24, Z8
-	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 648(CX), Z26
-	VFMADD231PS  Z26, Z24, Z10
-	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 776(CX), Z26
-	VFMADD231PS  Z26, Z24, Z12
-	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 904(CX), Z26
-	VFMADD231PS  Z26, Z24, Z14
-	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 1032(CX), Z26
-	VFMADD231PS  Z26, Z24, Z16
-	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 1160(CX), Z26
-	VFMADD231PS  Z26, Z24, Z18
-	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 1288(CX), Z26
-	VFMADD231PS  Z26, Z24, Z20
-	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 1416(CX), Z26
-	VFMADD231PS  Z26, Z24, Z22
-	VFMADD231PS  Z26, Z25, Z23
-	VMOVUPS      768(BX), Z24
-	VMOVUPS      832(BX), Z25
-	VBROADCASTSS 12(CX), Z26
-	VFMADD231PS  Z26, Z24, Z0
-	VFMADD231PS  Z26, Z25, Z1
-	VBROADCASTSS 140(CX), Z26
-	VFMADD231PS  Z26, Z24, Z2
-	VFMADD231PS  Z26, Z25, Z3
-	VBROADCASTSS 268(CX), Z26
-	VFMADD231PS  Z26, Z24, Z4
-	VFMADD231PS  Z26, Z25, Z5
-	VBROADCASTSS 396(CX), Z26
-	VFMADD231PS  Z26, Z24, Z6
-	VFMADD231PS  Z26, Z25, Z7
-	VBROADCASTSS 524(CX), Z26
-	VFMADD231PS  Z26, Z24, Z8
-	VFMADD231PS  Z26, Z25, Z9
-	VBROADCASTSS 652(CX), Z26
-	VFMADD231PS  Z26, Z24, Z10
-	VFMADD231PS  Z26, Z25, Z11
-	VBROADCASTSS 780(CX), Z26
-	VFMADD231PS  Z26, Z24, Z12
-	VFMADD231PS  Z26, Z25, Z13
-	VBROADCASTSS 908(CX), Z26
-	VFMADD231PS  Z26, Z24, Z14
-	VFMADD231PS  Z26, Z25, Z15
-	VBROADCASTSS 1036(CX), Z26
-	VFMADD231PS  Z26, Z24, Z16
-	VFMADD231PS  Z26, Z25, Z17
-	VBROADCASTSS 1164(CX), Z26
-	VFMADD231PS  Z26, Z24, Z18
-	VFMADD231PS  Z26, Z25, Z19
-	VBROADCASTSS 1292(CX), Z26
-	VFMADD231PS  Z26, Z24, Z20
-	VFMADD231PS  Z26, Z25, Z21
-	VBROADCASTSS 1420(CX), Z26
-	VFMADD231PS  Z26, Z24, Z22
-	VFMADD231PS  Z26, Z25, Z23
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	VADDPS       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	VADDPS       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	VADDPS       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	VADDPS       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	VADDPS       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	VADDPS       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPS       (AX), Z12, Z12
-	VADDPS       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPS       (AX), Z14, Z14
-	VADDPS       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPS       (AX), Z16, Z16
-	VADDPS       64(AX), Z17, Z17
-	ADDQ         DI, AX
-	VADDPS       (AX), Z18, Z18
-	VADDPS       64(AX), Z19, Z19
-	ADDQ         DI, AX
-	VADDPS       (AX), Z20, Z20
-	VADDPS       64(AX), Z21, Z21
-	ADDQ         DI, AX
-	VADDPS       (AX), Z22, Z22
-	VADDPS       64(AX), Z23, Z23
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z24
+	VMOVUPS          64(BX), Z25
+	VBROADCASTSS     (CX), Z26
+	VFMADD231PS      Z26, Z24, Z0
+	VFMADD231PS      Z26, Z25, Z1
+	VFMADD231PS.BCST 128(CX), Z24, Z2
+	VFMADD231PS.BCST 128(CX), Z25, Z3
+	VFMADD231PS.BCST 256(CX), Z24, Z4
+	VFMADD231PS.BCST 256(CX), Z25, Z5
+	VBROADCASTSS     384(CX), Z26
+	VFMADD231PS      Z26, Z24, Z6
+	VFMADD231PS      Z26, Z25, Z7
+	VFMADD231PS.BCST 512(CX), Z24, Z8
+	VFMADD231PS.BCST 512(CX), Z25, Z9
+	VFMADD231PS.BCST 640(CX), Z24, Z10
+	VFMADD231PS.BCST 640(CX), Z25, Z11
+	VBROADCASTSS     768(CX), Z26
+	VFMADD231PS      Z26, Z24, Z12
+	VFMADD231PS      Z26, Z25, Z13
+	VFMADD231PS.BCST 896(CX), Z24, Z14
+	VFMADD231PS.BCST 896(CX), Z25, Z15
+	VFMADD231PS.BCST 1024(CX), Z24, Z16
+	VFMADD231PS.BCST 1024(CX), Z25, Z17
+	VBROADCASTSS     1152(CX), Z26
+	VFMADD231PS      Z26, Z24, Z18
+	VFMADD231PS      Z26, Z25, Z19
+	VFMADD231PS.BCST 1280(CX), Z24, Z20
+	VFMADD231PS.BCST 1280(CX), Z25, Z21
+	VFMADD231PS.BCST 1408(CX), Z24, Z22
+	VFMADD231PS.BCST 1408(CX), Z25, Z23
+	VMOVUPS          256(BX), Z24
+	VMOVUPS          320(BX), Z25
+	VBROADCASTSS     4(CX), Z26
+	VFMADD231PS      Z26, Z24, Z0
+	VFMADD231PS      Z26, Z25, Z1
+	VFMADD231PS.BCST 132(CX), Z24, Z2
+	VFMADD231PS.BCST 132(CX), Z25, Z3
+	VFMADD231PS.BCST 260(CX), Z24, Z4
+	VFMADD231PS.BCST 260(CX), Z25, Z5
+	VBROADCASTSS     388(CX), Z26
+	VFMADD231PS      Z26, Z24, Z6
+	VFMADD231PS      Z26, Z25, Z7
+	VFMADD231PS.BCST 516(CX), Z24, Z8
+	VFMADD231PS.BCST 516(CX), Z25, Z9
+	VFMADD231PS.BCST 644(CX), Z24, Z10
+	VFMADD231PS.BCST 644(CX), Z25, Z11
+	VBROADCASTSS     772(CX), Z26
+	VFMADD231PS      Z26, Z24, Z12
+	VFMADD231PS      Z26, Z25, Z13
+	VFMADD231PS.BCST 900(CX), Z24, Z14
+	VFMADD231PS.BCST 900(CX), Z25, Z15
+	VFMADD231PS.BCST 1028(CX), Z24, Z16
+	VFMADD231PS.BCST 1028(CX), Z25, Z17
+	VBROADCASTSS     1156(CX), Z26
+	VFMADD231PS      Z26, Z24, Z18
+	VFMADD231PS      Z26, Z25, Z19
+	VFMADD231PS.BCST 1284(CX), Z24, Z20
+	VFMADD231PS.BCST 1284(CX), Z25, Z21
+	VFMADD231PS.BCST 1412(CX), Z24, Z22
+	VFMADD231PS.BCST 1412(CX), Z25, Z23
+	VMOVUPS          512(BX), Z24
+	VMOVUPS          576(BX), Z25
+	VBROADCASTSS     8(CX), Z26
+	VFMADD231PS      Z26, Z24, Z0
+	VFMADD231PS      Z26, Z25, Z1
+	VFMADD231PS.BCST 136(CX), Z24, Z2
+	VFMADD231PS.BCST 136(CX), Z25, Z3
+	VFMADD231PS.BCST 264(CX), Z24, Z4
+	VFMADD231PS.BCST 264(CX), Z25, Z5
+	VBROADCASTSS     392(CX), Z26
+	VFMADD231PS      Z26, Z24, Z6
+	VFMADD231PS      Z26, Z25, Z7
+	VFMADD231PS.BCST 520(CX), Z24, Z8
+	VFMADD231PS.BCST 520(CX), Z25, Z9
+	VFMADD231PS.BCST 648(CX), Z24, Z10
+	VFMADD231PS.BCST 648(CX), Z25, Z11
+	VBROADCASTSS     776(CX), Z26
+	VFMADD231PS      Z26, Z24, Z12
+	VFMADD231PS      Z26, Z25, Z13
+	VFMADD231PS.BCST 904(CX), Z24, Z14
+	VFMADD231PS.BCST 904(CX), Z25, Z15
+	VFMADD231PS.BCST 1032(CX), Z24, Z16
+	VFMADD231PS.BCST 1032(CX), Z25, Z17
+	VBROADCASTSS     1160(CX), Z26
+	VFMADD231PS      Z26, Z24, Z18
+	VFMADD231PS      Z26, Z25, Z19
+	VFMADD231PS.BCST 1288(CX), Z24, Z20
+	VFMADD231PS.BCST 1288(CX), Z25, Z21
+	VFMADD231PS.BCST 1416(CX), Z24, Z22
+	VFMADD231PS.BCST 1416(CX), Z25, Z23
+	VMOVUPS          768(BX), Z24
+	VMOVUPS          832(BX), Z25
+	VBROADCASTSS     12(CX), Z26
+	VFMADD231PS      Z26, Z24, Z0
+	VFMADD231PS      Z26, Z25, Z1
+	VFMADD231PS.BCST 140(CX), Z24, Z2
+	VFMADD231PS.BCST 140(CX), Z25, Z3
+	VFMADD231PS.BCST 268(CX), Z24, Z4
+	VFMADD231PS.BCST 268(CX), Z25, Z5
+	VBROADCASTSS     396(CX), Z26
+	VFMADD231PS      Z26, Z24, Z6
+	VFMADD231PS      Z26, Z25, Z7
+	VFMADD231PS.BCST 524(CX), Z24, Z8
+	VFMADD231PS.BCST 524(CX), Z25, Z9
+	VFMADD231PS.BCST 652(CX), Z24, Z10
+	VFMADD231PS.BCST 652(CX), Z25, Z11
+	VBROADCASTSS     780(CX), Z26
+	VFMADD231PS      Z26, Z24, Z12
+	VFMADD231PS      Z26, Z25, Z13
+	VFMADD231PS.BCST 908(CX), Z24, Z14
+	VFMADD231PS.BCST 908(CX), Z25, Z15
+	VFMADD231PS.BCST 1036(CX), Z24, Z16
+	VFMADD231PS.BCST 1036(CX), Z25, Z17
+	VBROADCASTSS     1164(CX), Z26
+	VFMADD231PS      Z26, Z24, Z18
+	VFMADD231PS      Z26, Z25, Z19
+	VFMADD231PS.BCST 1292(CX), Z24, Z20
+	VFMADD231PS.BCST 1292(CX), Z25, Z21
+	VFMADD231PS.BCST 1420(CX), Z24, Z22
+	VFMADD231PS.BCST 1420(CX), Z25, Z23
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	VADDPS           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	VADDPS           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	VADDPS           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	VADDPS           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	VADDPS           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	VADDPS           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPS           (AX), Z12, Z12
+	VADDPS           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPS           (AX), Z14, Z14
+	VADDPS           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPS           (AX), Z16, Z16
+	VADDPS           64(AX), Z17, Z17
+	ADDQ             DI, AX
+	VADDPS           (AX), Z18, Z18
+	VADDPS           64(AX), Z19, Z19
+	ADDQ             DI, AX
+	VADDPS           (AX), Z20, Z20
+	VADDPS           64(AX), Z21, Z21
+	ADDQ             DI, AX
+	VADDPS           (AX), Z22, Z22
+	VADDPS           64(AX), Z23, Z23
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -10144,16 +11539,214 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPS Z12, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPS Z13, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPS Z14, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPS Z15, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPS Z16, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPS Z17, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z18, K1, Z18
+	KMOVW   DX, K1
+	VMOVUPS Z18, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z19, K1, Z19
+	KMOVW   DX, K1
+	VMOVUPS Z19, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z20, K1, Z20
+	KMOVW   DX, K1
+	VMOVUPS Z20, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z21, K1, Z21
+	KMOVW   DX, K1
+	VMOVUPS Z21, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    44(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z22, K1, Z22
+	KMOVW   DX, K1
+	VMOVUPS Z22, K1, (SI)
+	SHRL    $0x10, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  64(SI), Z23, K1, Z23
+	KMOVW   DX, K1
+	VMOVUPS Z23, K1, 64(SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern32x12(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern32x12(SB), NOSPLIT, $0-64
+TEXT ·outern32x12(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -10181,141 +11774,96 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPS      (BX), Z12
-	VBROADCASTSS (CX), Z13
-	VFMADD231PS  Z13, Z12, Z0
-	VBROADCASTSS 128(CX), Z13
-	VFMADD231PS  Z13, Z12, Z1
-	VBROADCASTSS 256(CX), Z13
-	VFMADD231PS  Z13, Z12, Z2
-	VBROADCASTSS 384(CX), Z13
-	VFMADD231PS  Z13, Z12, Z3
-	VBROADCASTSS 512(CX), Z13
-	VFMADD231PS  Z13, Z12, Z4
-	VBROADCASTSS 640(CX), Z13
-	VFMADD231PS  Z13, Z12, Z5
-	VBROADCASTSS 768(CX), Z13
-	VFMADD231PS  Z13, Z12, Z6
-	VBROADCASTSS 896(CX), Z13
-	VFMADD231PS  Z13, Z12, Z7
-	VBROADCASTSS 1024(CX), Z13
-	VFMADD231PS  Z13, Z12, Z8
-	VBROADCASTSS 1152(CX), Z13
-	VFMADD231PS  Z13, Z12, Z9
-	VBROADCASTSS 1280(CX), Z13
-	VFMADD231PS  Z13, Z12, Z10
-	VBROADCASTSS 1408(CX), Z13
-	VFMADD231PS  Z13, Z12, Z11
-	VMOVUPS      256(BX), Z12
-	VBROADCASTSS 4(CX), Z13
-	VFMADD231PS  Z13, Z12, Z0
-	VBROADCASTSS 132(CX), Z13
-	VFMADD231PS  Z13, Z12, Z1
-	VBROADCASTSS 260(CX), Z13
-	VFMADD231PS  Z13, Z12, Z2
-	VBROADCASTSS 388(CX), Z13
-	VFMADD231PS  Z13, Z12, Z3
-	VBROADCASTSS 516(CX), Z13
-	VFMADD231PS  Z13, Z12, Z4
-	VBROADCASTSS 644(CX), Z13
-	VFMADD231PS  Z13, Z12, Z5
-	VBROADCASTSS 772(CX), Z13
-	VFMADD231PS  Z13, Z12, Z6
-	VBROADCASTSS 900(CX), Z13
-	VFMADD231PS  Z13, Z12, Z7
-	VBROADCASTSS 1028(CX), Z13
-	VFMADD231PS  Z13, Z12, Z8
-	VBROADCASTSS 1156(CX), Z13
-	VFMADD231PS  Z13, Z12, Z9
-	VBROADCASTSS 1284(CX), Z13
-	VFMADD231PS  Z13, Z12, Z10
-	VBROADCASTSS 1412(CX), Z13
-	VFMADD231PS  Z13, Z12, Z11
-	VMOVUPS      512(BX), Z12
-	VBROADCASTSS 8(CX), Z13
-	VFMADD231PS  Z13, Z12, Z0
-	VBROADCASTSS 136(CX), Z13
-	VFMADD231PS  Z13, Z12, Z1
-	VBROADCASTSS 264(CX), Z13
-	VFMADD231PS  Z13, Z12, Z2
-	VBROADCASTSS 392(CX), Z13
-	VFMADD231PS  Z13, Z12, Z3
-	VBROADCASTSS 520(CX), Z13
-	VFMADD231PS  Z13, Z12, Z4
-	VBROADCASTSS 648(CX), Z13
-	VFMADD231PS  Z13, Z12, Z5
-	VBROADCASTSS 776(CX), Z13
-	VFMADD231PS  Z13, Z12, Z6
-	VBROADCASTSS 904(CX), Z13
-	VFMADD231PS  Z13, Z12, Z7
-	VBROADCASTSS 1032(CX), Z13
-	VFMADD231PS  Z13, Z12, Z8
-	VBROADCASTSS 1160(CX), Z13
-	VFMADD231PS  Z13, Z12, Z9
-	VBROADCASTSS 1288(CX), Z13
-	VFMADD231PS  Z13, Z12, Z10
-	VBROADCASTSS 1416(CX), Z13
-	VFMADD231PS  Z13, Z12, Z11
-	VMOVUPS      768(BX), Z12
-	VBROADCASTSS 12(CX), Z13
-	VFMADD231PS  Z13, Z12, Z0
-	VBROADCASTSS 140(CX), Z13
-	VFMADD231PS  Z13, Z12, Z1
-	VBROADCASTSS 268(CX), Z13
-	VFMADD231PS  Z13, Z12, Z2
-	VBROADCASTSS 396(CX), Z13
-	VFMADD231PS  Z13, Z12, Z3
-	VBROADCASTSS 524(CX), Z13
-	VFMADD231PS  Z13, Z12, Z4
-	VBROADCASTSS 652(CX), Z13
-	VFMADD231PS  Z13, Z12, Z5
-	VBROADCASTSS 780(CX), Z13
-	VFMADD231PS  Z13, Z12, Z6
-	VBROADCASTSS 908(CX), Z13
-	VFMADD231PS  Z13, Z12, Z7
-	VBROADCASTSS 1036(CX), Z13
-	VFMADD231PS  Z13, Z12, Z8
-	VBROADCASTSS 1164(CX), Z13
-	VFMADD231PS  Z13, Z12, Z9
-	VBROADCASTSS 1292(CX), Z13
-	VFMADD231PS  Z13, Z12, Z10
-	VBROADCASTSS 1420(CX), Z13
-	VFMADD231PS  Z13, Z12, Z11
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x10, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPS       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPS       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPS       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPS       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPS       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPS       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPS       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPS       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPS       (AX), Z8, Z8
-	ADDQ         DI, AX
-	VADDPS       (AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPS       (AX), Z10, Z10
-	ADDQ         DI, AX
-	VADDPS       (AX), Z11, Z11
-	ADDQ         DI, AX
+	VMOVUPS          (BX), Z12
+	VFMADD231PS.BCST (CX), Z12, Z0
+	VFMADD231PS.BCST 128(CX), Z12, Z1
+	VFMADD231PS.BCST 256(CX), Z12, Z2
+	VFMADD231PS.BCST 384(CX), Z12, Z3
+	VFMADD231PS.BCST 512(CX), Z12, Z4
+	VFMADD231PS.BCST 640(CX), Z12, Z5
+	VFMADD231PS.BCST 768(CX), Z12, Z6
+	VFMADD231PS.BCST 896(CX), Z12, Z7
+	VFMADD231PS.BCST 1024(CX), Z12, Z8
+	VFMADD231PS.BCST 1152(CX), Z12, Z9
+	VFMADD231PS.BCST 1280(CX), Z12, Z10
+	VFMADD231PS.BCST 1408(CX), Z12, Z11
+	VMOVUPS          256(BX), Z12
+	VFMADD231PS.BCST 4(CX), Z12, Z0
+	VFMADD231PS.BCST 132(CX), Z12, Z1
+	VFMADD231PS.BCST 260(CX), Z12, Z2
+	VFMADD231PS.BCST 388(CX), Z12, Z3
+	VFMADD231PS.BCST 516(CX), Z12, Z4
+	VFMADD231PS.BCST 644(CX), Z12, Z5
+	VFMADD231PS.BCST 772(CX), Z12, Z6
+	VFMADD231PS.BCST 900(CX), Z12, Z7
+	VFMADD231PS.BCST 1028(CX), Z12, Z8
+	VFMADD231PS.BCST 1156(CX), Z12, Z9
+	VFMADD231PS.BCST 1284(CX), Z12, Z10
+	VFMADD231PS.BCST 1412(CX), Z12, Z11
+	VMOVUPS          512(BX), Z12
+	VFMADD231PS.BCST 8(CX), Z12, Z0
+	VFMADD231PS.BCST 136(CX), Z12, Z1
+	VFMADD231PS.BCST 264(CX), Z12, Z2
+	VFMADD231PS.BCST 392(CX), Z12, Z3
+	VFMADD231PS.BCST 520(CX), Z12, Z4
+	VFMADD231PS.BCST 648(CX), Z12, Z5
+	VFMADD231PS.BCST 776(CX), Z12, Z6
+	VFMADD231PS.BCST 904(CX), Z12, Z7
+	VFMADD231PS.BCST 1032(CX), Z12, Z8
+	VFMADD231PS.BCST 1160(CX), Z12, Z9
+	VFMADD231PS.BCST 1288(CX), Z12, Z10
+	VFMADD231PS.BCST 1416(CX), Z12, Z11
+	VMOVUPS          768(BX), Z12
+	VFMADD231PS.BCST 12(CX), Z12, Z0
+	VFMADD231PS.BCST 140(CX), Z12, Z1
+	VFMADD231PS.BCST 268(CX), Z12, Z2
+	VFMADD231PS.BCST 396(CX), Z12, Z3
+	VFMADD231PS.BCST 524(CX), Z12, Z4
+	VFMADD231PS.BCST 652(CX), Z12, Z5
+	VFMADD231PS.BCST 780(CX), Z12, Z6
+	VFMADD231PS.BCST 908(CX), Z12, Z7
+	VFMADD231PS.BCST 1036(CX), Z12, Z8
+	VFMADD231PS.BCST 1164(CX), Z12, Z9
+	VFMADD231PS.BCST 1292(CX), Z12, Z10
+	VFMADD231PS.BCST 1420(CX), Z12, Z11
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x10, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPS           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPS           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPS           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPS           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPS           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPS           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPS           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPS           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPS           (AX), Z8, Z8
+	ADDQ             DI, AX
+	VADDPS           (AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPS           (AX), Z10, Z10
+	ADDQ             DI, AX
+	VADDPS           (AX), Z11, Z11
+	ADDQ             DI, AX
 
 store:
 	VMOVUPS Z0, (SI)
@@ -10341,6 +11889,120 @@ store:
 	VMOVUPS Z10, (SI)
 	ADDQ    DI, SI
 	VMOVUPS Z11, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPS Z0, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPS Z1, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPS Z2, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPS Z3, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPS Z4, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPS Z5, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPS Z6, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPS Z7, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPS Z8, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPS Z9, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPS Z10, K1, (SI)
+	SHRL    $0x10, DX
+	ADDQ    DI, SI
+	MOVL    44(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPS  (SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPS Z11, K1, (SI)
+	SHRL    $0x10, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -10645,16 +12307,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outerw32x1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw32x1(SB), NOSPLIT, $0-64
+TEXT ·outerw32x1(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -11153,16 +12815,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outerw32x2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw32x2(SB), NOSPLIT, $0-64
+TEXT ·outerw32x2(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -11813,16 +13475,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outerw32x3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw32x3(SB), NOSPLIT, $0-64
+TEXT ·outerw32x3(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -12629,16 +14291,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outerw32x4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw32x4(SB), NOSPLIT, $0-64
+TEXT ·outerw32x4(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -13597,16 +15259,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outerw32x5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw32x5(SB), NOSPLIT, $0-64
+TEXT ·outerw32x5(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -14722,16 +16384,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outerw32x6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw32x6(SB), NOSPLIT, $0-64
+TEXT ·outerw32x6(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x02, DX
 	SHLQ   $0x02, DI
 	SUBQ   $0x00000080, DX
@@ -15185,16 +16847,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x1(SB), NOSPLIT, $0-64
+TEXT ·outer64x1(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -15236,6 +16898,9 @@ row:
 	ADDQ         DX, CX
 	DECQ         AX
 	JNZ          panel
+	MOVQ         keep+56(FP), AX
+	TESTQ        AX, AX
+	JNZ          some
 	MOVQ         add+48(FP), AX
 	TESTQ        AX, AX
 	JZ           store
@@ -15251,16 +16916,38 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), AX
+	MOVL    AX, DX
+	ANDL    CX, DX
+	KMOVW   DX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   AX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, AX
+	MOVL    AX, DX
+	ANDL    CX, DX
+	KMOVW   DX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   AX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, AX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x1(SB), NOSPLIT, $0-64
+TEXT ·outern64x1(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -15273,34 +16960,48 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z1
-	VBROADCASTSD (CX), Z2
-	VFMADD231PD  Z2, Z1, Z0
-	VMOVUPD      256(BX), Z1
-	VBROADCASTSD 8(CX), Z2
-	VFMADD231PD  Z2, Z1, Z0
-	VMOVUPD      512(BX), Z1
-	VBROADCASTSD 16(CX), Z2
-	VFMADD231PD  Z2, Z1, Z0
-	VMOVUPD      768(BX), Z1
-	VBROADCASTSD 24(CX), Z2
-	VFMADD231PD  Z2, Z1, Z0
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z1
+	VFMADD231PD.BCST (CX), Z1, Z0
+	VMOVUPD          256(BX), Z1
+	VFMADD231PD.BCST 8(CX), Z1, Z0
+	VMOVUPD          512(BX), Z1
+	VFMADD231PD.BCST 16(CX), Z1, Z0
+	VMOVUPD          768(BX), Z1
+	VFMADD231PD.BCST 24(CX), Z1, Z0
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), AX
+	MOVL    AX, DX
+	ANDL    CX, DX
+	KMOVW   DX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   AX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, AX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -15567,16 +17268,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x2(SB), NOSPLIT, $0-64
+TEXT ·outer64x2(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -15593,55 +17294,54 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z4
-	VMOVUPD      64(BX), Z5
-	VBROADCASTSD (CX), Z6
-	VFMADD231PD  Z6, Z4, Z0
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 128(CX), Z6
-	VFMADD231PD  Z6, Z4, Z2
-	VFMADD231PD  Z6, Z5, Z3
-	VMOVUPD      256(BX), Z4
-	VMOVUPD      320(BX), Z5
-	VBROADCASTSD 8(CX), Z6
-	VFMADD231PD  Z6, Z4, Z0
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 136(CX), Z6
-	VFMADD231PD  Z6, Z4, Z2
-	VFMADD231PD  Z6, Z5, Z3
-	VMOVUPD      512(BX), Z4
-	VMOVUPD      576(BX), Z5
-	VBROADCASTSD 16(CX), Z6
-	VFMADD231PD  Z6, Z4, Z0
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 144(CX), Z6
-	VFMADD231PD  Z6, Z4, Z2
-	VFMADD231PD  Z6, Z5, Z3
-	VMOVUPD      768(BX), Z4
-	VMOVUPD      832(BX), Z5
-	VBROADCASTSD 24(CX), Z6
-	VFMADD231PD  Z6, Z4, Z0
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 152(CX), Z6
-	VFMADD231PD  Z6, Z4, Z2
-	VFMADD231PD  Z6, Z5, Z3
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z4
+	VMOVUPD          64(BX), Z5
+	VBROADCASTSD     (CX), Z6
+	VFMADD231PD      Z6, Z4, Z0
+	VFMADD231PD      Z6, Z5, Z1
+	VFMADD231PD.BCST 128(CX), Z4, Z2
+	VFMADD231PD.BCST 128(CX), Z5, Z3
+	VMOVUPD          256(BX), Z4
+	VMOVUPD          320(BX), Z5
+	VBROADCASTSD     8(CX), Z6
+	VFMADD231PD      Z6, Z4, Z0
+	VFMADD231PD      Z6, Z5, Z1
+	VFMADD231PD.BCST 136(CX), Z4, Z2
+	VFMADD231PD.BCST 136(CX), Z5, Z3
+	VMOVUPD          512(BX), Z4
+	VMOVUPD          576(BX), Z5
+	VBROADCASTSD     16(CX), Z6
+	VFMADD231PD      Z6, Z4, Z0
+	VFMADD231PD      Z6, Z5, Z1
+	VFMADD231PD.BCST 144(CX), Z4, Z2
+	VFMADD231PD.BCST 144(CX), Z5, Z3
+	VMOVUPD          768(BX), Z4
+	VMOVUPD          832(BX), Z5
+	VBROADCASTSD     24(CX), Z6
+	VFMADD231PD      Z6, Z4, Z0
+	VFMADD231PD      Z6, Z5, Z1
+	VFMADD231PD.BCST 152(CX), Z4, Z2
+	VFMADD231PD.BCST 152(CX), Z5, Z3
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -15653,16 +17353,54 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x2(SB), NOSPLIT, $0-64
+TEXT ·outern64x2(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -15676,46 +17414,65 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z2
-	VBROADCASTSD (CX), Z3
-	VFMADD231PD  Z3, Z2, Z0
-	VBROADCASTSD 128(CX), Z3
-	VFMADD231PD  Z3, Z2, Z1
-	VMOVUPD      256(BX), Z2
-	VBROADCASTSD 8(CX), Z3
-	VFMADD231PD  Z3, Z2, Z0
-	VBROADCASTSD 136(CX), Z3
-	VFMADD231PD  Z3, Z2, Z1
-	VMOVUPD      512(BX), Z2
-	VBROADCASTSD 16(CX), Z3
-	VFMADD231PD  Z3, Z2, Z0
-	VBROADCASTSD 144(CX), Z3
-	VFMADD231PD  Z3, Z2, Z1
-	VMOVUPD      768(BX), Z2
-	VBROADCASTSD 24(CX), Z3
-	VFMADD231PD  Z3, Z2, Z0
-	VBROADCASTSD 152(CX), Z3
-	VFMADD231PD  Z3, Z2, Z1
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z2
+	VFMADD231PD.BCST (CX), Z2, Z0
+	VFMADD231PD.BCST 128(CX), Z2, Z1
+	VMOVUPD          256(BX), Z2
+	VFMADD231PD.BCST 8(CX), Z2, Z0
+	VFMADD231PD.BCST 136(CX), Z2, Z1
+	VMOVUPD          512(BX), Z2
+	VFMADD231PD.BCST 16(CX), Z2, Z0
+	VFMADD231PD.BCST 144(CX), Z2, Z1
+	VMOVUPD          768(BX), Z2
+	VFMADD231PD.BCST 24(CX), Z2, Z0
+	VFMADD231PD.BCST 152(CX), Z2, Z1
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z1, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -16046,16 +17803,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x3(SB), NOSPLIT, $0-64
+TEXT ·outer64x3(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -16074,70 +17831,65 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z6
-	VMOVUPD      64(BX), Z7
-	VBROADCASTSD (CX), Z8
-	VFMADD231PD  Z8, Z6, Z0
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 128(CX), Z8
-	VFMADD231PD  Z8, Z6, Z2
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 256(CX), Z8
-	VFMADD231PD  Z8, Z6, Z4
-	VFMADD231PD  Z8, Z7, Z5
-	VMOVUPD      256(BX), Z6
-	VMOVUPD      320(BX), Z7
-	VBROADCASTSD 8(CX), Z8
-	VFMADD231PD  Z8, Z6, Z0
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 136(CX), Z8
-	VFMADD231PD  Z8, Z6, Z2
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 264(CX), Z8
-	VFMADD231PD  Z8, Z6, Z4
-	VFMADD231PD  Z8, Z7, Z5
-	VMOVUPD      512(BX), Z6
-	VMOVUPD      576(BX), Z7
-	VBROADCASTSD 16(CX), Z8
-	VFMADD231PD  Z8, Z6, Z0
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 144(CX), Z8
-	VFMADD231PD  Z8, Z6, Z2
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 272(CX), Z8
-	VFMADD231PD  Z8, Z6, Z4
-	VFMADD231PD  Z8, Z7, Z5
-	VMOVUPD      768(BX), Z6
-	VMOVUPD      832(BX), Z7
-	VBROADCASTSD 24(CX), Z8
-	VFMADD231PD  Z8, Z6, Z0
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 152(CX), Z8
-	VFMADD231PD  Z8, Z6, Z2
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 280(CX), Z8
-	VFMADD231PD  Z8, Z6, Z4
-	VFMADD231PD  Z8, Z7, Z5
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z6
+	VMOVUPD          64(BX), Z7
+	VBROADCASTSD     (CX), Z8
+	VFMADD231PD      Z8, Z6, Z0
+	VFMADD231PD      Z8, Z7, Z1
+	VFMADD231PD.BCST 128(CX), Z6, Z2
+	VFMADD231PD.BCST 128(CX), Z7, Z3
+	VFMADD231PD.BCST 256(CX), Z6, Z4
+	VFMADD231PD.BCST 256(CX), Z7, Z5
+	VMOVUPD          256(BX), Z6
+	VMOVUPD          320(BX), Z7
+	VBROADCASTSD     8(CX), Z8
+	VFMADD231PD      Z8, Z6, Z0
+	VFMADD231PD      Z8, Z7, Z1
+	VFMADD231PD.BCST 136(CX), Z6, Z2
+	VFMADD231PD.BCST 136(CX), Z7, Z3
+	VFMADD231PD.BCST 264(CX), Z6, Z4
+	VFMADD231PD.BCST 264(CX), Z7, Z5
+	VMOVUPD          512(BX), Z6
+	VMOVUPD          576(BX), Z7
+	VBROADCASTSD     16(CX), Z8
+	VFMADD231PD      Z8, Z6, Z0
+	VFMADD231PD      Z8, Z7, Z1
+	VFMADD231PD.BCST 144(CX), Z6, Z2
+	VFMADD231PD.BCST 144(CX), Z7, Z3
+	VFMADD231PD.BCST 272(CX), Z6, Z4
+	VFMADD231PD.BCST 272(CX), Z7, Z5
+	VMOVUPD          768(BX), Z6
+	VMOVUPD          832(BX), Z7
+	VBROADCASTSD     24(CX), Z8
+	VFMADD231PD      Z8, Z6, Z0
+	VFMADD231PD      Z8, Z7, Z1
+	VFMADD231PD.BCST 152(CX), Z6, Z2
+	VFMADD231PD.BCST 152(CX), Z7, Z3
+	VFMADD231PD.BCST 280(CX), Z6, Z4
+	VFMADD231PD.BCST 280(CX), Z7, Z5
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -16152,16 +17904,70 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x3(SB), NOSPLIT, $0-64
+TEXT ·outern64x3(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -16176,51 +17982,42 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z3
-	VBROADCASTSD (CX), Z4
-	VFMADD231PD  Z4, Z3, Z0
-	VBROADCASTSD 128(CX), Z4
-	VFMADD231PD  Z4, Z3, Z1
-	VBROADCASTSD 256(CX), Z4
-	VFMADD231PD  Z4, Z3, Z2
-	VMOVUPD      256(BX), Z3
-	VBROADCASTSD 8(CX), Z4
-	VFMADD231PD  Z4, Z3, Z0
-	VBROADCASTSD 136(CX), Z4
-	VFMADD231PD  Z4, Z3, Z1
-	VBROADCASTSD 264(CX), Z4
-	VFMADD231PD  Z4, Z3, Z2
-	VMOVUPD      512(BX), Z3
-	VBROADCASTSD 16(CX), Z4
-	VFMADD231PD  Z4, Z3, Z0
-	VBROADCASTSD 144(CX), Z4
-	VFMADD231PD  Z4, Z3, Z1
-	VBROADCASTSD 272(CX), Z4
-	VFMADD231PD  Z4, Z3, Z2
-	VMOVUPD      768(BX), Z3
-	VBROADCASTSD 24(CX), Z4
-	VFMADD231PD  Z4, Z3, Z0
-	VBROADCASTSD 152(CX), Z4
-	VFMADD231PD  Z4, Z3, Z1
-	VBROADCASTSD 280(CX), Z4
-	VFMADD231PD  Z4, Z3, Z2
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z3
+	VFMADD231PD.BCST (CX), Z3, Z0
+	VFMADD231PD.BCST 128(CX), Z3, Z1
+	VFMADD231PD.BCST 256(CX), Z3, Z2
+	VMOVUPD          256(BX), Z3
+	VFMADD231PD.BCST 8(CX), Z3, Z0
+	VFMADD231PD.BCST 136(CX), Z3, Z1
+	VFMADD231PD.BCST 264(CX), Z3, Z2
+	VMOVUPD          512(BX), Z3
+	VFMADD231PD.BCST 16(CX), Z3, Z0
+	VFMADD231PD.BCST 144(CX), Z3, Z1
+	VFMADD231PD.BCST 272(CX), Z3, Z2
+	VMOVUPD          768(BX), Z3
+	VFMADD231PD.BCST 24(CX), Z3, Z0
+	VFMADD231PD.BCST 152(CX), Z3, Z1
+	VFMADD231PD.BCST 280(CX), Z3, Z2
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -16228,6 +18025,39 @@ store:
 	VMOVUPD Z1, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z2, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -16626,16 +18456,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x4(SB), NOSPLIT, $0-64
+TEXT ·outer64x4(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -16656,85 +18486,80 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z8
-	VMOVUPD      64(BX), Z9
-	VBROADCASTSD (CX), Z10
-	VFMADD231PD  Z10, Z8, Z0
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 128(CX), Z10
-	VFMADD231PD  Z10, Z8, Z2
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 256(CX), Z10
-	VFMADD231PD  Z10, Z8, Z4
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 384(CX), Z10
-	VFMADD231PD  Z10, Z8, Z6
-	VFMADD231PD  Z10, Z9, Z7
-	VMOVUPD      256(BX), Z8
-	VMOVUPD      320(BX), Z9
-	VBROADCASTSD 8(CX), Z10
-	VFMADD231PD  Z10, Z8, Z0
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 136(CX), Z10
-	VFMADD231PD  Z10, Z8, Z2
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 264(CX), Z10
-	VFMADD231PD  Z10, Z8, Z4
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 392(CX), Z10
-	VFMADD231PD  Z10, Z8, Z6
-	VFMADD231PD  Z10, Z9, Z7
-	VMOVUPD      512(BX), Z8
-	VMOVUPD      576(BX), Z9
-	VBROADCASTSD 16(CX), Z10
-	VFMADD231PD  Z10, Z8, Z0
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 144(CX), Z10
-	VFMADD231PD  Z10, Z8, Z2
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 272(CX), Z10
-	VFMADD231PD  Z10, Z8, Z4
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 400(CX), Z10
-	VFMADD231PD  Z10, Z8, Z6
-	VFMADD231PD  Z10, Z9, Z7
-	VMOVUPD      768(BX), Z8
-	VMOVUPD      832(BX), Z9
-	VBROADCASTSD 24(CX), Z10
-	VFMADD231PD  Z10, Z8, Z0
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 152(CX), Z10
-	VFMADD231PD  Z10, Z8, Z2
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 280(CX), Z10
-	VFMADD231PD  Z10, Z8, Z4
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 408(CX), Z10
-	VFMADD231PD  Z10, Z8, Z6
-	VFMADD231PD  Z10, Z9, Z7
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z8
+	VMOVUPD          64(BX), Z9
+	VBROADCASTSD     (CX), Z10
+	VFMADD231PD      Z10, Z8, Z0
+	VFMADD231PD      Z10, Z9, Z1
+	VFMADD231PD.BCST 128(CX), Z8, Z2
+	VFMADD231PD.BCST 128(CX), Z9, Z3
+	VFMADD231PD.BCST 256(CX), Z8, Z4
+	VFMADD231PD.BCST 256(CX), Z9, Z5
+	VBROADCASTSD     384(CX), Z10
+	VFMADD231PD      Z10, Z8, Z6
+	VFMADD231PD      Z10, Z9, Z7
+	VMOVUPD          256(BX), Z8
+	VMOVUPD          320(BX), Z9
+	VBROADCASTSD     8(CX), Z10
+	VFMADD231PD      Z10, Z8, Z0
+	VFMADD231PD      Z10, Z9, Z1
+	VFMADD231PD.BCST 136(CX), Z8, Z2
+	VFMADD231PD.BCST 136(CX), Z9, Z3
+	VFMADD231PD.BCST 264(CX), Z8, Z4
+	VFMADD231PD.BCST 264(CX), Z9, Z5
+	VBROADCASTSD     392(CX), Z10
+	VFMADD231PD      Z10, Z8, Z6
+	VFMADD231PD      Z10, Z9, Z7
+	VMOVUPD          512(BX), Z8
+	VMOVUPD          576(BX), Z9
+	VBROADCASTSD     16(CX), Z10
+	VFMADD231PD      Z10, Z8, Z0
+	VFMADD231PD      Z10, Z9, Z1
+	VFMADD231PD.BCST 144(CX), Z8, Z2
+	VFMADD231PD.BCST 144(CX), Z9, Z3
+	VFMADD231PD.BCST 272(CX), Z8, Z4
+	VFMADD231PD.BCST 272(CX), Z9, Z5
+	VBROADCASTSD     400(CX), Z10
+	VFMADD231PD      Z10, Z8, Z6
+	VFMADD231PD      Z10, Z9, Z7
+	VMOVUPD          768(BX), Z8
+	VMOVUPD          832(BX), Z9
+	VBROADCASTSD     24(CX), Z10
+	VFMADD231PD      Z10, Z8, Z0
+	VFMADD231PD      Z10, Z9, Z1
+	VFMADD231PD.BCST 152(CX), Z8, Z2
+	VFMADD231PD.BCST 152(CX), Z9, Z3
+	VFMADD231PD.BCST 280(CX), Z8, Z4
+	VFMADD231PD.BCST 280(CX), Z9, Z5
+	VBROADCASTSD     408(CX), Z10
+	VFMADD231PD      Z10, Z8, Z6
+	VFMADD231PD      Z10, Z9, Z7
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -16752,16 +18577,86 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x4(SB), NOSPLIT, $0-64
+TEXT ·outern64x4(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -16777,61 +18672,48 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z4
-	VBROADCASTSD (CX), Z5
-	VFMADD231PD  Z5, Z4, Z0
-	VBROADCASTSD 128(CX), Z5
-	VFMADD231PD  Z5, Z4, Z1
-	VBROADCASTSD 256(CX), Z5
-	VFMADD231PD  Z5, Z4, Z2
-	VBROADCASTSD 384(CX), Z5
-	VFMADD231PD  Z5, Z4, Z3
-	VMOVUPD      256(BX), Z4
-	VBROADCASTSD 8(CX), Z5
-	VFMADD231PD  Z5, Z4, Z0
-	VBROADCASTSD 136(CX), Z5
-	VFMADD231PD  Z5, Z4, Z1
-	VBROADCASTSD 264(CX), Z5
-	VFMADD231PD  Z5, Z4, Z2
-	VBROADCASTSD 392(CX), Z5
-	VFMADD231PD  Z5, Z4, Z3
-	VMOVUPD      512(BX), Z4
-	VBROADCASTSD 16(CX), Z5
-	VFMADD231PD  Z5, Z4, Z0
-	VBROADCASTSD 144(CX), Z5
-	VFMADD231PD  Z5, Z4, Z1
-	VBROADCASTSD 272(CX), Z5
-	VFMADD231PD  Z5, Z4, Z2
-	VBROADCASTSD 400(CX), Z5
-	VFMADD231PD  Z5, Z4, Z3
-	VMOVUPD      768(BX), Z4
-	VBROADCASTSD 24(CX), Z5
-	VFMADD231PD  Z5, Z4, Z0
-	VBROADCASTSD 152(CX), Z5
-	VFMADD231PD  Z5, Z4, Z1
-	VBROADCASTSD 280(CX), Z5
-	VFMADD231PD  Z5, Z4, Z2
-	VBROADCASTSD 408(CX), Z5
-	VFMADD231PD  Z5, Z4, Z3
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z4
+	VFMADD231PD.BCST (CX), Z4, Z0
+	VFMADD231PD.BCST 128(CX), Z4, Z1
+	VFMADD231PD.BCST 256(CX), Z4, Z2
+	VFMADD231PD.BCST 384(CX), Z4, Z3
+	VMOVUPD          256(BX), Z4
+	VFMADD231PD.BCST 8(CX), Z4, Z0
+	VFMADD231PD.BCST 136(CX), Z4, Z1
+	VFMADD231PD.BCST 264(CX), Z4, Z2
+	VFMADD231PD.BCST 392(CX), Z4, Z3
+	VMOVUPD          512(BX), Z4
+	VFMADD231PD.BCST 16(CX), Z4, Z0
+	VFMADD231PD.BCST 144(CX), Z4, Z1
+	VFMADD231PD.BCST 272(CX), Z4, Z2
+	VFMADD231PD.BCST 400(CX), Z4, Z3
+	VMOVUPD          768(BX), Z4
+	VFMADD231PD.BCST 24(CX), Z4, Z0
+	VFMADD231PD.BCST 152(CX), Z4, Z1
+	VFMADD231PD.BCST 280(CX), Z4, Z2
+	VFMADD231PD.BCST 408(CX), Z4, Z3
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -16841,6 +18723,48 @@ store:
 	VMOVUPD Z2, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z3, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -17303,16 +19227,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x5(SB), NOSPLIT, $0-64
+TEXT ·outer64x5(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -17338,100 +19262,91 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z10
-	VMOVUPD      64(BX), Z11
-	VBROADCASTSD (CX), Z12
-	VFMADD231PD  Z12, Z10, Z0
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 128(CX), Z12
-	VFMADD231PD  Z12, Z10, Z2
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 256(CX), Z12
-	VFMADD231PD  Z12, Z10, Z4
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 384(CX), Z12
-	VFMADD231PD  Z12, Z10, Z6
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 512(CX), Z12
-	VFMADD231PD  Z12, Z10, Z8
-	VFMADD231PD  Z12, Z11, Z9
-	VMOVUPD      256(BX), Z10
-	VMOVUPD      320(BX), Z11
-	VBROADCASTSD 8(CX), Z12
-	VFMADD231PD  Z12, Z10, Z0
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 136(CX), Z12
-	VFMADD231PD  Z12, Z10, Z2
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 264(CX), Z12
-	VFMADD231PD  Z12, Z10, Z4
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 392(CX), Z12
-	VFMADD231PD  Z12, Z10, Z6
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 520(CX), Z12
-	VFMADD231PD  Z12, Z10, Z8
-	VFMADD231PD  Z12, Z11, Z9
-	VMOVUPD      512(BX), Z10
-	VMOVUPD      576(BX), Z11
-	VBROADCASTSD 16(CX), Z12
-	VFMADD231PD  Z12, Z10, Z0
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 144(CX), Z12
-	VFMADD231PD  Z12, Z10, Z2
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 272(CX), Z12
-	VFMADD231PD  Z12, Z10, Z4
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 400(CX), Z12
-	VFMADD231PD  Z12, Z10, Z6
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 528(CX), Z12
-	VFMADD231PD  Z12, Z10, Z8
-	VFMADD231PD  Z12, Z11, Z9
-	VMOVUPD      768(BX), Z10
-	VMOVUPD      832(BX), Z11
-	VBROADCASTSD 24(CX), Z12
-	VFMADD231PD  Z12, Z10, Z0
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 152(CX), Z12
-	VFMADD231PD  Z12, Z10, Z2
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 280(CX), Z12
-	VFMADD231PD  Z12, Z10, Z4
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 408(CX), Z12
-	VFMADD231PD  Z12, Z10, Z6
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 536(CX), Z12
-	VFMADD231PD  Z12, Z10, Z8
-	VFMADD231PD  Z12, Z11, Z9
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z10
+	VMOVUPD          64(BX), Z11
+	VBROADCASTSD     (CX), Z12
+	VFMADD231PD      Z12, Z10, Z0
+	VFMADD231PD      Z12, Z11, Z1
+	VFMADD231PD.BCST 128(CX), Z10, Z2
+	VFMADD231PD.BCST 128(CX), Z11, Z3
+	VFMADD231PD.BCST 256(CX), Z10, Z4
+	VFMADD231PD.BCST 256(CX), Z11, Z5
+	VBROADCASTSD     384(CX), Z12
+	VFMADD231PD      Z12, Z10, Z6
+	VFMADD231PD      Z12, Z11, Z7
+	VFMADD231PD.BCST 512(CX), Z10, Z8
+	VFMADD231PD.BCST 512(CX), Z11, Z9
+	VMOVUPD          256(BX), Z10
+	VMOVUPD          320(BX), Z11
+	VBROADCASTSD     8(CX), Z12
+	VFMADD231PD      Z12, Z10, Z0
+	VFMADD231PD      Z12, Z11, Z1
+	VFMADD231PD.BCST 136(CX), Z10, Z2
+	VFMADD231PD.BCST 136(CX), Z11, Z3
+	VFMADD231PD.BCST 264(CX), Z10, Z4
+	VFMADD231PD.BCST 264(CX), Z11, Z5
+	VBROADCASTSD     392(CX), Z12
+	VFMADD231PD      Z12, Z10, Z6
+	VFMADD231PD      Z12, Z11, Z7
+	VFMADD231PD.BCST 520(CX), Z10, Z8
+	VFMADD231PD.BCST 520(CX), Z11, Z9
+	VMOVUPD          512(BX), Z10
+	VMOVUPD          576(BX), Z11
+	VBROADCASTSD     16(CX), Z12
+	VFMADD231PD      Z12, Z10, Z0
+	VFMADD231PD      Z12, Z11, Z1
+	VFMADD231PD.BCST 144(CX), Z10, Z2
+	VFMADD231PD.BCST 144(CX), Z11, Z3
+	VFMADD231PD.BCST 272(CX), Z10, Z4
+	VFMADD231PD.BCST 272(CX), Z11, Z5
+	VBROADCASTSD     400(CX), Z12
+	VFMADD231PD      Z12, Z10, Z6
+	VFMADD231PD      Z12, Z11, Z7
+	VFMADD231PD.BCST 528(CX), Z10, Z8
+	VFMADD231PD.BCST 528(CX), Z11, Z9
+	VMOVUPD          768(BX), Z10
+	VMOVUPD          832(BX), Z11
+	VBROADCASTSD     24(CX), Z12
+	VFMADD231PD      Z12, Z10, Z0
+	VFMADD231PD      Z12, Z11, Z1
+	VFMADD231PD.BCST 152(CX), Z10, Z2
+	VFMADD231PD.BCST 152(CX), Z11, Z3
+	VFMADD231PD.BCST 280(CX), Z10, Z4
+	VFMADD231PD.BCST 280(CX), Z11, Z5
+	VBROADCASTSD     408(CX), Z12
+	VFMADD231PD      Z12, Z10, Z6
+	VFMADD231PD      Z12, Z11, Z7
+	VFMADD231PD.BCST 536(CX), Z10, Z8
+	VFMADD231PD.BCST 536(CX), Z11, Z9
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -17452,16 +19367,102 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x5(SB), NOSPLIT, $0-64
+TEXT ·outern64x5(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -17480,71 +19481,54 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z5
-	VBROADCASTSD (CX), Z6
-	VFMADD231PD  Z6, Z5, Z0
-	VBROADCASTSD 128(CX), Z6
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 256(CX), Z6
-	VFMADD231PD  Z6, Z5, Z2
-	VBROADCASTSD 384(CX), Z6
-	VFMADD231PD  Z6, Z5, Z3
-	VBROADCASTSD 512(CX), Z6
-	VFMADD231PD  Z6, Z5, Z4
-	VMOVUPD      256(BX), Z5
-	VBROADCASTSD 8(CX), Z6
-	VFMADD231PD  Z6, Z5, Z0
-	VBROADCASTSD 136(CX), Z6
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 264(CX), Z6
-	VFMADD231PD  Z6, Z5, Z2
-	VBROADCASTSD 392(CX), Z6
-	VFMADD231PD  Z6, Z5, Z3
-	VBROADCASTSD 520(CX), Z6
-	VFMADD231PD  Z6, Z5, Z4
-	VMOVUPD      512(BX), Z5
-	VBROADCASTSD 16(CX), Z6
-	VFMADD231PD  Z6, Z5, Z0
-	VBROADCASTSD 144(CX), Z6
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 272(CX), Z6
-	VFMADD231PD  Z6, Z5, Z2
-	VBROADCASTSD 400(CX), Z6
-	VFMADD231PD  Z6, Z5, Z3
-	VBROADCASTSD 528(CX), Z6
-	VFMADD231PD  Z6, Z5, Z4
-	VMOVUPD      768(BX), Z5
-	VBROADCASTSD 24(CX), Z6
-	VFMADD231PD  Z6, Z5, Z0
-	VBROADCASTSD 152(CX), Z6
-	VFMADD231PD  Z6, Z5, Z1
-	VBROADCASTSD 280(CX), Z6
-	VFMADD231PD  Z6, Z5, Z2
-	VBROADCASTSD 408(CX), Z6
-	VFMADD231PD  Z6, Z5, Z3
-	VBROADCASTSD 536(CX), Z6
-	VFMADD231PD  Z6, Z5, Z4
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z5
+	VFMADD231PD.BCST (CX), Z5, Z0
+	VFMADD231PD.BCST 128(CX), Z5, Z1
+	VFMADD231PD.BCST 256(CX), Z5, Z2
+	VFMADD231PD.BCST 384(CX), Z5, Z3
+	VFMADD231PD.BCST 512(CX), Z5, Z4
+	VMOVUPD          256(BX), Z5
+	VFMADD231PD.BCST 8(CX), Z5, Z0
+	VFMADD231PD.BCST 136(CX), Z5, Z1
+	VFMADD231PD.BCST 264(CX), Z5, Z2
+	VFMADD231PD.BCST 392(CX), Z5, Z3
+	VFMADD231PD.BCST 520(CX), Z5, Z4
+	VMOVUPD          512(BX), Z5
+	VFMADD231PD.BCST 16(CX), Z5, Z0
+	VFMADD231PD.BCST 144(CX), Z5, Z1
+	VFMADD231PD.BCST 272(CX), Z5, Z2
+	VFMADD231PD.BCST 400(CX), Z5, Z3
+	VFMADD231PD.BCST 528(CX), Z5, Z4
+	VMOVUPD          768(BX), Z5
+	VFMADD231PD.BCST 24(CX), Z5, Z0
+	VFMADD231PD.BCST 152(CX), Z5, Z1
+	VFMADD231PD.BCST 280(CX), Z5, Z2
+	VFMADD231PD.BCST 408(CX), Z5, Z3
+	VFMADD231PD.BCST 536(CX), Z5, Z4
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -17556,6 +19540,57 @@ store:
 	VMOVUPD Z3, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z4, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -18082,16 +20117,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x6(SB), NOSPLIT, $0-64
+TEXT ·outer64x6(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -18119,115 +20154,102 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z12
-	VMOVUPD      64(BX), Z13
-	VBROADCASTSD (CX), Z14
-	VFMADD231PD  Z14, Z12, Z0
-	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 128(CX), Z14
-	VFMADD231PD  Z14, Z12, Z2
-	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 256(CX), Z14
-	VFMADD231PD  Z14, Z12, Z4
-	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 384(CX), Z14
-	VFMADD231PD  Z14, Z12, Z6
-	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 512(CX), Z14
-	VFMADD231PD  Z14, Z12, Z8
-	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 640(CX), Z14
-	VFMADD231PD  Z14, Z12, Z10
-	VFMADD231PD  Z14, Z13, Z11
-	VMOVUPD      256(BX), Z12
-	VMOVUPD      320(BX), Z13
-	VBROADCASTSD 8(CX), Z14
-	VFMADD231PD  Z14, Z12, Z0
-	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 136(CX), Z14
-	VFMADD231PD  Z14, Z12, Z2
-	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 264(CX), Z14
-	VFMADD231PD  Z14, Z12, Z4
-	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 392(CX), Z14
-	VFMADD231PD  Z14, Z12, Z6
-	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 520(CX), Z14
-	VFMADD231PD  Z14, Z12, Z8
-	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 648(CX), Z14
-	VFMADD231PD  Z14, Z12, Z10
-	VFMADD231PD  Z14, Z13, Z11
-	VMOVUPD      512(BX), Z12
-	VMOVUPD      576(BX), Z13
-	VBROADCASTSD 16(CX), Z14
-	VFMADD231PD  Z14, Z12, Z0
-	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 144(CX), Z14
-	VFMADD231PD  Z14, Z12, Z2
-	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 272(CX), Z14
-	VFMADD231PD  Z14, Z12, Z4
-	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 400(CX), Z14
-	VFMADD231PD  Z14, Z12, Z6
-	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 528(CX), Z14
-	VFMADD231PD  Z14, Z12, Z8
-	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 656(CX), Z14
-	VFMADD231PD  Z14, Z12, Z10
-	VFMADD231PD  Z14, Z13, Z11
-	VMOVUPD      768(BX), Z12
-	VMOVUPD      832(BX), Z13
-	VBROADCASTSD 24(CX), Z14
-	VFMADD231PD  Z14, Z12, Z0
-	VFMADD231PD  Z14, Z13, Z1
-	VBROADCASTSD 152(CX), Z14
-	VFMADD231PD  Z14, Z12, Z2
-	VFMADD231PD  Z14, Z13, Z3
-	VBROADCASTSD 280(CX), Z14
-	VFMADD231PD  Z14, Z12, Z4
-	VFMADD231PD  Z14, Z13, Z5
-	VBROADCASTSD 408(CX), Z14
-	VFMADD231PD  Z14, Z12, Z6
-	VFMADD231PD  Z14, Z13, Z7
-	VBROADCASTSD 536(CX), Z14
-	VFMADD231PD  Z14, Z12, Z8
-	VFMADD231PD  Z14, Z13, Z9
-	VBROADCASTSD 664(CX), Z14
-	VFMADD231PD  Z14, Z12, Z10
-	VFMADD231PD  Z14, Z13, Z11
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	VADDPD       64(AX), Z11, Z11
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z12
+	VMOVUPD          64(BX), Z13
+	VBROADCASTSD     (CX), Z14
+	VFMADD231PD      Z14, Z12, Z0
+	VFMADD231PD      Z14, Z13, Z1
+	VFMADD231PD.BCST 128(CX), Z12, Z2
+	VFMADD231PD.BCST 128(CX), Z13, Z3
+	VFMADD231PD.BCST 256(CX), Z12, Z4
+	VFMADD231PD.BCST 256(CX), Z13, Z5
+	VBROADCASTSD     384(CX), Z14
+	VFMADD231PD      Z14, Z12, Z6
+	VFMADD231PD      Z14, Z13, Z7
+	VFMADD231PD.BCST 512(CX), Z12, Z8
+	VFMADD231PD.BCST 512(CX), Z13, Z9
+	VFMADD231PD.BCST 640(CX), Z12, Z10
+	VFMADD231PD.BCST 640(CX), Z13, Z11
+	VMOVUPD          256(BX), Z12
+	VMOVUPD          320(BX), Z13
+	VBROADCASTSD     8(CX), Z14
+	VFMADD231PD      Z14, Z12, Z0
+	VFMADD231PD      Z14, Z13, Z1
+	VFMADD231PD.BCST 136(CX), Z12, Z2
+	VFMADD231PD.BCST 136(CX), Z13, Z3
+	VFMADD231PD.BCST 264(CX), Z12, Z4
+	VFMADD231PD.BCST 264(CX), Z13, Z5
+	VBROADCASTSD     392(CX), Z14
+	VFMADD231PD      Z14, Z12, Z6
+	VFMADD231PD      Z14, Z13, Z7
+	VFMADD231PD.BCST 520(CX), Z12, Z8
+	VFMADD231PD.BCST 520(CX), Z13, Z9
+	VFMADD231PD.BCST 648(CX), Z12, Z10
+	VFMADD231PD.BCST 648(CX), Z13, Z11
+	VMOVUPD          512(BX), Z12
+	VMOVUPD          576(BX), Z13
+	VBROADCASTSD     16(CX), Z14
+	VFMADD231PD      Z14, Z12, Z0
+	VFMADD231PD      Z14, Z13, Z1
+	VFMADD231PD.BCST 144(CX), Z12, Z2
+	VFMADD231PD.BCST 144(CX), Z13, Z3
+	VFMADD231PD.BCST 272(CX), Z12, Z4
+	VFMADD231PD.BCST 272(CX), Z13, Z5
+	VBROADCASTSD     400(CX), Z14
+	VFMADD231PD      Z14, Z12, Z6
+	VFMADD231PD      Z14, Z13, Z7
+	VFMADD231PD.BCST 528(CX), Z12, Z8
+	VFMADD231PD.BCST 528(CX), Z13, Z9
+	VFMADD231PD.BCST 656(CX), Z12, Z10
+	VFMADD231PD.BCST 656(CX), Z13, Z11
+	VMOVUPD          768(BX), Z12
+	VMOVUPD          832(BX), Z13
+	VBROADCASTSD     24(CX), Z14
+	VFMADD231PD      Z14, Z12, Z0
+	VFMADD231PD      Z14, Z13, Z1
+	VFMADD231PD.BCST 152(CX), Z12, Z2
+	VFMADD231PD.BCST 152(CX), Z13, Z3
+	VFMADD231PD.BCST 280(CX), Z12, Z4
+	VFMADD231PD.BCST 280(CX), Z13, Z5
+	VBROADCASTSD     408(CX), Z14
+	VFMADD231PD      Z14, Z12, Z6
+	VFMADD231PD      Z14, Z13, Z7
+	VFMADD231PD.BCST 536(CX), Z12, Z8
+	VFMADD231PD.BCST 536(CX), Z13, Z9
+	VFMADD231PD.BCST 664(CX), Z12, Z10
+	VFMADD231PD.BCST 664(CX), Z13, Z11
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	VADDPD           64(AX), Z11, Z11
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -18251,16 +20273,118 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x6(SB), NOSPLIT, $0-64
+TEXT ·outern64x6(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -18280,81 +20404,60 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z6
-	VBROADCASTSD (CX), Z7
-	VFMADD231PD  Z7, Z6, Z0
-	VBROADCASTSD 128(CX), Z7
-	VFMADD231PD  Z7, Z6, Z1
-	VBROADCASTSD 256(CX), Z7
-	VFMADD231PD  Z7, Z6, Z2
-	VBROADCASTSD 384(CX), Z7
-	VFMADD231PD  Z7, Z6, Z3
-	VBROADCASTSD 512(CX), Z7
-	VFMADD231PD  Z7, Z6, Z4
-	VBROADCASTSD 640(CX), Z7
-	VFMADD231PD  Z7, Z6, Z5
-	VMOVUPD      256(BX), Z6
-	VBROADCASTSD 8(CX), Z7
-	VFMADD231PD  Z7, Z6, Z0
-	VBROADCASTSD 136(CX), Z7
-	VFMADD231PD  Z7, Z6, Z1
-	VBROADCASTSD 264(CX), Z7
-	VFMADD231PD  Z7, Z6, Z2
-	VBROADCASTSD 392(CX), Z7
-	VFMADD231PD  Z7, Z6, Z3
-	VBROADCASTSD 520(CX), Z7
-	VFMADD231PD  Z7, Z6, Z4
-	VBROADCASTSD 648(CX), Z7
-	VFMADD231PD  Z7, Z6, Z5
-	VMOVUPD      512(BX), Z6
-	VBROADCASTSD 16(CX), Z7
-	VFMADD231PD  Z7, Z6, Z0
-	VBROADCASTSD 144(CX), Z7
-	VFMADD231PD  Z7, Z6, Z1
-	VBROADCASTSD 272(CX), Z7
-	VFMADD231PD  Z7, Z6, Z2
-	VBROADCASTSD 400(CX), Z7
-	VFMADD231PD  Z7, Z6, Z3
-	VBROADCASTSD 528(CX), Z7
-	VFMADD231PD  Z7, Z6, Z4
-	VBROADCASTSD 656(CX), Z7
-	VFMADD231PD  Z7, Z6, Z5
-	VMOVUPD      768(BX), Z6
-	VBROADCASTSD 24(CX), Z7
-	VFMADD231PD  Z7, Z6, Z0
-	VBROADCASTSD 152(CX), Z7
-	VFMADD231PD  Z7, Z6, Z1
-	VBROADCASTSD 280(CX), Z7
-	VFMADD231PD  Z7, Z6, Z2
-	VBROADCASTSD 408(CX), Z7
-	VFMADD231PD  Z7, Z6, Z3
-	VBROADCASTSD 536(CX), Z7
-	VFMADD231PD  Z7, Z6, Z4
-	VBROADCASTSD 664(CX), Z7
-	VFMADD231PD  Z7, Z6, Z5
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPD       (AX), Z5, Z5
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z6
+	VFMADD231PD.BCST (CX), Z6, Z0
+	VFMADD231PD.BCST 128(CX), Z6, Z1
+	VFMADD231PD.BCST 256(CX), Z6, Z2
+	VFMADD231PD.BCST 384(CX), Z6, Z3
+	VFMADD231PD.BCST 512(CX), Z6, Z4
+	VFMADD231PD.BCST 640(CX), Z6, Z5
+	VMOVUPD          256(BX), Z6
+	VFMADD231PD.BCST 8(CX), Z6, Z0
+	VFMADD231PD.BCST 136(CX), Z6, Z1
+	VFMADD231PD.BCST 264(CX), Z6, Z2
+	VFMADD231PD.BCST 392(CX), Z6, Z3
+	VFMADD231PD.BCST 520(CX), Z6, Z4
+	VFMADD231PD.BCST 648(CX), Z6, Z5
+	VMOVUPD          512(BX), Z6
+	VFMADD231PD.BCST 16(CX), Z6, Z0
+	VFMADD231PD.BCST 144(CX), Z6, Z1
+	VFMADD231PD.BCST 272(CX), Z6, Z2
+	VFMADD231PD.BCST 400(CX), Z6, Z3
+	VFMADD231PD.BCST 528(CX), Z6, Z4
+	VFMADD231PD.BCST 656(CX), Z6, Z5
+	VMOVUPD          768(BX), Z6
+	VFMADD231PD.BCST 24(CX), Z6, Z0
+	VFMADD231PD.BCST 152(CX), Z6, Z1
+	VFMADD231PD.BCST 280(CX), Z6, Z2
+	VFMADD231PD.BCST 408(CX), Z6, Z3
+	VFMADD231PD.BCST 536(CX), Z6, Z4
+	VFMADD231PD.BCST 664(CX), Z6, Z5
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPD           (AX), Z5, Z5
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -18368,6 +20471,66 @@ store:
 	VMOVUPD Z4, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z5, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -18961,16 +21124,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x7(SB), NOSPLIT, $0-64
+TEXT ·outer64x7(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -19000,130 +21163,117 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z14
-	VMOVUPD      64(BX), Z15
-	VBROADCASTSD (CX), Z16
-	VFMADD231PD  Z16, Z14, Z0
-	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 128(CX), Z16
-	VFMADD231PD  Z16, Z14, Z2
-	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 256(CX), Z16
-	VFMADD231PD  Z16, Z14, Z4
-	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 384(CX), Z16
-	VFMADD231PD  Z16, Z14, Z6
-	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 512(CX), Z16
-	VFMADD231PD  Z16, Z14, Z8
-	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 640(CX), Z16
-	VFMADD231PD  Z16, Z14, Z10
-	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 768(CX), Z16
-	VFMADD231PD  Z16, Z14, Z12
-	VFMADD231PD  Z16, Z15, Z13
-	VMOVUPD      256(BX), Z14
-	VMOVUPD      320(BX), Z15
-	VBROADCASTSD 8(CX), Z16
-	VFMADD231PD  Z16, Z14, Z0
-	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 136(CX), Z16
-	VFMADD231PD  Z16, Z14, Z2
-	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 264(CX), Z16
-	VFMADD231PD  Z16, Z14, Z4
-	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 392(CX), Z16
-	VFMADD231PD  Z16, Z14, Z6
-	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 520(CX), Z16
-	VFMADD231PD  Z16, Z14, Z8
-	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 648(CX), Z16
-	VFMADD231PD  Z16, Z14, Z10
-	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 776(CX), Z16
-	VFMADD231PD  Z16, Z14, Z12
-	VFMADD231PD  Z16, Z15, Z13
-	VMOVUPD      512(BX), Z14
-	VMOVUPD      576(BX), Z15
-	VBROADCASTSD 16(CX), Z16
-	VFMADD231PD  Z16, Z14, Z0
-	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 144(CX), Z16
-	VFMADD231PD  Z16, Z14, Z2
-	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 272(CX), Z16
-	VFMADD231PD  Z16, Z14, Z4
-	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 400(CX), Z16
-	VFMADD231PD  Z16, Z14, Z6
-	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 528(CX), Z16
-	VFMADD231PD  Z16, Z14, Z8
-	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 656(CX), Z16
-	VFMADD231PD  Z16, Z14, Z10
-	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 784(CX), Z16
-	VFMADD231PD  Z16, Z14, Z12
-	VFMADD231PD  Z16, Z15, Z13
-	VMOVUPD      768(BX), Z14
-	VMOVUPD      832(BX), Z15
-	VBROADCASTSD 24(CX), Z16
-	VFMADD231PD  Z16, Z14, Z0
-	VFMADD231PD  Z16, Z15, Z1
-	VBROADCASTSD 152(CX), Z16
-	VFMADD231PD  Z16, Z14, Z2
-	VFMADD231PD  Z16, Z15, Z3
-	VBROADCASTSD 280(CX), Z16
-	VFMADD231PD  Z16, Z14, Z4
-	VFMADD231PD  Z16, Z15, Z5
-	VBROADCASTSD 408(CX), Z16
-	VFMADD231PD  Z16, Z14, Z6
-	VFMADD231PD  Z16, Z15, Z7
-	VBROADCASTSD 536(CX), Z16
-	VFMADD231PD  Z16, Z14, Z8
-	VFMADD231PD  Z16, Z15, Z9
-	VBROADCASTSD 664(CX), Z16
-	VFMADD231PD  Z16, Z14, Z10
-	VFMADD231PD  Z16, Z15, Z11
-	VBROADCASTSD 792(CX), Z16
-	VFMADD231PD  Z16, Z14, Z12
-	VFMADD231PD  Z16, Z15, Z13
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	VADDPD       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPD       (AX), Z12, Z12
-	VADDPD       64(AX), Z13, Z13
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z14
+	VMOVUPD          64(BX), Z15
+	VBROADCASTSD     (CX), Z16
+	VFMADD231PD      Z16, Z14, Z0
+	VFMADD231PD      Z16, Z15, Z1
+	VFMADD231PD.BCST 128(CX), Z14, Z2
+	VFMADD231PD.BCST 128(CX), Z15, Z3
+	VFMADD231PD.BCST 256(CX), Z14, Z4
+	VFMADD231PD.BCST 256(CX), Z15, Z5
+	VBROADCASTSD     384(CX), Z16
+	VFMADD231PD      Z16, Z14, Z6
+	VFMADD231PD      Z16, Z15, Z7
+	VFMADD231PD.BCST 512(CX), Z14, Z8
+	VFMADD231PD.BCST 512(CX), Z15, Z9
+	VFMADD231PD.BCST 640(CX), Z14, Z10
+	VFMADD231PD.BCST 640(CX), Z15, Z11
+	VBROADCASTSD     768(CX), Z16
+	VFMADD231PD      Z16, Z14, Z12
+	VFMADD231PD      Z16, Z15, Z13
+	VMOVUPD          256(BX), Z14
+	VMOVUPD          320(BX), Z15
+	VBROADCASTSD     8(CX), Z16
+	VFMADD231PD      Z16, Z14, Z0
+	VFMADD231PD      Z16, Z15, Z1
+	VFMADD231PD.BCST 136(CX), Z14, Z2
+	VFMADD231PD.BCST 136(CX), Z15, Z3
+	VFMADD231PD.BCST 264(CX), Z14, Z4
+	VFMADD231PD.BCST 264(CX), Z15, Z5
+	VBROADCASTSD     392(CX), Z16
+	VFMADD231PD      Z16, Z14, Z6
+	VFMADD231PD      Z16, Z15, Z7
+	VFMADD231PD.BCST 520(CX), Z14, Z8
+	VFMADD231PD.BCST 520(CX), Z15, Z9
+	VFMADD231PD.BCST 648(CX), Z14, Z10
+	VFMADD231PD.BCST 648(CX), Z15, Z11
+	VBROADCASTSD     776(CX), Z16
+	VFMADD231PD      Z16, Z14, Z12
+	VFMADD231PD      Z16, Z15, Z13
+	VMOVUPD          512(BX), Z14
+	VMOVUPD          576(BX), Z15
+	VBROADCASTSD     16(CX), Z16
+	VFMADD231PD      Z16, Z14, Z0
+	VFMADD231PD      Z16, Z15, Z1
+	VFMADD231PD.BCST 144(CX), Z14, Z2
+	VFMADD231PD.BCST 144(CX), Z15, Z3
+	VFMADD231PD.BCST 272(CX), Z14, Z4
+	VFMADD231PD.BCST 272(CX), Z15, Z5
+	VBROADCASTSD     400(CX), Z16
+	VFMADD231PD      Z16, Z14, Z6
+	VFMADD231PD      Z16, Z15, Z7
+	VFMADD231PD.BCST 528(CX), Z14, Z8
+	VFMADD231PD.BCST 528(CX), Z15, Z9
+	VFMADD231PD.BCST 656(CX), Z14, Z10
+	VFMADD231PD.BCST 656(CX), Z15, Z11
+	VBROADCASTSD     784(CX), Z16
+	VFMADD231PD      Z16, Z14, Z12
+	VFMADD231PD      Z16, Z15, Z13
+	VMOVUPD          768(BX), Z14
+	VMOVUPD          832(BX), Z15
+	VBROADCASTSD     24(CX), Z16
+	VFMADD231PD      Z16, Z14, Z0
+	VFMADD231PD      Z16, Z15, Z1
+	VFMADD231PD.BCST 152(CX), Z14, Z2
+	VFMADD231PD.BCST 152(CX), Z15, Z3
+	VFMADD231PD.BCST 280(CX), Z14, Z4
+	VFMADD231PD.BCST 280(CX), Z15, Z5
+	VBROADCASTSD     408(CX), Z16
+	VFMADD231PD      Z16, Z14, Z6
+	VFMADD231PD      Z16, Z15, Z7
+	VFMADD231PD.BCST 536(CX), Z14, Z8
+	VFMADD231PD.BCST 536(CX), Z15, Z9
+	VFMADD231PD.BCST 664(CX), Z14, Z10
+	VFMADD231PD.BCST 664(CX), Z15, Z11
+	VBROADCASTSD     792(CX), Z16
+	VFMADD231PD      Z16, Z14, Z12
+	VFMADD231PD      Z16, Z15, Z13
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	VADDPD           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPD           (AX), Z12, Z12
+	VADDPD           64(AX), Z13, Z13
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -19150,16 +21300,134 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPD Z12, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPD Z13, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x7(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x7(SB), NOSPLIT, $0-64
+TEXT ·outern64x7(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -19180,91 +21448,66 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z7
-	VBROADCASTSD (CX), Z8
-	VFMADD231PD  Z8, Z7, Z0
-	VBROADCASTSD 128(CX), Z8
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 256(CX), Z8
-	VFMADD231PD  Z8, Z7, Z2
-	VBROADCASTSD 384(CX), Z8
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 512(CX), Z8
-	VFMADD231PD  Z8, Z7, Z4
-	VBROADCASTSD 640(CX), Z8
-	VFMADD231PD  Z8, Z7, Z5
-	VBROADCASTSD 768(CX), Z8
-	VFMADD231PD  Z8, Z7, Z6
-	VMOVUPD      256(BX), Z7
-	VBROADCASTSD 8(CX), Z8
-	VFMADD231PD  Z8, Z7, Z0
-	VBROADCASTSD 136(CX), Z8
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 264(CX), Z8
-	VFMADD231PD  Z8, Z7, Z2
-	VBROADCASTSD 392(CX), Z8
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 520(CX), Z8
-	VFMADD231PD  Z8, Z7, Z4
-	VBROADCASTSD 648(CX), Z8
-	VFMADD231PD  Z8, Z7, Z5
-	VBROADCASTSD 776(CX), Z8
-	VFMADD231PD  Z8, Z7, Z6
-	VMOVUPD      512(BX), Z7
-	VBROADCASTSD 16(CX), Z8
-	VFMADD231PD  Z8, Z7, Z0
-	VBROADCASTSD 144(CX), Z8
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 272(CX), Z8
-	VFMADD231PD  Z8, Z7, Z2
-	VBROADCASTSD 400(CX), Z8
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 528(CX), Z8
-	VFMADD231PD  Z8, Z7, Z4
-	VBROADCASTSD 656(CX), Z8
-	VFMADD231PD  Z8, Z7, Z5
-	VBROADCASTSD 784(CX), Z8
-	VFMADD231PD  Z8, Z7, Z6
-	VMOVUPD      768(BX), Z7
-	VBROADCASTSD 24(CX), Z8
-	VFMADD231PD  Z8, Z7, Z0
-	VBROADCASTSD 152(CX), Z8
-	VFMADD231PD  Z8, Z7, Z1
-	VBROADCASTSD 280(CX), Z8
-	VFMADD231PD  Z8, Z7, Z2
-	VBROADCASTSD 408(CX), Z8
-	VFMADD231PD  Z8, Z7, Z3
-	VBROADCASTSD 536(CX), Z8
-	VFMADD231PD  Z8, Z7, Z4
-	VBROADCASTSD 664(CX), Z8
-	VFMADD231PD  Z8, Z7, Z5
-	VBROADCASTSD 792(CX), Z8
-	VFMADD231PD  Z8, Z7, Z6
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPD       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z7
+	VFMADD231PD.BCST (CX), Z7, Z0
+	VFMADD231PD.BCST 128(CX), Z7, Z1
+	VFMADD231PD.BCST 256(CX), Z7, Z2
+	VFMADD231PD.BCST 384(CX), Z7, Z3
+	VFMADD231PD.BCST 512(CX), Z7, Z4
+	VFMADD231PD.BCST 640(CX), Z7, Z5
+	VFMADD231PD.BCST 768(CX), Z7, Z6
+	VMOVUPD          256(BX), Z7
+	VFMADD231PD.BCST 8(CX), Z7, Z0
+	VFMADD231PD.BCST 136(CX), Z7, Z1
+	VFMADD231PD.BCST 264(CX), Z7, Z2
+	VFMADD231PD.BCST 392(CX), Z7, Z3
+	VFMADD231PD.BCST 520(CX), Z7, Z4
+	VFMADD231PD.BCST 648(CX), Z7, Z5
+	VFMADD231PD.BCST 776(CX), Z7, Z6
+	VMOVUPD          512(BX), Z7
+	VFMADD231PD.BCST 16(CX), Z7, Z0
+	VFMADD231PD.BCST 144(CX), Z7, Z1
+	VFMADD231PD.BCST 272(CX), Z7, Z2
+	VFMADD231PD.BCST 400(CX), Z7, Z3
+	VFMADD231PD.BCST 528(CX), Z7, Z4
+	VFMADD231PD.BCST 656(CX), Z7, Z5
+	VFMADD231PD.BCST 784(CX), Z7, Z6
+	VMOVUPD          768(BX), Z7
+	VFMADD231PD.BCST 24(CX), Z7, Z0
+	VFMADD231PD.BCST 152(CX), Z7, Z1
+	VFMADD231PD.BCST 280(CX), Z7, Z2
+	VFMADD231PD.BCST 408(CX), Z7, Z3
+	VFMADD231PD.BCST 536(CX), Z7, Z4
+	VFMADD231PD.BCST 664(CX), Z7, Z5
+	VFMADD231PD.BCST 792(CX), Z7, Z6
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPD           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -19280,6 +21523,75 @@ store:
 	VMOVUPD Z5, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z6, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -19937,16 +22249,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x8(SB), NOSPLIT, $0-64
+TEXT ·outer64x8(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -19978,145 +22290,128 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z16
-	VMOVUPD      64(BX), Z17
-	VBROADCASTSD (CX), Z18
-	VFMADD231PD  Z18, Z16, Z0
-	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 128(CX), Z18
-	VFMADD231PD  Z18, Z16, Z2
-	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 256(CX), Z18
-	VFMADD231PD  Z18, Z16, Z4
-	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 384(CX), Z18
-	VFMADD231PD  Z18, Z16, Z6
-	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 512(CX), Z18
-	VFMADD231PD  Z18, Z16, Z8
-	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 640(CX), Z18
-	VFMADD231PD  Z18, Z16, Z10
-	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 768(CX), Z18
-	VFMADD231PD  Z18, Z16, Z12
-	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 896(CX), Z18
-	VFMADD231PD  Z18, Z16, Z14
-	VFMADD231PD  Z18, Z17, Z15
-	VMOVUPD      256(BX), Z16
-	VMOVUPD      320(BX), Z17
-	VBROADCASTSD 8(CX), Z18
-	VFMADD231PD  Z18, Z16, Z0
-	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 136(CX), Z18
-	VFMADD231PD  Z18, Z16, Z2
-	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 264(CX), Z18
-	VFMADD231PD  Z18, Z16, Z4
-	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 392(CX), Z18
-	VFMADD231PD  Z18, Z16, Z6
-	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 520(CX), Z18
-	VFMADD231PD  Z18, Z16, Z8
-	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 648(CX), Z18
-	VFMADD231PD  Z18, Z16, Z10
-	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 776(CX), Z18
-	VFMADD231PD  Z18, Z16, Z12
-	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 904(CX), Z18
-	VFMADD231PD  Z18, Z16, Z14
-	VFMADD231PD  Z18, Z17, Z15
-	VMOVUPD      512(BX), Z16
-	VMOVUPD      576(BX), Z17
-	VBROADCASTSD 16(CX), Z18
-	VFMADD231PD  Z18, Z16, Z0
-	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 144(CX), Z18
-	VFMADD231PD  Z18, Z16, Z2
-	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 272(CX), Z18
-	VFMADD231PD  Z18, Z16, Z4
-	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 400(CX), Z18
-	VFMADD231PD  Z18, Z16, Z6
-	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 528(CX), Z18
-	VFMADD231PD  Z18, Z16, Z8
-	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 656(CX), Z18
-	VFMADD231PD  Z18, Z16, Z10
-	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 784(CX), Z18
-	VFMADD231PD  Z18, Z16, Z12
-	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 912(CX), Z18
-	VFMADD231PD  Z18, Z16, Z14
-	VFMADD231PD  Z18, Z17, Z15
-	VMOVUPD      768(BX), Z16
-	VMOVUPD      832(BX), Z17
-	VBROADCASTSD 24(CX), Z18
-	VFMADD231PD  Z18, Z16, Z0
-	VFMADD231PD  Z18, Z17, Z1
-	VBROADCASTSD 152(CX), Z18
-	VFMADD231PD  Z18, Z16, Z2
-	VFMADD231PD  Z18, Z17, Z3
-	VBROADCASTSD 280(CX), Z18
-	VFMADD231PD  Z18, Z16, Z4
-	VFMADD231PD  Z18, Z17, Z5
-	VBROADCASTSD 408(CX), Z18
-	VFMADD231PD  Z18, Z16, Z6
-	VFMADD231PD  Z18, Z17, Z7
-	VBROADCASTSD 536(CX), Z18
-	VFMADD231PD  Z18, Z16, Z8
-	VFMADD231PD  Z18, Z17, Z9
-	VBROADCASTSD 664(CX), Z18
-	VFMADD231PD  Z18, Z16, Z10
-	VFMADD231PD  Z18, Z17, Z11
-	VBROADCASTSD 792(CX), Z18
-	VFMADD231PD  Z18, Z16, Z12
-	VFMADD231PD  Z18, Z17, Z13
-	VBROADCASTSD 920(CX), Z18
-	VFMADD231PD  Z18, Z16, Z14
-	VFMADD231PD  Z18, Z17, Z15
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	VADDPD       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPD       (AX), Z12, Z12
-	VADDPD       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPD       (AX), Z14, Z14
-	VADDPD       64(AX), Z15, Z15
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z16
+	VMOVUPD          64(BX), Z17
+	VBROADCASTSD     (CX), Z18
+	VFMADD231PD      Z18, Z16, Z0
+	VFMADD231PD      Z18, Z17, Z1
+	VFMADD231PD.BCST 128(CX), Z16, Z2
+	VFMADD231PD.BCST 128(CX), Z17, Z3
+	VFMADD231PD.BCST 256(CX), Z16, Z4
+	VFMADD231PD.BCST 256(CX), Z17, Z5
+	VBROADCASTSD     384(CX), Z18
+	VFMADD231PD      Z18, Z16, Z6
+	VFMADD231PD      Z18, Z17, Z7
+	VFMADD231PD.BCST 512(CX), Z16, Z8
+	VFMADD231PD.BCST 512(CX), Z17, Z9
+	VFMADD231PD.BCST 640(CX), Z16, Z10
+	VFMADD231PD.BCST 640(CX), Z17, Z11
+	VBROADCASTSD     768(CX), Z18
+	VFMADD231PD      Z18, Z16, Z12
+	VFMADD231PD      Z18, Z17, Z13
+	VFMADD231PD.BCST 896(CX), Z16, Z14
+	VFMADD231PD.BCST 896(CX), Z17, Z15
+	VMOVUPD          256(BX), Z16
+	VMOVUPD          320(BX), Z17
+	VBROADCASTSD     8(CX), Z18
+	VFMADD231PD      Z18, Z16, Z0
+	VFMADD231PD      Z18, Z17, Z1
+	VFMADD231PD.BCST 136(CX), Z16, Z2
+	VFMADD231PD.BCST 136(CX), Z17, Z3
+	VFMADD231PD.BCST 264(CX), Z16, Z4
+	VFMADD231PD.BCST 264(CX), Z17, Z5
+	VBROADCASTSD     392(CX), Z18
+	VFMADD231PD      Z18, Z16, Z6
+	VFMADD231PD      Z18, Z17, Z7
+	VFMADD231PD.BCST 520(CX), Z16, Z8
+	VFMADD231PD.BCST 520(CX), Z17, Z9
+	VFMADD231PD.BCST 648(CX), Z16, Z10
+	VFMADD231PD.BCST 648(CX), Z17, Z11
+	VBROADCASTSD     776(CX), Z18
+	VFMADD231PD      Z18, Z16, Z12
+	VFMADD231PD      Z18, Z17, Z13
+	VFMADD231PD.BCST 904(CX), Z16, Z14
+	VFMADD231PD.BCST 904(CX), Z17, Z15
+	VMOVUPD          512(BX), Z16
+	VMOVUPD          576(BX), Z17
+	VBROADCASTSD     16(CX), Z18
+	VFMADD231PD      Z18, Z16, Z0
+	VFMADD231PD      Z18, Z17, Z1
+	VFMADD231PD.BCST 144(CX), Z16, Z2
+	VFMADD231PD.BCST 144(CX), Z17, Z3
+	VFMADD231PD.BCST 272(CX), Z16, Z4
+	VFMADD231PD.BCST 272(CX), Z17, Z5
+	VBROADCASTSD     400(CX), Z18
+	VFMADD231PD      Z18, Z16, Z6
+	VFMADD231PD      Z18, Z17, Z7
+	VFMADD231PD.BCST 528(CX), Z16, Z8
+	VFMADD231PD.BCST 528(CX), Z17, Z9
+	VFMADD231PD.BCST 656(CX), Z16, Z10
+	VFMADD231PD.BCST 656(CX), Z17, Z11
+	VBROADCASTSD     784(CX), Z18
+	VFMADD231PD      Z18, Z16, Z12
+	VFMADD231PD      Z18, Z17, Z13
+	VFMADD231PD.BCST 912(CX), Z16, Z14
+	VFMADD231PD.BCST 912(CX), Z17, Z15
+	VMOVUPD          768(BX), Z16
+	VMOVUPD          832(BX), Z17
+	VBROADCASTSD     24(CX), Z18
+	VFMADD231PD      Z18, Z16, Z0
+	VFMADD231PD      Z18, Z17, Z1
+	VFMADD231PD.BCST 152(CX), Z16, Z2
+	VFMADD231PD.BCST 152(CX), Z17, Z3
+	VFMADD231PD.BCST 280(CX), Z16, Z4
+	VFMADD231PD.BCST 280(CX), Z17, Z5
+	VBROADCASTSD     408(CX), Z18
+	VFMADD231PD      Z18, Z16, Z6
+	VFMADD231PD      Z18, Z17, Z7
+	VFMADD231PD.BCST 536(CX), Z16, Z8
+	VFMADD231PD.BCST 536(CX), Z17, Z9
+	VFMADD231PD.BCST 664(CX), Z16, Z10
+	VFMADD231PD.BCST 664(CX), Z17, Z11
+	VBROADCASTSD     792(CX), Z18
+	VFMADD231PD      Z18, Z16, Z12
+	VFMADD231PD      Z18, Z17, Z13
+	VFMADD231PD.BCST 920(CX), Z16, Z14
+	VFMADD231PD.BCST 920(CX), Z17, Z15
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	VADDPD           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPD           (AX), Z12, Z12
+	VADDPD           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPD           (AX), Z14, Z14
+	VADDPD           64(AX), Z15, Z15
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -20146,16 +22441,150 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPD Z12, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPD Z13, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPD Z14, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPD Z15, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x8(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x8(SB), NOSPLIT, $0-64
+TEXT ·outern64x8(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -20177,101 +22606,72 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z8
-	VBROADCASTSD (CX), Z9
-	VFMADD231PD  Z9, Z8, Z0
-	VBROADCASTSD 128(CX), Z9
-	VFMADD231PD  Z9, Z8, Z1
-	VBROADCASTSD 256(CX), Z9
-	VFMADD231PD  Z9, Z8, Z2
-	VBROADCASTSD 384(CX), Z9
-	VFMADD231PD  Z9, Z8, Z3
-	VBROADCASTSD 512(CX), Z9
-	VFMADD231PD  Z9, Z8, Z4
-	VBROADCASTSD 640(CX), Z9
-	VFMADD231PD  Z9, Z8, Z5
-	VBROADCASTSD 768(CX), Z9
-	VFMADD231PD  Z9, Z8, Z6
-	VBROADCASTSD 896(CX), Z9
-	VFMADD231PD  Z9, Z8, Z7
-	VMOVUPD      256(BX), Z8
-	VBROADCASTSD 8(CX), Z9
-	VFMADD231PD  Z9, Z8, Z0
-	VBROADCASTSD 136(CX), Z9
-	VFMADD231PD  Z9, Z8, Z1
-	VBROADCASTSD 264(CX), Z9
-	VFMADD231PD  Z9, Z8, Z2
-	VBROADCASTSD 392(CX), Z9
-	VFMADD231PD  Z9, Z8, Z3
-	VBROADCASTSD 520(CX), Z9
-	VFMADD231PD  Z9, Z8, Z4
-	VBROADCASTSD 648(CX), Z9
-	VFMADD231PD  Z9, Z8, Z5
-	VBROADCASTSD 776(CX), Z9
-	VFMADD231PD  Z9, Z8, Z6
-	VBROADCASTSD 904(CX), Z9
-	VFMADD231PD  Z9, Z8, Z7
-	VMOVUPD      512(BX), Z8
-	VBROADCASTSD 16(CX), Z9
-	VFMADD231PD  Z9, Z8, Z0
-	VBROADCASTSD 144(CX), Z9
-	VFMADD231PD  Z9, Z8, Z1
-	VBROADCASTSD 272(CX), Z9
-	VFMADD231PD  Z9, Z8, Z2
-	VBROADCASTSD 400(CX), Z9
-	VFMADD231PD  Z9, Z8, Z3
-	VBROADCASTSD 528(CX), Z9
-	VFMADD231PD  Z9, Z8, Z4
-	VBROADCASTSD 656(CX), Z9
-	VFMADD231PD  Z9, Z8, Z5
-	VBROADCASTSD 784(CX), Z9
-	VFMADD231PD  Z9, Z8, Z6
-	VBROADCASTSD 912(CX), Z9
-	VFMADD231PD  Z9, Z8, Z7
-	VMOVUPD      768(BX), Z8
-	VBROADCASTSD 24(CX), Z9
-	VFMADD231PD  Z9, Z8, Z0
-	VBROADCASTSD 152(CX), Z9
-	VFMADD231PD  Z9, Z8, Z1
-	VBROADCASTSD 280(CX), Z9
-	VFMADD231PD  Z9, Z8, Z2
-	VBROADCASTSD 408(CX), Z9
-	VFMADD231PD  Z9, Z8, Z3
-	VBROADCASTSD 536(CX), Z9
-	VFMADD231PD  Z9, Z8, Z4
-	VBROADCASTSD 664(CX), Z9
-	VFMADD231PD  Z9, Z8, Z5
-	VBROADCASTSD 792(CX), Z9
-	VFMADD231PD  Z9, Z8, Z6
-	VBROADCASTSD 920(CX), Z9
-	VFMADD231PD  Z9, Z8, Z7
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPD       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPD       (AX), Z7, Z7
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z8
+	VFMADD231PD.BCST (CX), Z8, Z0
+	VFMADD231PD.BCST 128(CX), Z8, Z1
+	VFMADD231PD.BCST 256(CX), Z8, Z2
+	VFMADD231PD.BCST 384(CX), Z8, Z3
+	VFMADD231PD.BCST 512(CX), Z8, Z4
+	VFMADD231PD.BCST 640(CX), Z8, Z5
+	VFMADD231PD.BCST 768(CX), Z8, Z6
+	VFMADD231PD.BCST 896(CX), Z8, Z7
+	VMOVUPD          256(BX), Z8
+	VFMADD231PD.BCST 8(CX), Z8, Z0
+	VFMADD231PD.BCST 136(CX), Z8, Z1
+	VFMADD231PD.BCST 264(CX), Z8, Z2
+	VFMADD231PD.BCST 392(CX), Z8, Z3
+	VFMADD231PD.BCST 520(CX), Z8, Z4
+	VFMADD231PD.BCST 648(CX), Z8, Z5
+	VFMADD231PD.BCST 776(CX), Z8, Z6
+	VFMADD231PD.BCST 904(CX), Z8, Z7
+	VMOVUPD          512(BX), Z8
+	VFMADD231PD.BCST 16(CX), Z8, Z0
+	VFMADD231PD.BCST 144(CX), Z8, Z1
+	VFMADD231PD.BCST 272(CX), Z8, Z2
+	VFMADD231PD.BCST 400(CX), Z8, Z3
+	VFMADD231PD.BCST 528(CX), Z8, Z4
+	VFMADD231PD.BCST 656(CX), Z8, Z5
+	VFMADD231PD.BCST 784(CX), Z8, Z6
+	VFMADD231PD.BCST 912(CX), Z8, Z7
+	VMOVUPD          768(BX), Z8
+	VFMADD231PD.BCST 24(CX), Z8, Z0
+	VFMADD231PD.BCST 152(CX), Z8, Z1
+	VFMADD231PD.BCST 280(CX), Z8, Z2
+	VFMADD231PD.BCST 408(CX), Z8, Z3
+	VFMADD231PD.BCST 536(CX), Z8, Z4
+	VFMADD231PD.BCST 664(CX), Z8, Z5
+	VFMADD231PD.BCST 792(CX), Z8, Z6
+	VFMADD231PD.BCST 920(CX), Z8, Z7
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPD           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPD           (AX), Z7, Z7
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -20289,6 +22689,84 @@ store:
 	VMOVUPD Z6, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z7, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -21010,16 +23488,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x9(SB), NOSPLIT, $0-64
+TEXT ·outer64x9(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -21056,160 +23534,139 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z18
-	VMOVUPD      64(BX), Z19
-	VBROADCASTSD (CX), Z20
-	VFMADD231PD  Z20, Z18, Z0
-	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 128(CX), Z20
-	VFMADD231PD  Z20, Z18, Z2
-	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 256(CX), Z20
-	VFMADD231PD  Z20, Z18, Z4
-	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 384(CX), Z20
-	VFMADD231PD  Z20, Z18, Z6
-	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 512(CX), Z20
-	VFMADD231PD  Z20, Z18, Z8
-	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 640(CX), Z20
-	VFMADD231PD  Z20, Z18, Z10
-	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 768(CX), Z20
-	VFMADD231PD  Z20, Z18, Z12
-	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 896(CX), Z20
-	VFMADD231PD  Z20, Z18, Z14
-	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 1024(CX), Z20
-	VFMADD231PD  Z20, Z18, Z16
-	VFMADD231PD  Z20, Z19, Z17
-	VMOVUPD      256(BX), Z18
-	VMOVUPD      320(BX), Z19
-	VBROADCASTSD 8(CX), Z20
-	VFMADD231PD  Z20, Z18, Z0
-	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 136(CX), Z20
-	VFMADD231PD  Z20, Z18, Z2
-	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 264(CX), Z20
-	VFMADD231PD  Z20, Z18, Z4
-	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 392(CX), Z20
-	VFMADD231PD  Z20, Z18, Z6
-	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 520(CX), Z20
-	VFMADD231PD  Z20, Z18, Z8
-	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 648(CX), Z20
-	VFMADD231PD  Z20, Z18, Z10
-	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 776(CX), Z20
-	VFMADD231PD  Z20, Z18, Z12
-	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 904(CX), Z20
-	VFMADD231PD  Z20, Z18, Z14
-	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 1032(CX), Z20
-	VFMADD231PD  Z20, Z18, Z16
-	VFMADD231PD  Z20, Z19, Z17
-	VMOVUPD      512(BX), Z18
-	VMOVUPD      576(BX), Z19
-	VBROADCASTSD 16(CX), Z20
-	VFMADD231PD  Z20, Z18, Z0
-	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 144(CX), Z20
-	VFMADD231PD  Z20, Z18, Z2
-	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 272(CX), Z20
-	VFMADD231PD  Z20, Z18, Z4
-	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 400(CX), Z20
-	VFMADD231PD  Z20, Z18, Z6
-	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 528(CX), Z20
-	VFMADD231PD  Z20, Z18, Z8
-	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 656(CX), Z20
-	VFMADD231PD  Z20, Z18, Z10
-	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 784(CX), Z20
-	VFMADD231PD  Z20, Z18, Z12
-	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 912(CX), Z20
-	VFMADD231PD  Z20, Z18, Z14
-	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 1040(CX), Z20
-	VFMADD231PD  Z20, Z18, Z16
-	VFMADD231PD  Z20, Z19, Z17
-	VMOVUPD      768(BX), Z18
-	VMOVUPD      832(BX), Z19
-	VBROADCASTSD 24(CX), Z20
-	VFMADD231PD  Z20, Z18, Z0
-	VFMADD231PD  Z20, Z19, Z1
-	VBROADCASTSD 152(CX), Z20
-	VFMADD231PD  Z20, Z18, Z2
-	VFMADD231PD  Z20, Z19, Z3
-	VBROADCASTSD 280(CX), Z20
-	VFMADD231PD  Z20, Z18, Z4
-	VFMADD231PD  Z20, Z19, Z5
-	VBROADCASTSD 408(CX), Z20
-	VFMADD231PD  Z20, Z18, Z6
-	VFMADD231PD  Z20, Z19, Z7
-	VBROADCASTSD 536(CX), Z20
-	VFMADD231PD  Z20, Z18, Z8
-	VFMADD231PD  Z20, Z19, Z9
-	VBROADCASTSD 664(CX), Z20
-	VFMADD231PD  Z20, Z18, Z10
-	VFMADD231PD  Z20, Z19, Z11
-	VBROADCASTSD 792(CX), Z20
-	VFMADD231PD  Z20, Z18, Z12
-	VFMADD231PD  Z20, Z19, Z13
-	VBROADCASTSD 920(CX), Z20
-	VFMADD231PD  Z20, Z18, Z14
-	VFMADD231PD  Z20, Z19, Z15
-	VBROADCASTSD 1048(CX), Z20
-	VFMADD231PD  Z20, Z18, Z16
-	VFMADD231PD  Z20, Z19, Z17
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	VADDPD       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPD       (AX), Z12, Z12
-	VADDPD       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPD       (AX), Z14, Z14
-	VADDPD       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPD       (AX), Z16, Z16
-	VADDPD       64(AX), Z17, Z17
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z18
+	VMOVUPD          64(BX), Z19
+	VBROADCASTSD     (CX), Z20
+	VFMADD231PD      Z20, Z18, Z0
+	VFMADD231PD      Z20, Z19, Z1
+	VFMADD231PD.BCST 128(CX), Z18, Z2
+	VFMADD231PD.BCST 128(CX), Z19, Z3
+	VFMADD231PD.BCST 256(CX), Z18, Z4
+	VFMADD231PD.BCST 256(CX), Z19, Z5
+	VBROADCASTSD     384(CX), Z20
+	VFMADD231PD      Z20, Z18, Z6
+	VFMADD231PD      Z20, Z19, Z7
+	VFMADD231PD.BCST 512(CX), Z18, Z8
+	VFMADD231PD.BCST 512(CX), Z19, Z9
+	VFMADD231PD.BCST 640(CX), Z18, Z10
+	VFMADD231PD.BCST 640(CX), Z19, Z11
+	VBROADCASTSD     768(CX), Z20
+	VFMADD231PD      Z20, Z18, Z12
+	VFMADD231PD      Z20, Z19, Z13
+	VFMADD231PD.BCST 896(CX), Z18, Z14
+	VFMADD231PD.BCST 896(CX), Z19, Z15
+	VFMADD231PD.BCST 1024(CX), Z18, Z16
+	VFMADD231PD.BCST 1024(CX), Z19, Z17
+	VMOVUPD          256(BX), Z18
+	VMOVUPD          320(BX), Z19
+	VBROADCASTSD     8(CX), Z20
+	VFMADD231PD      Z20, Z18, Z0
+	VFMADD231PD      Z20, Z19, Z1
+	VFMADD231PD.BCST 136(CX), Z18, Z2
+	VFMADD231PD.BCST 136(CX), Z19, Z3
+	VFMADD231PD.BCST 264(CX), Z18, Z4
+	VFMADD231PD.BCST 264(CX), Z19, Z5
+	VBROADCASTSD     392(CX), Z20
+	VFMADD231PD      Z20, Z18, Z6
+	VFMADD231PD      Z20, Z19, Z7
+	VFMADD231PD.BCST 520(CX), Z18, Z8
+	VFMADD231PD.BCST 520(CX), Z19, Z9
+	VFMADD231PD.BCST 648(CX), Z18, Z10
+	VFMADD231PD.BCST 648(CX), Z19, Z11
+	VBROADCASTSD     776(CX), Z20
+	VFMADD231PD      Z20, Z18, Z12
+	VFMADD231PD      Z20, Z19, Z13
+	VFMADD231PD.BCST 904(CX), Z18, Z14
+	VFMADD231PD.BCST 904(CX), Z19, Z15
+	VFMADD231PD.BCST 1032(CX), Z18, Z16
+	VFMADD231PD.BCST 1032(CX), Z19, Z17
+	VMOVUPD          512(BX), Z18
+	VMOVUPD          576(BX), Z19
+	VBROADCASTSD     16(CX), Z20
+	VFMADD231PD      Z20, Z18, Z0
+	VFMADD231PD      Z20, Z19, Z1
+	VFMADD231PD.BCST 144(CX), Z18, Z2
+	VFMADD231PD.BCST 144(CX), Z19, Z3
+	VFMADD231PD.BCST 272(CX), Z18, Z4
+	VFMADD231PD.BCST 272(CX), Z19, Z5
+	VBROADCASTSD     400(CX), Z20
+	VFMADD231PD      Z20, Z18, Z6
+	VFMADD231PD      Z20, Z19, Z7
+	VFMADD231PD.BCST 528(CX), Z18, Z8
+	VFMADD231PD.BCST 528(CX), Z19, Z9
+	VFMADD231PD.BCST 656(CX), Z18, Z10
+	VFMADD231PD.BCST 656(CX), Z19, Z11
+	VBROADCASTSD     784(CX), Z20
+	VFMADD231PD      Z20, Z18, Z12
+	VFMADD231PD      Z20, Z19, Z13
+	VFMADD231PD.BCST 912(CX), Z18, Z14
+	VFMADD231PD.BCST 912(CX), Z19, Z15
+	VFMADD231PD.BCST 1040(CX), Z18, Z16
+	VFMADD231PD.BCST 1040(CX), Z19, Z17
+	VMOVUPD          768(BX), Z18
+	VMOVUPD          832(BX), Z19
+	VBROADCASTSD     24(CX), Z20
+	VFMADD231PD      Z20, Z18, Z0
+	VFMADD231PD      Z20, Z19, Z1
+	VFMADD231PD.BCST 152(CX), Z18, Z2
+	VFMADD231PD.BCST 152(CX), Z19, Z3
+	VFMADD231PD.BCST 280(CX), Z18, Z4
+	VFMADD231PD.BCST 280(CX), Z19, Z5
+	VBROADCASTSD     408(CX), Z20
+	VFMADD231PD      Z20, Z18, Z6
+	VFMADD231PD      Z20, Z19, Z7
+	VFMADD231PD.BCST 536(CX), Z18, Z8
+	VFMADD231PD.BCST 536(CX), Z19, Z9
+	VFMADD231PD.BCST 664(CX), Z18, Z10
+	VFMADD231PD.BCST 664(CX), Z19, Z11
+	VBROADCASTSD     792(CX), Z20
+	VFMADD231PD      Z20, Z18, Z12
+	VFMADD231PD      Z20, Z19, Z13
+	VFMADD231PD.BCST 920(CX), Z18, Z14
+	VFMADD231PD.BCST 920(CX), Z19, Z15
+	VFMADD231PD.BCST 1048(CX), Z18, Z16
+	VFMADD231PD.BCST 1048(CX), Z19, Z17
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	VADDPD           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPD           (AX), Z12, Z12
+	VADDPD           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPD           (AX), Z14, Z14
+	VADDPD           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPD           (AX), Z16, Z16
+	VADDPD           64(AX), Z17, Z17
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -21242,16 +23699,166 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPD Z12, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPD Z13, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPD Z14, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPD Z15, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPD Z16, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPD Z17, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x9(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x9(SB), NOSPLIT, $0-64
+TEXT ·outern64x9(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -21276,111 +23883,78 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z9
-	VBROADCASTSD (CX), Z10
-	VFMADD231PD  Z10, Z9, Z0
-	VBROADCASTSD 128(CX), Z10
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 256(CX), Z10
-	VFMADD231PD  Z10, Z9, Z2
-	VBROADCASTSD 384(CX), Z10
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 512(CX), Z10
-	VFMADD231PD  Z10, Z9, Z4
-	VBROADCASTSD 640(CX), Z10
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 768(CX), Z10
-	VFMADD231PD  Z10, Z9, Z6
-	VBROADCASTSD 896(CX), Z10
-	VFMADD231PD  Z10, Z9, Z7
-	VBROADCASTSD 1024(CX), Z10
-	VFMADD231PD  Z10, Z9, Z8
-	VMOVUPD      256(BX), Z9
-	VBROADCASTSD 8(CX), Z10
-	VFMADD231PD  Z10, Z9, Z0
-	VBROADCASTSD 136(CX), Z10
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 264(CX), Z10
-	VFMADD231PD  Z10, Z9, Z2
-	VBROADCASTSD 392(CX), Z10
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 520(CX), Z10
-	VFMADD231PD  Z10, Z9, Z4
-	VBROADCASTSD 648(CX), Z10
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 776(CX), Z10
-	VFMADD231PD  Z10, Z9, Z6
-	VBROADCASTSD 904(CX), Z10
-	VFMADD231PD  Z10, Z9, Z7
-	VBROADCASTSD 1032(CX), Z10
-	VFMADD231PD  Z10, Z9, Z8
-	VMOVUPD      512(BX), Z9
-	VBROADCASTSD 16(CX), Z10
-	VFMADD231PD  Z10, Z9, Z0
-	VBROADCASTSD 144(CX), Z10
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 272(CX), Z10
-	VFMADD231PD  Z10, Z9, Z2
-	VBROADCASTSD 400(CX), Z10
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 528(CX), Z10
-	VFMADD231PD  Z10, Z9, Z4
-	VBROADCASTSD 656(CX), Z10
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 784(CX), Z10
-	VFMADD231PD  Z10, Z9, Z6
-	VBROADCASTSD 912(CX), Z10
-	VFMADD231PD  Z10, Z9, Z7
-	VBROADCASTSD 1040(CX), Z10
-	VFMADD231PD  Z10, Z9, Z8
-	VMOVUPD      768(BX), Z9
-	VBROADCASTSD 24(CX), Z10
-	VFMADD231PD  Z10, Z9, Z0
-	VBROADCASTSD 152(CX), Z10
-	VFMADD231PD  Z10, Z9, Z1
-	VBROADCASTSD 280(CX), Z10
-	VFMADD231PD  Z10, Z9, Z2
-	VBROADCASTSD 408(CX), Z10
-	VFMADD231PD  Z10, Z9, Z3
-	VBROADCASTSD 536(CX), Z10
-	VFMADD231PD  Z10, Z9, Z4
-	VBROADCASTSD 664(CX), Z10
-	VFMADD231PD  Z10, Z9, Z5
-	VBROADCASTSD 792(CX), Z10
-	VFMADD231PD  Z10, Z9, Z6
-	VBROADCASTSD 920(CX), Z10
-	VFMADD231PD  Z10, Z9, Z7
-	VBROADCASTSD 1048(CX), Z10
-	VFMADD231PD  Z10, Z9, Z8
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPD       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPD       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z9
+	VFMADD231PD.BCST (CX), Z9, Z0
+	VFMADD231PD.BCST 128(CX), Z9, Z1
+	VFMADD231PD.BCST 256(CX), Z9, Z2
+	VFMADD231PD.BCST 384(CX), Z9, Z3
+	VFMADD231PD.BCST 512(CX), Z9, Z4
+	VFMADD231PD.BCST 640(CX), Z9, Z5
+	VFMADD231PD.BCST 768(CX), Z9, Z6
+	VFMADD231PD.BCST 896(CX), Z9, Z7
+	VFMADD231PD.BCST 1024(CX), Z9, Z8
+	VMOVUPD          256(BX), Z9
+	VFMADD231PD.BCST 8(CX), Z9, Z0
+	VFMADD231PD.BCST 136(CX), Z9, Z1
+	VFMADD231PD.BCST 264(CX), Z9, Z2
+	VFMADD231PD.BCST 392(CX), Z9, Z3
+	VFMADD231PD.BCST 520(CX), Z9, Z4
+	VFMADD231PD.BCST 648(CX), Z9, Z5
+	VFMADD231PD.BCST 776(CX), Z9, Z6
+	VFMADD231PD.BCST 904(CX), Z9, Z7
+	VFMADD231PD.BCST 1032(CX), Z9, Z8
+	VMOVUPD          512(BX), Z9
+	VFMADD231PD.BCST 16(CX), Z9, Z0
+	VFMADD231PD.BCST 144(CX), Z9, Z1
+	VFMADD231PD.BCST 272(CX), Z9, Z2
+	VFMADD231PD.BCST 400(CX), Z9, Z3
+	VFMADD231PD.BCST 528(CX), Z9, Z4
+	VFMADD231PD.BCST 656(CX), Z9, Z5
+	VFMADD231PD.BCST 784(CX), Z9, Z6
+	VFMADD231PD.BCST 912(CX), Z9, Z7
+	VFMADD231PD.BCST 1040(CX), Z9, Z8
+	VMOVUPD          768(BX), Z9
+	VFMADD231PD.BCST 24(CX), Z9, Z0
+	VFMADD231PD.BCST 152(CX), Z9, Z1
+	VFMADD231PD.BCST 280(CX), Z9, Z2
+	VFMADD231PD.BCST 408(CX), Z9, Z3
+	VFMADD231PD.BCST 536(CX), Z9, Z4
+	VFMADD231PD.BCST 664(CX), Z9, Z5
+	VFMADD231PD.BCST 792(CX), Z9, Z6
+	VFMADD231PD.BCST 920(CX), Z9, Z7
+	VFMADD231PD.BCST 1048(CX), Z9, Z8
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPD           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPD           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -21400,6 +23974,93 @@ store:
 	VMOVUPD Z7, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z8, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -22188,16 +24849,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x10(SB), NOSPLIT, $0-64
+TEXT ·outer64x10(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -22236,175 +24897,154 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z20
-	VMOVUPD      64(BX), Z21
-	VBROADCASTSD (CX), Z22
-	VFMADD231PD  Z22, Z20, Z0
-	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 128(CX), Z22
-	VFMADD231PD  Z22, Z20, Z2
-	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 256(CX), Z22
-	VFMADD231PD  Z22, Z20, Z4
-	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 384(CX), Z22
-	VFMADD231PD  Z22, Z20, Z6
-	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 512(CX), Z22
-	VFMADD231PD  Z22, Z20, Z8
-	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 640(CX), Z22
-	VFMADD231PD  Z22, Z20, Z10
-	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 768(CX), Z22
-	VFMADD231PD  Z22, Z20, Z12
-	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 896(CX), Z22
-	VFMADD231PD  Z22, Z20, Z14
-	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 1024(CX), Z22
-	VFMADD231PD  Z22, Z20, Z16
-	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 1152(CX), Z22
-	VFMADD231PD  Z22, Z20, Z18
-	VFMADD231PD  Z22, Z21, Z19
-	VMOVUPD      256(BX), Z20
-	VMOVUPD      320(BX), Z21
-	VBROADCASTSD 8(CX), Z22
-	VFMADD231PD  Z22, Z20, Z0
-	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 136(CX), Z22
-	VFMADD231PD  Z22, Z20, Z2
-	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 264(CX), Z22
-	VFMADD231PD  Z22, Z20, Z4
-	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 392(CX), Z22
-	VFMADD231PD  Z22, Z20, Z6
-	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 520(CX), Z22
-	VFMADD231PD  Z22, Z20, Z8
-	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 648(CX), Z22
-	VFMADD231PD  Z22, Z20, Z10
-	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 776(CX), Z22
-	VFMADD231PD  Z22, Z20, Z12
-	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 904(CX), Z22
-	VFMADD231PD  Z22, Z20, Z14
-	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 1032(CX), Z22
-	VFMADD231PD  Z22, Z20, Z16
-	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 1160(CX), Z22
-	VFMADD231PD  Z22, Z20, Z18
-	VFMADD231PD  Z22, Z21, Z19
-	VMOVUPD      512(BX), Z20
-	VMOVUPD      576(BX), Z21
-	VBROADCASTSD 16(CX), Z22
-	VFMADD231PD  Z22, Z20, Z0
-	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 144(CX), Z22
-	VFMADD231PD  Z22, Z20, Z2
-	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 272(CX), Z22
-	VFMADD231PD  Z22, Z20, Z4
-	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 400(CX), Z22
-	VFMADD231PD  Z22, Z20, Z6
-	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 528(CX), Z22
-	VFMADD231PD  Z22, Z20, Z8
-	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 656(CX), Z22
-	VFMADD231PD  Z22, Z20, Z10
-	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 784(CX), Z22
-	VFMADD231PD  Z22, Z20, Z12
-	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 912(CX), Z22
-	VFMADD231PD  Z22, Z20, Z14
-	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 1040(CX), Z22
-	VFMADD231PD  Z22, Z20, Z16
-	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 1168(CX), Z22
-	VFMADD231PD  Z22, Z20, Z18
-	VFMADD231PD  Z22, Z21, Z19
-	VMOVUPD      768(BX), Z20
-	VMOVUPD      832(BX), Z21
-	VBROADCASTSD 24(CX), Z22
-	VFMADD231PD  Z22, Z20, Z0
-	VFMADD231PD  Z22, Z21, Z1
-	VBROADCASTSD 152(CX), Z22
-	VFMADD231PD  Z22, Z20, Z2
-	VFMADD231PD  Z22, Z21, Z3
-	VBROADCASTSD 280(CX), Z22
-	VFMADD231PD  Z22, Z20, Z4
-	VFMADD231PD  Z22, Z21, Z5
-	VBROADCASTSD 408(CX), Z22
-	VFMADD231PD  Z22, Z20, Z6
-	VFMADD231PD  Z22, Z21, Z7
-	VBROADCASTSD 536(CX), Z22
-	VFMADD231PD  Z22, Z20, Z8
-	VFMADD231PD  Z22, Z21, Z9
-	VBROADCASTSD 664(CX), Z22
-	VFMADD231PD  Z22, Z20, Z10
-	VFMADD231PD  Z22, Z21, Z11
-	VBROADCASTSD 792(CX), Z22
-	VFMADD231PD  Z22, Z20, Z12
-	VFMADD231PD  Z22, Z21, Z13
-	VBROADCASTSD 920(CX), Z22
-	VFMADD231PD  Z22, Z20, Z14
-	VFMADD231PD  Z22, Z21, Z15
-	VBROADCASTSD 1048(CX), Z22
-	VFMADD231PD  Z22, Z20, Z16
-	VFMADD231PD  Z22, Z21, Z17
-	VBROADCASTSD 1176(CX), Z22
-	VFMADD231PD  Z22, Z20, Z18
-	VFMADD231PD  Z22, Z21, Z19
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	VADDPD       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPD       (AX), Z12, Z12
-	VADDPD       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPD       (AX), Z14, Z14
-	VADDPD       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPD       (AX), Z16, Z16
-	VADDPD       64(AX), Z17, Z17
-	ADDQ         DI, AX
-	VADDPD       (AX), Z18, Z18
-	VADDPD       64(AX), Z19, Z19
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z20
+	VMOVUPD          64(BX), Z21
+	VBROADCASTSD     (CX), Z22
+	VFMADD231PD      Z22, Z20, Z0
+	VFMADD231PD      Z22, Z21, Z1
+	VFMADD231PD.BCST 128(CX), Z20, Z2
+	VFMADD231PD.BCST 128(CX), Z21, Z3
+	VFMADD231PD.BCST 256(CX), Z20, Z4
+	VFMADD231PD.BCST 256(CX), Z21, Z5
+	VBROADCASTSD     384(CX), Z22
+	VFMADD231PD      Z22, Z20, Z6
+	VFMADD231PD      Z22, Z21, Z7
+	VFMADD231PD.BCST 512(CX), Z20, Z8
+	VFMADD231PD.BCST 512(CX), Z21, Z9
+	VFMADD231PD.BCST 640(CX), Z20, Z10
+	VFMADD231PD.BCST 640(CX), Z21, Z11
+	VBROADCASTSD     768(CX), Z22
+	VFMADD231PD      Z22, Z20, Z12
+	VFMADD231PD      Z22, Z21, Z13
+	VFMADD231PD.BCST 896(CX), Z20, Z14
+	VFMADD231PD.BCST 896(CX), Z21, Z15
+	VFMADD231PD.BCST 1024(CX), Z20, Z16
+	VFMADD231PD.BCST 1024(CX), Z21, Z17
+	VBROADCASTSD     1152(CX), Z22
+	VFMADD231PD      Z22, Z20, Z18
+	VFMADD231PD      Z22, Z21, Z19
+	VMOVUPD          256(BX), Z20
+	VMOVUPD          320(BX), Z21
+	VBROADCASTSD     8(CX), Z22
+	VFMADD231PD      Z22, Z20, Z0
+	VFMADD231PD      Z22, Z21, Z1
+	VFMADD231PD.BCST 136(CX), Z20, Z2
+	VFMADD231PD.BCST 136(CX), Z21, Z3
+	VFMADD231PD.BCST 264(CX), Z20, Z4
+	VFMADD231PD.BCST 264(CX), Z21, Z5
+	VBROADCASTSD     392(CX), Z22
+	VFMADD231PD      Z22, Z20, Z6
+	VFMADD231PD      Z22, Z21, Z7
+	VFMADD231PD.BCST 520(CX), Z20, Z8
+	VFMADD231PD.BCST 520(CX), Z21, Z9
+	VFMADD231PD.BCST 648(CX), Z20, Z10
+	VFMADD231PD.BCST 648(CX), Z21, Z11
+	VBROADCASTSD     776(CX), Z22
+	VFMADD231PD      Z22, Z20, Z12
+	VFMADD231PD      Z22, Z21, Z13
+	VFMADD231PD.BCST 904(CX), Z20, Z14
+	VFMADD231PD.BCST 904(CX), Z21, Z15
+	VFMADD231PD.BCST 1032(CX), Z20, Z16
+	VFMADD231PD.BCST 1032(CX), Z21, Z17
+	VBROADCASTSD     1160(CX), Z22
+	VFMADD231PD      Z22, Z20, Z18
+	VFMADD231PD      Z22, Z21, Z19
+	VMOVUPD          512(BX), Z20
+	VMOVUPD          576(BX), Z21
+	VBROADCASTSD     16(CX), Z22
+	VFMADD231PD      Z22, Z20, Z0
+	VFMADD231PD      Z22, Z21, Z1
+	VFMADD231PD.BCST 144(CX), Z20, Z2
+	VFMADD231PD.BCST 144(CX), Z21, Z3
+	VFMADD231PD.BCST 272(CX), Z20, Z4
+	VFMADD231PD.BCST 272(CX), Z21, Z5
+	VBROADCASTSD     400(CX), Z22
+	VFMADD231PD      Z22, Z20, Z6
+	VFMADD231PD      Z22, Z21, Z7
+	VFMADD231PD.BCST 528(CX), Z20, Z8
+	VFMADD231PD.BCST 528(CX), Z21, Z9
+	VFMADD231PD.BCST 656(CX), Z20, Z10
+	VFMADD231PD.BCST 656(CX), Z21, Z11
+	VBROADCASTSD     784(CX), Z22
+	VFMADD231PD      Z22, Z20, Z12
+	VFMADD231PD      Z22, Z21, Z13
+	VFMADD231PD.BCST 912(CX), Z20, Z14
+	VFMADD231PD.BCST 912(CX), Z21, Z15
+	VFMADD231PD.BCST 1040(CX), Z20, Z16
+	VFMADD231PD.BCST 1040(CX), Z21, Z17
+	VBROADCASTSD     1168(CX), Z22
+	VFMADD231PD      Z22, Z20, Z18
+	VFMADD231PD      Z22, Z21, Z19
+	VMOVUPD          768(BX), Z20
+	VMOVUPD          832(BX), Z21
+	VBROADCASTSD     24(CX), Z22
+	VFMADD231PD      Z22, Z20, Z0
+	VFMADD231PD      Z22, Z21, Z1
+	VFMADD231PD.BCST 152(CX), Z20, Z2
+	VFMADD231PD.BCST 152(CX), Z21, Z3
+	VFMADD231PD.BCST 280(CX), Z20, Z4
+	VFMADD231PD.BCST 280(CX), Z21, Z5
+	VBROADCASTSD     408(CX), Z22
+	VFMADD231PD      Z22, Z20, Z6
+	VFMADD231PD      Z22, Z21, Z7
+	VFMADD231PD.BCST 536(CX), Z20, Z8
+	VFMADD231PD.BCST 536(CX), Z21, Z9
+	VFMADD231PD.BCST 664(CX), Z20, Z10
+	VFMADD231PD.BCST 664(CX), Z21, Z11
+	VBROADCASTSD     792(CX), Z22
+	VFMADD231PD      Z22, Z20, Z12
+	VFMADD231PD      Z22, Z21, Z13
+	VFMADD231PD.BCST 920(CX), Z20, Z14
+	VFMADD231PD.BCST 920(CX), Z21, Z15
+	VFMADD231PD.BCST 1048(CX), Z20, Z16
+	VFMADD231PD.BCST 1048(CX), Z21, Z17
+	VBROADCASTSD     1176(CX), Z22
+	VFMADD231PD      Z22, Z20, Z18
+	VFMADD231PD      Z22, Z21, Z19
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	VADDPD           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPD           (AX), Z12, Z12
+	VADDPD           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPD           (AX), Z14, Z14
+	VADDPD           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPD           (AX), Z16, Z16
+	VADDPD           64(AX), Z17, Z17
+	ADDQ             DI, AX
+	VADDPD           (AX), Z18, Z18
+	VADDPD           64(AX), Z19, Z19
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -22440,16 +25080,182 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPD Z12, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPD Z13, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPD Z14, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPD Z15, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPD Z16, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPD Z17, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z18, K1, Z18
+	KMOVW   DX, K1
+	VMOVUPD Z18, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z19, K1, Z19
+	KMOVW   DX, K1
+	VMOVUPD Z19, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x10(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x10(SB), NOSPLIT, $0-64
+TEXT ·outern64x10(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -22475,121 +25281,84 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z10
-	VBROADCASTSD (CX), Z11
-	VFMADD231PD  Z11, Z10, Z0
-	VBROADCASTSD 128(CX), Z11
-	VFMADD231PD  Z11, Z10, Z1
-	VBROADCASTSD 256(CX), Z11
-	VFMADD231PD  Z11, Z10, Z2
-	VBROADCASTSD 384(CX), Z11
-	VFMADD231PD  Z11, Z10, Z3
-	VBROADCASTSD 512(CX), Z11
-	VFMADD231PD  Z11, Z10, Z4
-	VBROADCASTSD 640(CX), Z11
-	VFMADD231PD  Z11, Z10, Z5
-	VBROADCASTSD 768(CX), Z11
-	VFMADD231PD  Z11, Z10, Z6
-	VBROADCASTSD 896(CX), Z11
-	VFMADD231PD  Z11, Z10, Z7
-	VBROADCASTSD 1024(CX), Z11
-	VFMADD231PD  Z11, Z10, Z8
-	VBROADCASTSD 1152(CX), Z11
-	VFMADD231PD  Z11, Z10, Z9
-	VMOVUPD      256(BX), Z10
-	VBROADCASTSD 8(CX), Z11
-	VFMADD231PD  Z11, Z10, Z0
-	VBROADCASTSD 136(CX), Z11
-	VFMADD231PD  Z11, Z10, Z1
-	VBROADCASTSD 264(CX), Z11
-	VFMADD231PD  Z11, Z10, Z2
-	VBROADCASTSD 392(CX), Z11
-	VFMADD231PD  Z11, Z10, Z3
-	VBROADCASTSD 520(CX), Z11
-	VFMADD231PD  Z11, Z10, Z4
-	VBROADCASTSD 648(CX), Z11
-	VFMADD231PD  Z11, Z10, Z5
-	VBROADCASTSD 776(CX), Z11
-	VFMADD231PD  Z11, Z10, Z6
-	VBROADCASTSD 904(CX), Z11
-	VFMADD231PD  Z11, Z10, Z7
-	VBROADCASTSD 1032(CX), Z11
-	VFMADD231PD  Z11, Z10, Z8
-	VBROADCASTSD 1160(CX), Z11
-	VFMADD231PD  Z11, Z10, Z9
-	VMOVUPD      512(BX), Z10
-	VBROADCASTSD 16(CX), Z11
-	VFMADD231PD  Z11, Z10, Z0
-	VBROADCASTSD 144(CX), Z11
-	VFMADD231PD  Z11, Z10, Z1
-	VBROADCASTSD 272(CX), Z11
-	VFMADD231PD  Z11, Z10, Z2
-	VBROADCASTSD 400(CX), Z11
-	VFMADD231PD  Z11, Z10, Z3
-	VBROADCASTSD 528(CX), Z11
-	VFMADD231PD  Z11, Z10, Z4
-	VBROADCASTSD 656(CX), Z11
-	VFMADD231PD  Z11, Z10, Z5
-	VBROADCASTSD 784(CX), Z11
-	VFMADD231PD  Z11, Z10, Z6
-	VBROADCASTSD 912(CX), Z11
-	VFMADD231PD  Z11, Z10, Z7
-	VBROADCASTSD 1040(CX), Z11
-	VFMADD231PD  Z11, Z10, Z8
-	VBROADCASTSD 1168(CX), Z11
-	VFMADD231PD  Z11, Z10, Z9
-	VMOVUPD      768(BX), Z10
-	VBROADCASTSD 24(CX), Z11
-	VFMADD231PD  Z11, Z10, Z0
-	VBROADCASTSD 152(CX), Z11
-	VFMADD231PD  Z11, Z10, Z1
-	VBROADCASTSD 280(CX), Z11
-	VFMADD231PD  Z11, Z10, Z2
-	VBROADCASTSD 408(CX), Z11
-	VFMADD231PD  Z11, Z10, Z3
-	VBROADCASTSD 536(CX), Z11
-	VFMADD231PD  Z11, Z10, Z4
-	VBROADCASTSD 664(CX), Z11
-	VFMADD231PD  Z11, Z10, Z5
-	VBROADCASTSD 792(CX), Z11
-	VFMADD231PD  Z11, Z10, Z6
-	VBROADCASTSD 920(CX), Z11
-	VFMADD231PD  Z11, Z10, Z7
-	VBROADCASTSD 1048(CX), Z11
-	VFMADD231PD  Z11, Z10, Z8
-	VBROADCASTSD 1176(CX), Z11
-	VFMADD231PD  Z11, Z10, Z9
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPD       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPD       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	ADDQ         DI, AX
-	VADDPD       (AX), Z9, Z9
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z10
+	VFMADD231PD.BCST (CX), Z10, Z0
+	VFMADD231PD.BCST 128(CX), Z10, Z1
+	VFMADD231PD.BCST 256(CX), Z10, Z2
+	VFMADD231PD.BCST 384(CX), Z10, Z3
+	VFMADD231PD.BCST 512(CX), Z10, Z4
+	VFMADD231PD.BCST 640(CX), Z10, Z5
+	VFMADD231PD.BCST 768(CX), Z10, Z6
+	VFMADD231PD.BCST 896(CX), Z10, Z7
+	VFMADD231PD.BCST 1024(CX), Z10, Z8
+	VFMADD231PD.BCST 1152(CX), Z10, Z9
+	VMOVUPD          256(BX), Z10
+	VFMADD231PD.BCST 8(CX), Z10, Z0
+	VFMADD231PD.BCST 136(CX), Z10, Z1
+	VFMADD231PD.BCST 264(CX), Z10, Z2
+	VFMADD231PD.BCST 392(CX), Z10, Z3
+	VFMADD231PD.BCST 520(CX), Z10, Z4
+	VFMADD231PD.BCST 648(CX), Z10, Z5
+	VFMADD231PD.BCST 776(CX), Z10, Z6
+	VFMADD231PD.BCST 904(CX), Z10, Z7
+	VFMADD231PD.BCST 1032(CX), Z10, Z8
+	VFMADD231PD.BCST 1160(CX), Z10, Z9
+	VMOVUPD          512(BX), Z10
+	VFMADD231PD.BCST 16(CX), Z10, Z0
+	VFMADD231PD.BCST 144(CX), Z10, Z1
+	VFMADD231PD.BCST 272(CX), Z10, Z2
+	VFMADD231PD.BCST 400(CX), Z10, Z3
+	VFMADD231PD.BCST 528(CX), Z10, Z4
+	VFMADD231PD.BCST 656(CX), Z10, Z5
+	VFMADD231PD.BCST 784(CX), Z10, Z6
+	VFMADD231PD.BCST 912(CX), Z10, Z7
+	VFMADD231PD.BCST 1040(CX), Z10, Z8
+	VFMADD231PD.BCST 1168(CX), Z10, Z9
+	VMOVUPD          768(BX), Z10
+	VFMADD231PD.BCST 24(CX), Z10, Z0
+	VFMADD231PD.BCST 152(CX), Z10, Z1
+	VFMADD231PD.BCST 280(CX), Z10, Z2
+	VFMADD231PD.BCST 408(CX), Z10, Z3
+	VFMADD231PD.BCST 536(CX), Z10, Z4
+	VFMADD231PD.BCST 664(CX), Z10, Z5
+	VFMADD231PD.BCST 792(CX), Z10, Z6
+	VFMADD231PD.BCST 920(CX), Z10, Z7
+	VFMADD231PD.BCST 1048(CX), Z10, Z8
+	VFMADD231PD.BCST 1176(CX), Z10, Z9
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPD           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPD           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	ADDQ             DI, AX
+	VADDPD           (AX), Z9, Z9
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -22611,6 +25380,102 @@ store:
 	VMOVUPD Z8, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z9, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -23463,16 +26328,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x11(SB), NOSPLIT, $0-64
+TEXT ·outer64x11(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -23513,190 +26378,165 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z22
-	VMOVUPD      64(BX), Z23
-	VBROADCASTSD (CX), Z24
-	VFMADD231PD  Z24, Z22, Z0
-	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 128(CX), Z24
-	VFMADD231PD  Z24, Z22, Z2
-	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 256(CX), Z24
-	VFMADD231PD  Z24, Z22, Z4
-	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 384(CX), Z24
-	VFMADD231PD  Z24, Z22, Z6
-	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 512(CX), Z24
-	VFMADD231PD  Z24, Z22, Z8
-	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 640(CX), Z24
-	VFMADD231PD  Z24, Z22, Z10
-	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 768(CX), Z24
-	VFMADD231PD  Z24, Z22, Z12
-	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 896(CX), Z24
-	VFMADD231PD  Z24, Z22, Z14
-	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 1024(CX), Z24
-	VFMADD231PD  Z24, Z22, Z16
-	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 1152(CX), Z24
-	VFMADD231PD  Z24, Z22, Z18
-	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 1280(CX), Z24
-	VFMADD231PD  Z24, Z22, Z20
-	VFMADD231PD  Z24, Z23, Z21
-	VMOVUPD      256(BX), Z22
-	VMOVUPD      320(BX), Z23
-	VBROADCASTSD 8(CX), Z24
-	VFMADD231PD  Z24, Z22, Z0
-	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 136(CX), Z24
-	VFMADD231PD  Z24, Z22, Z2
-	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 264(CX), Z24
-	VFMADD231PD  Z24, Z22, Z4
-	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 392(CX), Z24
-	VFMADD231PD  Z24, Z22, Z6
-	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 520(CX), Z24
-	VFMADD231PD  Z24, Z22, Z8
-	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 648(CX), Z24
-	VFMADD231PD  Z24, Z22, Z10
-	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 776(CX), Z24
-	VFMADD231PD  Z24, Z22, Z12
-	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 904(CX), Z24
-	VFMADD231PD  Z24, Z22, Z14
-	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 1032(CX), Z24
-	VFMADD231PD  Z24, Z22, Z16
-	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 1160(CX), Z24
-	VFMADD231PD  Z24, Z22, Z18
-	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 1288(CX), Z24
-	VFMADD231PD  Z24, Z22, Z20
-	VFMADD231PD  Z24, Z23, Z21
-	VMOVUPD      512(BX), Z22
-	VMOVUPD      576(BX), Z23
-	VBROADCASTSD 16(CX), Z24
-	VFMADD231PD  Z24, Z22, Z0
-	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 144(CX), Z24
-	VFMADD231PD  Z24, Z22, Z2
-	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 272(CX), Z24
-	VFMADD231PD  Z24, Z22, Z4
-	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 400(CX), Z24
-	VFMADD231PD  Z24, Z22, Z6
-	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 528(CX), Z24
-	VFMADD231PD  Z24, Z22, Z8
-	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 656(CX), Z24
-	VFMADD231PD  Z24, Z22, Z10
-	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 784(CX), Z24
-	VFMADD231PD  Z24, Z22, Z12
-	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 912(CX), Z24
-	VFMADD231PD  Z24, Z22, Z14
-	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 1040(CX), Z24
-	VFMADD231PD  Z24, Z22, Z16
-	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 1168(CX), Z24
-	VFMADD231PD  Z24, Z22, Z18
-	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 1296(CX), Z24
-	VFMADD231PD  Z24, Z22, Z20
-	VFMADD231PD  Z24, Z23, Z21
-	VMOVUPD      768(BX), Z22
-	VMOVUPD      832(BX), Z23
-	VBROADCASTSD 24(CX), Z24
-	VFMADD231PD  Z24, Z22, Z0
-	VFMADD231PD  Z24, Z23, Z1
-	VBROADCASTSD 152(CX), Z24
-	VFMADD231PD  Z24, Z22, Z2
-	VFMADD231PD  Z24, Z23, Z3
-	VBROADCASTSD 280(CX), Z24
-	VFMADD231PD  Z24, Z22, Z4
-	VFMADD231PD  Z24, Z23, Z5
-	VBROADCASTSD 408(CX), Z24
-	VFMADD231PD  Z24, Z22, Z6
-	VFMADD231PD  Z24, Z23, Z7
-	VBROADCASTSD 536(CX), Z24
-	VFMADD231PD  Z24, Z22, Z8
-	VFMADD231PD  Z24, Z23, Z9
-	VBROADCASTSD 664(CX), Z24
-	VFMADD231PD  Z24, Z22, Z10
-	VFMADD231PD  Z24, Z23, Z11
-	VBROADCASTSD 792(CX), Z24
-	VFMADD231PD  Z24, Z22, Z12
-	VFMADD231PD  Z24, Z23, Z13
-	VBROADCASTSD 920(CX), Z24
-	VFMADD231PD  Z24, Z22, Z14
-	VFMADD231PD  Z24, Z23, Z15
-	VBROADCASTSD 1048(CX), Z24
-	VFMADD231PD  Z24, Z22, Z16
-	VFMADD231PD  Z24, Z23, Z17
-	VBROADCASTSD 1176(CX), Z24
-	VFMADD231PD  Z24, Z22, Z18
-	VFMADD231PD  Z24, Z23, Z19
-	VBROADCASTSD 1304(CX), Z24
-	VFMADD231PD  Z24, Z22, Z20
-	VFMADD231PD  Z24, Z23, Z21
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	VADDPD       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPD       (AX), Z12, Z12
-	VADDPD       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPD       (AX), Z14, Z14
-	VADDPD       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPD       (AX), Z16, Z16
-	VADDPD       64(AX), Z17, Z17
-	ADDQ         DI, AX
-	VADDPD       (AX), Z18, Z18
-	VADDPD       64(AX), Z19, Z19
-	ADDQ         DI, AX
-	VADDPD       (AX), Z20, Z20
-	VADDPD       64(AX), Z21, Z21
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z22
+	VMOVUPD          64(BX), Z23
+	VBROADCASTSD     (CX), Z24
+	VFMADD231PD      Z24, Z22, Z0
+	VFMADD231PD      Z24, Z23, Z1
+	VFMADD231PD.BCST 128(CX), Z22, Z2
+	VFMADD231PD.BCST 128(CX), Z23, Z3
+	VFMADD231PD.BCST 256(CX), Z22, Z4
+	VFMADD231PD.BCST 256(CX), Z23, Z5
+	VBROADCASTSD     384(CX), Z24
+	VFMADD231PD      Z24, Z22, Z6
+	VFMADD231PD      Z24, Z23, Z7
+	VFMADD231PD.BCST 512(CX), Z22, Z8
+	VFMADD231PD.BCST 512(CX), Z23, Z9
+	VFMADD231PD.BCST 640(CX), Z22, Z10
+	VFMADD231PD.BCST 640(CX), Z23, Z11
+	VBROADCASTSD     768(CX), Z24
+	VFMADD231PD      Z24, Z22, Z12
+	VFMADD231PD      Z24, Z23, Z13
+	VFMADD231PD.BCST 896(CX), Z22, Z14
+	VFMADD231PD.BCST 896(CX), Z23, Z15
+	VFMADD231PD.BCST 1024(CX), Z22, Z16
+	VFMADD231PD.BCST 1024(CX), Z23, Z17
+	VBROADCASTSD     1152(CX), Z24
+	VFMADD231PD      Z24, Z22, Z18
+	VFMADD231PD      Z24, Z23, Z19
+	VFMADD231PD.BCST 1280(CX), Z22, Z20
+	VFMADD231PD.BCST 1280(CX), Z23, Z21
+	VMOVUPD          256(BX), Z22
+	VMOVUPD          320(BX), Z23
+	VBROADCASTSD     8(CX), Z24
+	VFMADD231PD      Z24, Z22, Z0
+	VFMADD231PD      Z24, Z23, Z1
+	VFMADD231PD.BCST 136(CX), Z22, Z2
+	VFMADD231PD.BCST 136(CX), Z23, Z3
+	VFMADD231PD.BCST 264(CX), Z22, Z4
+	VFMADD231PD.BCST 264(CX), Z23, Z5
+	VBROADCASTSD     392(CX), Z24
+	VFMADD231PD      Z24, Z22, Z6
+	VFMADD231PD      Z24, Z23, Z7
+	VFMADD231PD.BCST 520(CX), Z22, Z8
+	VFMADD231PD.BCST 520(CX), Z23, Z9
+	VFMADD231PD.BCST 648(CX), Z22, Z10
+	VFMADD231PD.BCST 648(CX), Z23, Z11
+	VBROADCASTSD     776(CX), Z24
+	VFMADD231PD      Z24, Z22, Z12
+	VFMADD231PD      Z24, Z23, Z13
+	VFMADD231PD.BCST 904(CX), Z22, Z14
+	VFMADD231PD.BCST 904(CX), Z23, Z15
+	VFMADD231PD.BCST 1032(CX), Z22, Z16
+	VFMADD231PD.BCST 1032(CX), Z23, Z17
+	VBROADCASTSD     1160(CX), Z24
+	VFMADD231PD      Z24, Z22, Z18
+	VFMADD231PD      Z24, Z23, Z19
+	VFMADD231PD.BCST 1288(CX), Z22, Z20
+	VFMADD231PD.BCST 1288(CX), Z23, Z21
+	VMOVUPD          512(BX), Z22
+	VMOVUPD          576(BX), Z23
+	VBROADCASTSD     16(CX), Z24
+	VFMADD231PD      Z24, Z22, Z0
+	VFMADD231PD      Z24, Z23, Z1
+	VFMADD231PD.BCST 144(CX), Z22, Z2
+	VFMADD231PD.BCST 144(CX), Z23, Z3
+	VFMADD231PD.BCST 272(CX), Z22, Z4
+	VFMADD231PD.BCST 272(CX), Z23, Z5
+	VBROADCASTSD     400(CX), Z24
+	VFMADD231PD      Z24, Z22, Z6
+	VFMADD231PD      Z24, Z23, Z7
+	VFMADD231PD.BCST 528(CX), Z22, Z8
+	VFMADD231PD.BCST 528(CX), Z23, Z9
+	VFMADD231PD.BCST 656(CX), Z22, Z10
+	VFMADD231PD.BCST 656(CX), Z23, Z11
+	VBROADCASTSD     784(CX), Z24
+	VFMADD231PD      Z24, Z22, Z12
+	VFMADD231PD      Z24, Z23, Z13
+	VFMADD231PD.BCST 912(CX), Z22, Z14
+	VFMADD231PD.BCST 912(CX), Z23, Z15
+	VFMADD231PD.BCST 1040(CX), Z22, Z16
+	VFMADD231PD.BCST 1040(CX), Z23, Z17
+	VBROADCASTSD     1168(CX), Z24
+	VFMADD231PD      Z24, Z22, Z18
+	VFMADD231PD      Z24, Z23, Z19
+	VFMADD231PD.BCST 1296(CX), Z22, Z20
+	VFMADD231PD.BCST 1296(CX), Z23, Z21
+	VMOVUPD          768(BX), Z22
+	VMOVUPD          832(BX), Z23
+	VBROADCASTSD     24(CX), Z24
+	VFMADD231PD      Z24, Z22, Z0
+	VFMADD231PD      Z24, Z23, Z1
+	VFMADD231PD.BCST 152(CX), Z22, Z2
+	VFMADD231PD.BCST 152(CX), Z23, Z3
+	VFMADD231PD.BCST 280(CX), Z22, Z4
+	VFMADD231PD.BCST 280(CX), Z23, Z5
+	VBROADCASTSD     408(CX), Z24
+	VFMADD231PD      Z24, Z22, Z6
+	VFMADD231PD      Z24, Z23, Z7
+	VFMADD231PD.BCST 536(CX), Z22, Z8
+	VFMADD231PD.BCST 536(CX), Z23, Z9
+	VFMADD231PD.BCST 664(CX), Z22, Z10
+	VFMADD231PD.BCST 664(CX), Z23, Z11
+	VBROADCASTSD     792(CX), Z24
+	VFMADD231PD      Z24, Z22, Z12
+	VFMADD231PD      Z24, Z23, Z13
+	VFMADD231PD.BCST 920(CX), Z22, Z14
+	VFMADD231PD.BCST 920(CX), Z23, Z15
+	VFMADD231PD.BCST 1048(CX), Z22, Z16
+	VFMADD231PD.BCST 1048(CX), Z23, Z17
+	VBROADCASTSD     1176(CX), Z24
+	VFMADD231PD      Z24, Z22, Z18
+	VFMADD231PD      Z24, Z23, Z19
+	VFMADD231PD.BCST 1304(CX), Z22, Z20
+	VFMADD231PD.BCST 1304(CX), Z23, Z21
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	VADDPD           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPD           (AX), Z12, Z12
+	VADDPD           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPD           (AX), Z14, Z14
+	VADDPD           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPD           (AX), Z16, Z16
+	VADDPD           64(AX), Z17, Z17
+	ADDQ             DI, AX
+	VADDPD           (AX), Z18, Z18
+	VADDPD           64(AX), Z19, Z19
+	ADDQ             DI, AX
+	VADDPD           (AX), Z20, Z20
+	VADDPD           64(AX), Z21, Z21
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -23735,16 +26575,198 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPD Z12, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPD Z13, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPD Z14, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPD Z15, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPD Z16, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPD Z17, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z18, K1, Z18
+	KMOVW   DX, K1
+	VMOVUPD Z18, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z19, K1, Z19
+	KMOVW   DX, K1
+	VMOVUPD Z19, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z20, K1, Z20
+	KMOVW   DX, K1
+	VMOVUPD Z20, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z21, K1, Z21
+	KMOVW   DX, K1
+	VMOVUPD Z21, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x11(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x11(SB), NOSPLIT, $0-64
+TEXT ·outern64x11(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -23771,131 +26793,90 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z11
-	VBROADCASTSD (CX), Z12
-	VFMADD231PD  Z12, Z11, Z0
-	VBROADCASTSD 128(CX), Z12
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 256(CX), Z12
-	VFMADD231PD  Z12, Z11, Z2
-	VBROADCASTSD 384(CX), Z12
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 512(CX), Z12
-	VFMADD231PD  Z12, Z11, Z4
-	VBROADCASTSD 640(CX), Z12
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 768(CX), Z12
-	VFMADD231PD  Z12, Z11, Z6
-	VBROADCASTSD 896(CX), Z12
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 1024(CX), Z12
-	VFMADD231PD  Z12, Z11, Z8
-	VBROADCASTSD 1152(CX), Z12
-	VFMADD231PD  Z12, Z11, Z9
-	VBROADCASTSD 1280(CX), Z12
-	VFMADD231PD  Z12, Z11, Z10
-	VMOVUPD      256(BX), Z11
-	VBROADCASTSD 8(CX), Z12
-	VFMADD231PD  Z12, Z11, Z0
-	VBROADCASTSD 136(CX), Z12
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 264(CX), Z12
-	VFMADD231PD  Z12, Z11, Z2
-	VBROADCASTSD 392(CX), Z12
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 520(CX), Z12
-	VFMADD231PD  Z12, Z11, Z4
-	VBROADCASTSD 648(CX), Z12
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 776(CX), Z12
-	VFMADD231PD  Z12, Z11, Z6
-	VBROADCASTSD 904(CX), Z12
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 1032(CX), Z12
-	VFMADD231PD  Z12, Z11, Z8
-	VBROADCASTSD 1160(CX), Z12
-	VFMADD231PD  Z12, Z11, Z9
-	VBROADCASTSD 1288(CX), Z12
-	VFMADD231PD  Z12, Z11, Z10
-	VMOVUPD      512(BX), Z11
-	VBROADCASTSD 16(CX), Z12
-	VFMADD231PD  Z12, Z11, Z0
-	VBROADCASTSD 144(CX), Z12
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 272(CX), Z12
-	VFMADD231PD  Z12, Z11, Z2
-	VBROADCASTSD 400(CX), Z12
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 528(CX), Z12
-	VFMADD231PD  Z12, Z11, Z4
-	VBROADCASTSD 656(CX), Z12
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 784(CX), Z12
-	VFMADD231PD  Z12, Z11, Z6
-	VBROADCASTSD 912(CX), Z12
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 1040(CX), Z12
-	VFMADD231PD  Z12, Z11, Z8
-	VBROADCASTSD 1168(CX), Z12
-	VFMADD231PD  Z12, Z11, Z9
-	VBROADCASTSD 1296(CX), Z12
-	VFMADD231PD  Z12, Z11, Z10
-	VMOVUPD      768(BX), Z11
-	VBROADCASTSD 24(CX), Z12
-	VFMADD231PD  Z12, Z11, Z0
-	VBROADCASTSD 152(CX), Z12
-	VFMADD231PD  Z12, Z11, Z1
-	VBROADCASTSD 280(CX), Z12
-	VFMADD231PD  Z12, Z11, Z2
-	VBROADCASTSD 408(CX), Z12
-	VFMADD231PD  Z12, Z11, Z3
-	VBROADCASTSD 536(CX), Z12
-	VFMADD231PD  Z12, Z11, Z4
-	VBROADCASTSD 664(CX), Z12
-	VFMADD231PD  Z12, Z11, Z5
-	VBROADCASTSD 792(CX), Z12
-	VFMADD231PD  Z12, Z11, Z6
-	VBROADCASTSD 920(CX), Z12
-	VFMADD231PD  Z12, Z11, Z7
-	VBROADCASTSD 1048(CX), Z12
-	VFMADD231PD  Z12, Z11, Z8
-	VBROADCASTSD 1176(CX), Z12
-	VFMADD231PD  Z12, Z11, Z9
-	VBROADCASTSD 1304(CX), Z12
-	VFMADD231PD  Z12, Z11, Z10
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPD       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPD       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	ADDQ         DI, AX
-	VADDPD       (AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z11
+	VFMADD231PD.BCST (CX), Z11, Z0
+	VFMADD231PD.BCST 128(CX), Z11, Z1
+	VFMADD231PD.BCST 256(CX), Z11, Z2
+	VFMADD231PD.BCST 384(CX), Z11, Z3
+	VFMADD231PD.BCST 512(CX), Z11, Z4
+	VFMADD231PD.BCST 640(CX), Z11, Z5
+	VFMADD231PD.BCST 768(CX), Z11, Z6
+	VFMADD231PD.BCST 896(CX), Z11, Z7
+	VFMADD231PD.BCST 1024(CX), Z11, Z8
+	VFMADD231PD.BCST 1152(CX), Z11, Z9
+	VFMADD231PD.BCST 1280(CX), Z11, Z10
+	VMOVUPD          256(BX), Z11
+	VFMADD231PD.BCST 8(CX), Z11, Z0
+	VFMADD231PD.BCST 136(CX), Z11, Z1
+	VFMADD231PD.BCST 264(CX), Z11, Z2
+	VFMADD231PD.BCST 392(CX), Z11, Z3
+	VFMADD231PD.BCST 520(CX), Z11, Z4
+	VFMADD231PD.BCST 648(CX), Z11, Z5
+	VFMADD231PD.BCST 776(CX), Z11, Z6
+	VFMADD231PD.BCST 904(CX), Z11, Z7
+	VFMADD231PD.BCST 1032(CX), Z11, Z8
+	VFMADD231PD.BCST 1160(CX), Z11, Z9
+	VFMADD231PD.BCST 1288(CX), Z11, Z10
+	VMOVUPD          512(BX), Z11
+	VFMADD231PD.BCST 16(CX), Z11, Z0
+	VFMADD231PD.BCST 144(CX), Z11, Z1
+	VFMADD231PD.BCST 272(CX), Z11, Z2
+	VFMADD231PD.BCST 400(CX), Z11, Z3
+	VFMADD231PD.BCST 528(CX), Z11, Z4
+	VFMADD231PD.BCST 656(CX), Z11, Z5
+	VFMADD231PD.BCST 784(CX), Z11, Z6
+	VFMADD231PD.BCST 912(CX), Z11, Z7
+	VFMADD231PD.BCST 1040(CX), Z11, Z8
+	VFMADD231PD.BCST 1168(CX), Z11, Z9
+	VFMADD231PD.BCST 1296(CX), Z11, Z10
+	VMOVUPD          768(BX), Z11
+	VFMADD231PD.BCST 24(CX), Z11, Z0
+	VFMADD231PD.BCST 152(CX), Z11, Z1
+	VFMADD231PD.BCST 280(CX), Z11, Z2
+	VFMADD231PD.BCST 408(CX), Z11, Z3
+	VFMADD231PD.BCST 536(CX), Z11, Z4
+	VFMADD231PD.BCST 664(CX), Z11, Z5
+	VFMADD231PD.BCST 792(CX), Z11, Z6
+	VFMADD231PD.BCST 920(CX), Z11, Z7
+	VFMADD231PD.BCST 1048(CX), Z11, Z8
+	VFMADD231PD.BCST 1176(CX), Z11, Z9
+	VFMADD231PD.BCST 1304(CX), Z11, Z10
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPD           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPD           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	ADDQ             DI, AX
+	VADDPD           (AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -23919,6 +26900,111 @@ store:
 	VMOVUPD Z9, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z10, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -24835,16 +27921,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outer64x12(SB), NOSPLIT, $0-64
+TEXT ·outer64x12(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -24887,205 +27973,176 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z24
-	VMOVUPD      64(BX), Z25
-	VBROADCASTSD (CX), Z26
-	VFMADD231PD  Z26, Z24, Z0
-	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 128(CX), Z26
-	VFMADD231PD  Z26, Z24, Z2
-	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 256(CX), Z26
-	VFMADD231PD  Z26, Z24, Z4
-	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 384(CX), Z26
-	VFMADD231PD  Z26, Z24, Z6
-	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 512(CX), Z26
-	VFMADD231PD  Z26, Z24, Z8
-	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 640(CX), Z26
-	VFMADD231PD  Z26, Z24, Z10
-	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 768(CX), Z26
-	VFMADD231PD  Z26, Z24, Z12
-	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 896(CX), Z26
-	VFMADD231PD  Z26, Z24, Z14
-	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 1024(CX), Z26
-	VFMADD231PD  Z26, Z24, Z16
-	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 1152(CX), Z26
-	VFMADD231PD  Z26, Z24, Z18
-	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 1280(CX), Z26
-	VFMADD231PD  Z26, Z24, Z20
-	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 1408(CX), Z26
-	VFMADD231PD  Z26, Z24, Z22
-	VFMADD231PD  Z26, Z25, Z23
-	VMOVUPD      256(BX), Z24
-	VMOVUPD      320(BX), Z25
-	VBROADCASTSD 8(CX), Z26
-	VFMADD231PD  Z26, Z24, Z0
-	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 136(CX), Z26
-	VFMADD231PD  Z26, Z24, Z2
-	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 264(CX), Z26
-	VFMADD231PD  Z26, Z24, Z4
-	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 392(CX), Z26
-	VFMADD231PD  Z26, Z24, Z6
-	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 520(CX), Z26
-	VFMADD231PD  Z26, Z24, Z8
-	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 648(CX), Z26
-	VFMADD231PD  Z26, Z24, Z10
-	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 776(CX), Z26
-	VFMADD231PD  Z26, Z24, Z12
-	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 904(CX), Z26
-	VFMADD231PD  Z26, Z24, Z14
-	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 1032(CX), Z26
-	VFMADD231PD  Z26, Z24, Z16
-	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 1160(CX), Z26
-	VFMADD231PD  Z26, Z24, Z18
-	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 1288(CX), Z26
-	VFMADD231PD  Z26, Z24, Z20
-	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 1416(CX), Z26
-	VFMADD231PD  Z26, Z24, Z22
-	VFMADD231PD  Z26, Z25, Z23
-	VMOVUPD      512(BX), Z24
-	VMOVUPD      576(BX), Z25
-	VBROADCASTSD 16(CX), Z26
-	VFMADD231PD  Z26, Z24, Z0
-	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 144(CX), Z26
-	VFMADD231PD  Z26, Z24, Z2
-	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 272(CX), Z26
-	VFMADD231PD  Z26, Z24, Z4
-	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 400(CX), Z26
-	VFMADD231PD  Z26, Z24, Z6
-	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 528(CX), Z26
-	VFMADD231PD  Z26, Z24, Z8
-	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 656(CX), Z26
-	VFMADD231PD  Z26, Z24, Z10
-	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 784(CX), Z26
-	VFMADD231PD  Z26, Z24, Z12
-	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 912(CX), Z26
-	VFMADD231PD  Z26, Z24, Z14
-	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 1040(CX), Z26
-	VFMADD231PD  Z26, Z24, Z16
-	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 1168(CX), Z26
-	VFMADD231PD  Z26, Z24, Z18
-	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 1296(CX), Z26
-	VFMADD231PD  Z26, Z24, Z20
-	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 1424(CX), Z26
-	VFMADD231PD  Z26, Z24, Z22
-	VFMADD231PD  Z26, Z25, Z23
-	VMOVUPD      768(BX), Z24
-	VMOVUPD      832(BX), Z25
-	VBROADCASTSD 24(CX), Z26
-	VFMADD231PD  Z26, Z24, Z0
-	VFMADD231PD  Z26, Z25, Z1
-	VBROADCASTSD 152(CX), Z26
-	VFMADD231PD  Z26, Z24, Z2
-	VFMADD231PD  Z26, Z25, Z3
-	VBROADCASTSD 280(CX), Z26
-	VFMADD231PD  Z26, Z24, Z4
-	VFMADD231PD  Z26, Z25, Z5
-	VBROADCASTSD 408(CX), Z26
-	VFMADD231PD  Z26, Z24, Z6
-	VFMADD231PD  Z26, Z25, Z7
-	VBROADCASTSD 536(CX), Z26
-	VFMADD231PD  Z26, Z24, Z8
-	VFMADD231PD  Z26, Z25, Z9
-	VBROADCASTSD 664(CX), Z26
-	VFMADD231PD  Z26, Z24, Z10
-	VFMADD231PD  Z26, Z25, Z11
-	VBROADCASTSD 792(CX), Z26
-	VFMADD231PD  Z26, Z24, Z12
-	VFMADD231PD  Z26, Z25, Z13
-	VBROADCASTSD 920(CX), Z26
-	VFMADD231PD  Z26, Z24, Z14
-	VFMADD231PD  Z26, Z25, Z15
-	VBROADCASTSD 1048(CX), Z26
-	VFMADD231PD  Z26, Z24, Z16
-	VFMADD231PD  Z26, Z25, Z17
-	VBROADCASTSD 1176(CX), Z26
-	VFMADD231PD  Z26, Z24, Z18
-	VFMADD231PD  Z26, Z25, Z19
-	VBROADCASTSD 1304(CX), Z26
-	VFMADD231PD  Z26, Z24, Z20
-	VFMADD231PD  Z26, Z25, Z21
-	VBROADCASTSD 1432(CX), Z26
-	VFMADD231PD  Z26, Z24, Z22
-	VFMADD231PD  Z26, Z25, Z23
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	VADDPD       64(AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	VADDPD       64(AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	VADDPD       64(AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	VADDPD       64(AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	VADDPD       64(AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	VADDPD       64(AX), Z11, Z11
-	ADDQ         DI, AX
-	VADDPD       (AX), Z12, Z12
-	VADDPD       64(AX), Z13, Z13
-	ADDQ         DI, AX
-	VADDPD       (AX), Z14, Z14
-	VADDPD       64(AX), Z15, Z15
-	ADDQ         DI, AX
-	VADDPD       (AX), Z16, Z16
-	VADDPD       64(AX), Z17, Z17
-	ADDQ         DI, AX
-	VADDPD       (AX), Z18, Z18
-	VADDPD       64(AX), Z19, Z19
-	ADDQ         DI, AX
-	VADDPD       (AX), Z20, Z20
-	VADDPD       64(AX), Z21, Z21
-	ADDQ         DI, AX
-	VADDPD       (AX), Z22, Z22
-	VADDPD       64(AX), Z23, Z23
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z24
+	VMOVUPD          64(BX), Z25
+	VBROADCASTSD     (CX), Z26
+	VFMADD231PD      Z26, Z24, Z0
+	VFMADD231PD      Z26, Z25, Z1
+	VFMADD231PD.BCST 128(CX), Z24, Z2
+	VFMADD231PD.BCST 128(CX), Z25, Z3
+	VFMADD231PD.BCST 256(CX), Z24, Z4
+	VFMADD231PD.BCST 256(CX), Z25, Z5
+	VBROADCASTSD     384(CX), Z26
+	VFMADD231PD      Z26, Z24, Z6
+	VFMADD231PD      Z26, Z25, Z7
+	VFMADD231PD.BCST 512(CX), Z24, Z8
+	VFMADD231PD.BCST 512(CX), Z25, Z9
+	VFMADD231PD.BCST 640(CX), Z24, Z10
+	VFMADD231PD.BCST 640(CX), Z25, Z11
+	VBROADCASTSD     768(CX), Z26
+	VFMADD231PD      Z26, Z24, Z12
+	VFMADD231PD      Z26, Z25, Z13
+	VFMADD231PD.BCST 896(CX), Z24, Z14
+	VFMADD231PD.BCST 896(CX), Z25, Z15
+	VFMADD231PD.BCST 1024(CX), Z24, Z16
+	VFMADD231PD.BCST 1024(CX), Z25, Z17
+	VBROADCASTSD     1152(CX), Z26
+	VFMADD231PD      Z26, Z24, Z18
+	VFMADD231PD      Z26, Z25, Z19
+	VFMADD231PD.BCST 1280(CX), Z24, Z20
+	VFMADD231PD.BCST 1280(CX), Z25, Z21
+	VFMADD231PD.BCST 1408(CX), Z24, Z22
+	VFMADD231PD.BCST 1408(CX), Z25, Z23
+	VMOVUPD          256(BX), Z24
+	VMOVUPD          320(BX), Z25
+	VBROADCASTSD     8(CX), Z26
+	VFMADD231PD      Z26, Z24, Z0
+	VFMADD231PD      Z26, Z25, Z1
+	VFMADD231PD.BCST 136(CX), Z24, Z2
+	VFMADD231PD.BCST 136(CX), Z25, Z3
+	VFMADD231PD.BCST 264(CX), Z24, Z4
+	VFMADD231PD.BCST 264(CX), Z25, Z5
+	VBROADCASTSD     392(CX), Z26
+	VFMADD231PD      Z26, Z24, Z6
+	VFMADD231PD      Z26, Z25, Z7
+	VFMADD231PD.BCST 520(CX), Z24, Z8
+	VFMADD231PD.BCST 520(CX), Z25, Z9
+	VFMADD231PD.BCST 648(CX), Z24, Z10
+	VFMADD231PD.BCST 648(CX), Z25, Z11
+	VBROADCASTSD     776(CX), Z26
+	VFMADD231PD      Z26, Z24, Z12
+	VFMADD231PD      Z26, Z25, Z13
+	VFMADD231PD.BCST 904(CX), Z24, Z14
+	VFMADD231PD.BCST 904(CX), Z25, Z15
+	VFMADD231PD.BCST 1032(CX), Z24, Z16
+	VFMADD231PD.BCST 1032(CX), Z25, Z17
+	VBROADCASTSD     1160(CX), Z26
+	VFMADD231PD      Z26, Z24, Z18
+	VFMADD231PD      Z26, Z25, Z19
+	VFMADD231PD.BCST 1288(CX), Z24, Z20
+	VFMADD231PD.BCST 1288(CX), Z25, Z21
+	VFMADD231PD.BCST 1416(CX), Z24, Z22
+	VFMADD231PD.BCST 1416(CX), Z25, Z23
+	VMOVUPD          512(BX), Z24
+	VMOVUPD          576(BX), Z25
+	VBROADCASTSD     16(CX), Z26
+	VFMADD231PD      Z26, Z24, Z0
+	VFMADD231PD      Z26, Z25, Z1
+	VFMADD231PD.BCST 144(CX), Z24, Z2
+	VFMADD231PD.BCST 144(CX), Z25, Z3
+	VFMADD231PD.BCST 272(CX), Z24, Z4
+	VFMADD231PD.BCST 272(CX), Z25, Z5
+	VBROADCASTSD     400(CX), Z26
+	VFMADD231PD      Z26, Z24, Z6
+	VFMADD231PD      Z26, Z25, Z7
+	VFMADD231PD.BCST 528(CX), Z24, Z8
+	VFMADD231PD.BCST 528(CX), Z25, Z9
+	VFMADD231PD.BCST 656(CX), Z24, Z10
+	VFMADD231PD.BCST 656(CX), Z25, Z11
+	VBROADCASTSD     784(CX), Z26
+	VFMADD231PD      Z26, Z24, Z12
+	VFMADD231PD      Z26, Z25, Z13
+	VFMADD231PD.BCST 912(CX), Z24, Z14
+	VFMADD231PD.BCST 912(CX), Z25, Z15
+	VFMADD231PD.BCST 1040(CX), Z24, Z16
+	VFMADD231PD.BCST 1040(CX), Z25, Z17
+	VBROADCASTSD     1168(CX), Z26
+	VFMADD231PD      Z26, Z24, Z18
+	VFMADD231PD      Z26, Z25, Z19
+	VFMADD231PD.BCST 1296(CX), Z24, Z20
+	VFMADD231PD.BCST 1296(CX), Z25, Z21
+	VFMADD231PD.BCST 1424(CX), Z24, Z22
+	VFMADD231PD.BCST 1424(CX), Z25, Z23
+	VMOVUPD          768(BX), Z24
+	VMOVUPD          832(BX), Z25
+	VBROADCASTSD     24(CX), Z26
+	VFMADD231PD      Z26, Z24, Z0
+	VFMADD231PD      Z26, Z25, Z1
+	VFMADD231PD.BCST 152(CX), Z24, Z2
+	VFMADD231PD.BCST 152(CX), Z25, Z3
+	VFMADD231PD.BCST 280(CX), Z24, Z4
+	VFMADD231PD.BCST 280(CX), Z25, Z5
+	VBROADCASTSD     408(CX), Z26
+	VFMADD231PD      Z26, Z24, Z6
+	VFMADD231PD      Z26, Z25, Z7
+	VFMADD231PD.BCST 536(CX), Z24, Z8
+	VFMADD231PD.BCST 536(CX), Z25, Z9
+	VFMADD231PD.BCST 664(CX), Z24, Z10
+	VFMADD231PD.BCST 664(CX), Z25, Z11
+	VBROADCASTSD     792(CX), Z26
+	VFMADD231PD      Z26, Z24, Z12
+	VFMADD231PD      Z26, Z25, Z13
+	VFMADD231PD.BCST 920(CX), Z24, Z14
+	VFMADD231PD.BCST 920(CX), Z25, Z15
+	VFMADD231PD.BCST 1048(CX), Z24, Z16
+	VFMADD231PD.BCST 1048(CX), Z25, Z17
+	VBROADCASTSD     1176(CX), Z26
+	VFMADD231PD      Z26, Z24, Z18
+	VFMADD231PD      Z26, Z25, Z19
+	VFMADD231PD.BCST 1304(CX), Z24, Z20
+	VFMADD231PD.BCST 1304(CX), Z25, Z21
+	VFMADD231PD.BCST 1432(CX), Z24, Z22
+	VFMADD231PD.BCST 1432(CX), Z25, Z23
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	VADDPD           64(AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	VADDPD           64(AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	VADDPD           64(AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	VADDPD           64(AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	VADDPD           64(AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	VADDPD           64(AX), Z11, Z11
+	ADDQ             DI, AX
+	VADDPD           (AX), Z12, Z12
+	VADDPD           64(AX), Z13, Z13
+	ADDQ             DI, AX
+	VADDPD           (AX), Z14, Z14
+	VADDPD           64(AX), Z15, Z15
+	ADDQ             DI, AX
+	VADDPD           (AX), Z16, Z16
+	VADDPD           64(AX), Z17, Z17
+	ADDQ             DI, AX
+	VADDPD           (AX), Z18, Z18
+	VADDPD           64(AX), Z19, Z19
+	ADDQ             DI, AX
+	VADDPD           (AX), Z20, Z20
+	VADDPD           64(AX), Z21, Z21
+	ADDQ             DI, AX
+	VADDPD           (AX), Z22, Z22
+	VADDPD           64(AX), Z23, Z23
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -25127,16 +28184,214 @@ store:
 	VZEROUPPER
 	RET
 
-// func outern64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z12, K1, Z12
+	KMOVW   DX, K1
+	VMOVUPD Z12, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z13, K1, Z13
+	KMOVW   DX, K1
+	VMOVUPD Z13, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z14, K1, Z14
+	KMOVW   DX, K1
+	VMOVUPD Z14, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z15, K1, Z15
+	KMOVW   DX, K1
+	VMOVUPD Z15, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z16, K1, Z16
+	KMOVW   DX, K1
+	VMOVUPD Z16, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z17, K1, Z17
+	KMOVW   DX, K1
+	VMOVUPD Z17, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z18, K1, Z18
+	KMOVW   DX, K1
+	VMOVUPD Z18, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z19, K1, Z19
+	KMOVW   DX, K1
+	VMOVUPD Z19, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z20, K1, Z20
+	KMOVW   DX, K1
+	VMOVUPD Z20, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z21, K1, Z21
+	KMOVW   DX, K1
+	VMOVUPD Z21, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    44(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z22, K1, Z22
+	KMOVW   DX, K1
+	VMOVUPD Z22, K1, (SI)
+	SHRL    $0x08, DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  64(SI), Z23, K1, Z23
+	KMOVW   DX, K1
+	VMOVUPD Z23, K1, 64(SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+// func outern64x12(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outern64x12(SB), NOSPLIT, $0-64
+TEXT ·outern64x12(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -25164,141 +28419,96 @@ panel:
 
 	PCALIGN $64
 row:
-	VMOVUPD      (BX), Z12
-	VBROADCASTSD (CX), Z13
-	VFMADD231PD  Z13, Z12, Z0
-	VBROADCASTSD 128(CX), Z13
-	VFMADD231PD  Z13, Z12, Z1
-	VBROADCASTSD 256(CX), Z13
-	VFMADD231PD  Z13, Z12, Z2
-	VBROADCASTSD 384(CX), Z13
-	VFMADD231PD  Z13, Z12, Z3
-	VBROADCASTSD 512(CX), Z13
-	VFMADD231PD  Z13, Z12, Z4
-	VBROADCASTSD 640(CX), Z13
-	VFMADD231PD  Z13, Z12, Z5
-	VBROADCASTSD 768(CX), Z13
-	VFMADD231PD  Z13, Z12, Z6
-	VBROADCASTSD 896(CX), Z13
-	VFMADD231PD  Z13, Z12, Z7
-	VBROADCASTSD 1024(CX), Z13
-	VFMADD231PD  Z13, Z12, Z8
-	VBROADCASTSD 1152(CX), Z13
-	VFMADD231PD  Z13, Z12, Z9
-	VBROADCASTSD 1280(CX), Z13
-	VFMADD231PD  Z13, Z12, Z10
-	VBROADCASTSD 1408(CX), Z13
-	VFMADD231PD  Z13, Z12, Z11
-	VMOVUPD      256(BX), Z12
-	VBROADCASTSD 8(CX), Z13
-	VFMADD231PD  Z13, Z12, Z0
-	VBROADCASTSD 136(CX), Z13
-	VFMADD231PD  Z13, Z12, Z1
-	VBROADCASTSD 264(CX), Z13
-	VFMADD231PD  Z13, Z12, Z2
-	VBROADCASTSD 392(CX), Z13
-	VFMADD231PD  Z13, Z12, Z3
-	VBROADCASTSD 520(CX), Z13
-	VFMADD231PD  Z13, Z12, Z4
-	VBROADCASTSD 648(CX), Z13
-	VFMADD231PD  Z13, Z12, Z5
-	VBROADCASTSD 776(CX), Z13
-	VFMADD231PD  Z13, Z12, Z6
-	VBROADCASTSD 904(CX), Z13
-	VFMADD231PD  Z13, Z12, Z7
-	VBROADCASTSD 1032(CX), Z13
-	VFMADD231PD  Z13, Z12, Z8
-	VBROADCASTSD 1160(CX), Z13
-	VFMADD231PD  Z13, Z12, Z9
-	VBROADCASTSD 1288(CX), Z13
-	VFMADD231PD  Z13, Z12, Z10
-	VBROADCASTSD 1416(CX), Z13
-	VFMADD231PD  Z13, Z12, Z11
-	VMOVUPD      512(BX), Z12
-	VBROADCASTSD 16(CX), Z13
-	VFMADD231PD  Z13, Z12, Z0
-	VBROADCASTSD 144(CX), Z13
-	VFMADD231PD  Z13, Z12, Z1
-	VBROADCASTSD 272(CX), Z13
-	VFMADD231PD  Z13, Z12, Z2
-	VBROADCASTSD 400(CX), Z13
-	VFMADD231PD  Z13, Z12, Z3
-	VBROADCASTSD 528(CX), Z13
-	VFMADD231PD  Z13, Z12, Z4
-	VBROADCASTSD 656(CX), Z13
-	VFMADD231PD  Z13, Z12, Z5
-	VBROADCASTSD 784(CX), Z13
-	VFMADD231PD  Z13, Z12, Z6
-	VBROADCASTSD 912(CX), Z13
-	VFMADD231PD  Z13, Z12, Z7
-	VBROADCASTSD 1040(CX), Z13
-	VFMADD231PD  Z13, Z12, Z8
-	VBROADCASTSD 1168(CX), Z13
-	VFMADD231PD  Z13, Z12, Z9
-	VBROADCASTSD 1296(CX), Z13
-	VFMADD231PD  Z13, Z12, Z10
-	VBROADCASTSD 1424(CX), Z13
-	VFMADD231PD  Z13, Z12, Z11
-	VMOVUPD      768(BX), Z12
-	VBROADCASTSD 24(CX), Z13
-	VFMADD231PD  Z13, Z12, Z0
-	VBROADCASTSD 152(CX), Z13
-	VFMADD231PD  Z13, Z12, Z1
-	VBROADCASTSD 280(CX), Z13
-	VFMADD231PD  Z13, Z12, Z2
-	VBROADCASTSD 408(CX), Z13
-	VFMADD231PD  Z13, Z12, Z3
-	VBROADCASTSD 536(CX), Z13
-	VFMADD231PD  Z13, Z12, Z4
-	VBROADCASTSD 664(CX), Z13
-	VFMADD231PD  Z13, Z12, Z5
-	VBROADCASTSD 792(CX), Z13
-	VFMADD231PD  Z13, Z12, Z6
-	VBROADCASTSD 920(CX), Z13
-	VFMADD231PD  Z13, Z12, Z7
-	VBROADCASTSD 1048(CX), Z13
-	VFMADD231PD  Z13, Z12, Z8
-	VBROADCASTSD 1176(CX), Z13
-	VFMADD231PD  Z13, Z12, Z9
-	VBROADCASTSD 1304(CX), Z13
-	VFMADD231PD  Z13, Z12, Z10
-	VBROADCASTSD 1432(CX), Z13
-	VFMADD231PD  Z13, Z12, Z11
-	ADDQ         $0x00000400, BX
-	ADDQ         $0x20, CX
-	DECQ         R9
-	JNZ          row
-	ADDQ         DX, CX
-	DECQ         AX
-	JNZ          panel
-	MOVQ         add+48(FP), AX
-	TESTQ        AX, AX
-	JZ           store
-	MOVQ         SI, AX
-	VADDPD       (AX), Z0, Z0
-	ADDQ         DI, AX
-	VADDPD       (AX), Z1, Z1
-	ADDQ         DI, AX
-	VADDPD       (AX), Z2, Z2
-	ADDQ         DI, AX
-	VADDPD       (AX), Z3, Z3
-	ADDQ         DI, AX
-	VADDPD       (AX), Z4, Z4
-	ADDQ         DI, AX
-	VADDPD       (AX), Z5, Z5
-	ADDQ         DI, AX
-	VADDPD       (AX), Z6, Z6
-	ADDQ         DI, AX
-	VADDPD       (AX), Z7, Z7
-	ADDQ         DI, AX
-	VADDPD       (AX), Z8, Z8
-	ADDQ         DI, AX
-	VADDPD       (AX), Z9, Z9
-	ADDQ         DI, AX
-	VADDPD       (AX), Z10, Z10
-	ADDQ         DI, AX
-	VADDPD       (AX), Z11, Z11
-	ADDQ         DI, AX
+	VMOVUPD          (BX), Z12
+	VFMADD231PD.BCST (CX), Z12, Z0
+	VFMADD231PD.BCST 128(CX), Z12, Z1
+	VFMADD231PD.BCST 256(CX), Z12, Z2
+	VFMADD231PD.BCST 384(CX), Z12, Z3
+	VFMADD231PD.BCST 512(CX), Z12, Z4
+	VFMADD231PD.BCST 640(CX), Z12, Z5
+	VFMADD231PD.BCST 768(CX), Z12, Z6
+	VFMADD231PD.BCST 896(CX), Z12, Z7
+	VFMADD231PD.BCST 1024(CX), Z12, Z8
+	VFMADD231PD.BCST 1152(CX), Z12, Z9
+	VFMADD231PD.BCST 1280(CX), Z12, Z10
+	VFMADD231PD.BCST 1408(CX), Z12, Z11
+	VMOVUPD          256(BX), Z12
+	VFMADD231PD.BCST 8(CX), Z12, Z0
+	VFMADD231PD.BCST 136(CX), Z12, Z1
+	VFMADD231PD.BCST 264(CX), Z12, Z2
+	VFMADD231PD.BCST 392(CX), Z12, Z3
+	VFMADD231PD.BCST 520(CX), Z12, Z4
+	VFMADD231PD.BCST 648(CX), Z12, Z5
+	VFMADD231PD.BCST 776(CX), Z12, Z6
+	VFMADD231PD.BCST 904(CX), Z12, Z7
+	VFMADD231PD.BCST 1032(CX), Z12, Z8
+	VFMADD231PD.BCST 1160(CX), Z12, Z9
+	VFMADD231PD.BCST 1288(CX), Z12, Z10
+	VFMADD231PD.BCST 1416(CX), Z12, Z11
+	VMOVUPD          512(BX), Z12
+	VFMADD231PD.BCST 16(CX), Z12, Z0
+	VFMADD231PD.BCST 144(CX), Z12, Z1
+	VFMADD231PD.BCST 272(CX), Z12, Z2
+	VFMADD231PD.BCST 400(CX), Z12, Z3
+	VFMADD231PD.BCST 528(CX), Z12, Z4
+	VFMADD231PD.BCST 656(CX), Z12, Z5
+	VFMADD231PD.BCST 784(CX), Z12, Z6
+	VFMADD231PD.BCST 912(CX), Z12, Z7
+	VFMADD231PD.BCST 1040(CX), Z12, Z8
+	VFMADD231PD.BCST 1168(CX), Z12, Z9
+	VFMADD231PD.BCST 1296(CX), Z12, Z10
+	VFMADD231PD.BCST 1424(CX), Z12, Z11
+	VMOVUPD          768(BX), Z12
+	VFMADD231PD.BCST 24(CX), Z12, Z0
+	VFMADD231PD.BCST 152(CX), Z12, Z1
+	VFMADD231PD.BCST 280(CX), Z12, Z2
+	VFMADD231PD.BCST 408(CX), Z12, Z3
+	VFMADD231PD.BCST 536(CX), Z12, Z4
+	VFMADD231PD.BCST 664(CX), Z12, Z5
+	VFMADD231PD.BCST 792(CX), Z12, Z6
+	VFMADD231PD.BCST 920(CX), Z12, Z7
+	VFMADD231PD.BCST 1048(CX), Z12, Z8
+	VFMADD231PD.BCST 1176(CX), Z12, Z9
+	VFMADD231PD.BCST 1304(CX), Z12, Z10
+	VFMADD231PD.BCST 1432(CX), Z12, Z11
+	ADDQ             $0x00000400, BX
+	ADDQ             $0x20, CX
+	DECQ             R9
+	JNZ              row
+	ADDQ             DX, CX
+	DECQ             AX
+	JNZ              panel
+	MOVQ             keep+56(FP), AX
+	TESTQ            AX, AX
+	JNZ              some
+	MOVQ             add+48(FP), AX
+	TESTQ            AX, AX
+	JZ               store
+	MOVQ             SI, AX
+	VADDPD           (AX), Z0, Z0
+	ADDQ             DI, AX
+	VADDPD           (AX), Z1, Z1
+	ADDQ             DI, AX
+	VADDPD           (AX), Z2, Z2
+	ADDQ             DI, AX
+	VADDPD           (AX), Z3, Z3
+	ADDQ             DI, AX
+	VADDPD           (AX), Z4, Z4
+	ADDQ             DI, AX
+	VADDPD           (AX), Z5, Z5
+	ADDQ             DI, AX
+	VADDPD           (AX), Z6, Z6
+	ADDQ             DI, AX
+	VADDPD           (AX), Z7, Z7
+	ADDQ             DI, AX
+	VADDPD           (AX), Z8, Z8
+	ADDQ             DI, AX
+	VADDPD           (AX), Z9, Z9
+	ADDQ             DI, AX
+	VADDPD           (AX), Z10, Z10
+	ADDQ             DI, AX
+	VADDPD           (AX), Z11, Z11
+	ADDQ             DI, AX
 
 store:
 	VMOVUPD Z0, (SI)
@@ -25324,6 +28534,120 @@ store:
 	VMOVUPD Z10, (SI)
 	ADDQ    DI, SI
 	VMOVUPD Z11, (SI)
+	ADDQ    DI, SI
+	VZEROUPPER
+	RET
+
+some:
+	MOVQ    add+48(FP), CX
+	NEGQ    CX
+	MOVL    (AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z0, K1, Z0
+	KMOVW   DX, K1
+	VMOVUPD Z0, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    4(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z1, K1, Z1
+	KMOVW   DX, K1
+	VMOVUPD Z1, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    8(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z2, K1, Z2
+	KMOVW   DX, K1
+	VMOVUPD Z2, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    12(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z3, K1, Z3
+	KMOVW   DX, K1
+	VMOVUPD Z3, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    16(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z4, K1, Z4
+	KMOVW   DX, K1
+	VMOVUPD Z4, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    20(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z5, K1, Z5
+	KMOVW   DX, K1
+	VMOVUPD Z5, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    24(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z6, K1, Z6
+	KMOVW   DX, K1
+	VMOVUPD Z6, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    28(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z7, K1, Z7
+	KMOVW   DX, K1
+	VMOVUPD Z7, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    32(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z8, K1, Z8
+	KMOVW   DX, K1
+	VMOVUPD Z8, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    36(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z9, K1, Z9
+	KMOVW   DX, K1
+	VMOVUPD Z9, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    40(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z10, K1, Z10
+	KMOVW   DX, K1
+	VMOVUPD Z10, K1, (SI)
+	SHRL    $0x08, DX
+	ADDQ    DI, SI
+	MOVL    44(AX), DX
+	MOVL    DX, BX
+	ANDL    CX, BX
+	KMOVW   BX, K1
+	VADDPD  (SI), Z11, K1, Z11
+	KMOVW   DX, K1
+	VMOVUPD Z11, K1, (SI)
+	SHRL    $0x08, DX
 	ADDQ    DI, SI
 	VZEROUPPER
 	RET
@@ -25628,16 +28952,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outerw64x1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw64x1(SB), NOSPLIT, $0-64
+TEXT ·outerw64x1(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -26136,16 +29460,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outerw64x2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw64x2(SB), NOSPLIT, $0-64
+TEXT ·outerw64x2(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -26796,16 +30120,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outerw64x3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw64x3(SB), NOSPLIT, $0-64
+TEXT ·outerw64x3(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -27612,16 +30936,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outerw64x4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw64x4(SB), NOSPLIT, $0-64
+TEXT ·outerw64x4(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -28580,16 +31904,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outerw64x5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw64x5(SB), NOSPLIT, $0-64
+TEXT ·outerw64x5(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX
@@ -29705,16 +33029,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outerw64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outerw64x6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, AVX512F, MMX+
-TEXT ·outerw64x6(SB), NOSPLIT, $0-64
+TEXT ·outerw64x6(SB), NOSPLIT, $0-72
 	MOVQ   np+0(FP), AX
 	MOVQ   a+8(FP), CX
 	MOVQ   astep+16(FP), DX
 	MOVQ   xt+24(FP), BX
 	MOVQ   c+32(FP), SI
 	MOVQ   ldc+40(FP), DI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	SHLQ   $0x03, DX
 	SHLQ   $0x03, DI
 	SUBQ   $0x00000080, DX

@@ -11,7 +11,7 @@ func nn32y1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32y1(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32y1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32y1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32y2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -20,7 +20,7 @@ func nn32y2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32y2(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32y2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32y2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32y3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -29,7 +29,7 @@ func nn32y3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32y3(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32y3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32y3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32y4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -38,7 +38,7 @@ func nn32y4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32y4(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32y4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32y4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32y5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -47,7 +47,7 @@ func nn32y5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32y5(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32y5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32y5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func nn32y6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
@@ -56,7 +56,7 @@ func nn32y6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep
 func tn32y6(k int, a *float32, lda int, b *float32, bstep int, c *float32, cstep int, bias *float32, mode int, limits *float32, of *float32, ofstep int, ahead *float32)
 
 //go:noescape
-func outer32y6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+func outer32y6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 
 //go:noescape
 func strips32y(rows int, a *float32, lda int, c *float32, tiles int, pitch int)
@@ -68,7 +68,7 @@ func nn64y1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64y1(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64y1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64y1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64y2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -77,7 +77,7 @@ func nn64y2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64y2(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64y2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64y2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64y3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -86,7 +86,7 @@ func nn64y3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64y3(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64y3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64y3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64y4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -95,7 +95,7 @@ func nn64y4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64y4(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64y4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64y4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64y5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -104,7 +104,7 @@ func nn64y5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64y5(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64y5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64y5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func nn64y6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
@@ -113,7 +113,7 @@ func nn64y6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep
 func tn64y6(k int, a *float64, lda int, b *float64, bstep int, c *float64, cstep int, bias *float64, mode int, limits *float64, of *float64, ofstep int, ahead *float64)
 
 //go:noescape
-func outer64y6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+func outer64y6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 
 //go:noescape
 func strips64y(rows int, a *float64, lda int, c *float64, tiles int, pitch int)

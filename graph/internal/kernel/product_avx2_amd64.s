@@ -232,16 +232,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32y1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32y1(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer32y1(SB), NOSPLIT, $0-64
+TEXT ·outer32y1(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x02, DX
 	SHLQ $0x02, DI
 	SUBQ $0x00000080, DX
@@ -252,7 +252,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -601,16 +601,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32y2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32y2(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer32y2(SB), NOSPLIT, $0-64
+TEXT ·outer32y2(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x02, DX
 	SHLQ $0x02, DI
 	SUBQ $0x00000080, DX
@@ -621,7 +621,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -1054,16 +1054,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32y3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32y3(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer32y3(SB), NOSPLIT, $0-64
+TEXT ·outer32y3(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x02, DX
 	SHLQ $0x02, DI
 	SUBQ $0x00000080, DX
@@ -1074,7 +1074,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -1595,16 +1595,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32y4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32y4(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer32y4(SB), NOSPLIT, $0-64
+TEXT ·outer32y4(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x02, DX
 	SHLQ $0x02, DI
 	SUBQ $0x00000080, DX
@@ -1615,7 +1615,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -2220,16 +2220,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32y5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32y5(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer32y5(SB), NOSPLIT, $0-64
+TEXT ·outer32y5(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x02, DX
 	SHLQ $0x02, DI
 	SUBQ $0x00000080, DX
@@ -2240,7 +2240,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -2931,16 +2931,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer32y6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, ahead *float32)
+// func outer32y6(np int, a *float32, astep int, xt *float32, c *float32, ldc int, add int, keep *uint32, ahead *float32)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer32y6(SB), NOSPLIT, $0-64
+TEXT ·outer32y6(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x02, DX
 	SHLQ $0x02, DI
 	SUBQ $0x00000080, DX
@@ -2951,7 +2951,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -3371,16 +3371,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64y1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64y1(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer64y1(SB), NOSPLIT, $0-64
+TEXT ·outer64y1(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x03, DX
 	SHLQ $0x03, DI
 	SUBQ $0x00000080, DX
@@ -3391,7 +3391,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -3740,16 +3740,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64y2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64y2(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer64y2(SB), NOSPLIT, $0-64
+TEXT ·outer64y2(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x03, DX
 	SHLQ $0x03, DI
 	SUBQ $0x00000080, DX
@@ -3760,7 +3760,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -4193,16 +4193,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64y3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64y3(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer64y3(SB), NOSPLIT, $0-64
+TEXT ·outer64y3(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x03, DX
 	SHLQ $0x03, DI
 	SUBQ $0x00000080, DX
@@ -4213,7 +4213,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -4734,16 +4734,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64y4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64y4(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer64y4(SB), NOSPLIT, $0-64
+TEXT ·outer64y4(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x03, DX
 	SHLQ $0x03, DI
 	SUBQ $0x00000080, DX
@@ -4754,7 +4754,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -5359,16 +5359,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64y5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64y5(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer64y5(SB), NOSPLIT, $0-64
+TEXT ·outer64y5(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x03, DX
 	SHLQ $0x03, DI
 	SUBQ $0x00000080, DX
@@ -5379,7 +5379,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
@@ -6070,16 +6070,16 @@ plain:
 	VZEROUPPER
 	RET
 
-// func outer64y6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, ahead *float64)
+// func outer64y6(np int, a *float64, astep int, xt *float64, c *float64, ldc int, add int, keep *uint32, ahead *float64)
 // Requires: AVX, FMA3, MMX+
-TEXT ·outer64y6(SB), NOSPLIT, $0-64
+TEXT ·outer64y6(SB), NOSPLIT, $0-72
 	MOVQ np+0(FP), AX
 	MOVQ a+8(FP), CX
 	MOVQ astep+16(FP), DX
 	MOVQ xt+24(FP), BX
 	MOVQ c+32(FP), SI
 	MOVQ ldc+40(FP), DI
-	MOVQ ahead+56(FP), R8
+	MOVQ ahead+64(FP), R8
 	SHLQ $0x03, DX
 	SHLQ $0x03, DI
 	SUBQ $0x00000080, DX
@@ -6090,7 +6090,7 @@ half:
 	MOVQ   a+8(FP), CX
 	MOVQ   c+32(FP), SI
 	ADDQ   R9, SI
-	MOVQ   ahead+56(FP), R8
+	MOVQ   ahead+64(FP), R8
 	ADDQ   R9, R8
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1

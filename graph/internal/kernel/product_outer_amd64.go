@@ -2,6 +2,8 @@
 
 package kernel
 
+import "unsafe"
+
 // tiledOuter transposes x to blocks of 2n features by rows and adds tiles of
 // twelve units by n inputs or, where the staircase leaves room, of six by 2n. What a tile
 // adds beyond the staircase is cleared; a tile that ends beyond the last input goes
@@ -61,7 +63,7 @@ func (t *outerTiles[T]) wide(kb, j, mr int) {
 	n := PanelRows[T]()
 	for ; mr > 0; j, mr = j+pairTile, mr-pairTile {
 		next := t.dw.Data[min(j+pairTile, t.m-1)*t.dw.Stride+kb:]
-		t.ks.outerWide[min(mr, pairTile)](t.panels, &t.g.Data[j*n], t.g.Stride, &t.xt[0], &t.dw.Data[j*t.dw.Stride+kb], t.dw.Stride, flag(t.add), &next[0])
+		t.ks.outerWide[min(mr, pairTile)](t.panels, &t.g.Data[j*n], t.g.Stride, &t.xt[0], &t.dw.Data[j*t.dw.Stride+kb], t.dw.Stride, flag(t.add), nil, &next[0])
 	}
 }
 
@@ -79,17 +81,30 @@ func (t *outerTiles[T]) narrow(kb, half, j, mr int) {
 		f, width = t.ks.outerNarrow[mr], t.ks.lanes
 	}
 	gp, xp := &t.g.Data[j*n], &t.xt[t.column(half)]
-	if from+width > t.k {
-		f(t.panels, gp, t.g.Stride, xp, &t.edge[0], n, 0, &t.edge[0])
+	if !t.ks.keeps && from+width > t.k {
+		f(t.panels, gp, t.g.Stride, xp, &t.edge[0], n, 0, nil, &t.edge[0])
 		t.addEdge(from, width, j, mr)
 		return
 	}
+	var keep *uint32
+	if t.ks.keeps && first < from+width {
+		keep = t.seen(from, width, j, mr)
+	}
 	next := t.dw.Data[min(j+t.ks.tile, t.m-1)*t.dw.Stride+from:]
-	f(t.panels, gp, t.g.Stride, xp, &t.dw.Data[j*t.dw.Stride+from], t.dw.Stride, flag(t.add), &next[0])
-	for i := 0; i < mr && first < from+width; i++ { // what was not asked for
+	f(t.panels, gp, t.g.Stride, xp, &t.dw.Data[j*t.dw.Stride+from], t.dw.Stride, flag(t.add), keep, &next[0])
+	for i := 0; !t.ks.keeps && i < mr && first < from+width; i++ { // what was not asked for
 		clear(t.dw.Data[(j+i)*t.dw.Stride:][max(first, from) : from+width])
 		first = limit(t.reach, min(j+i+1, t.m-1), t.k)
 	}
+}
+
+// seen has a bit for each of the inputs from … from+width that each of the mr units sees.
+func (t *outerTiles[T]) seen(from, width, j, mr int) *uint32 {
+	keep := unsafe.Slice((*uint32)(unsafe.Pointer(&t.edge[0])), mr)
+	for i := range keep {
+		keep[i] = uint32(1<<max(0, min(limit(t.reach, j+i, t.k)-from, width)) - 1)
+	}
+	return &keep[0]
 }
 
 // addEdge adds what units see of a tile in the small buffer.

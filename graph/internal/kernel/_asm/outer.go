@@ -20,10 +20,12 @@ func (e element) transposed() int {
 // outer adds mr rows by nv vectors of columns of a weight gradient, c[i] = Σ_r g[i][r]
 // xt[r] or, with add, += over the rows r of np panels. Panels of g are astep elements
 // apart; xt has vectors of each row side by side, of which nv are taken. The tile stays in
-// registers throughout; the tile at ahead, which is the next, is fetched by then.
+// registers throughout; the tile at ahead, which is the next, is fetched by then. Of each
+// unit only the columns whose bits are in keep are written, or all if it is nil: but for
+// AVX2 and for the widest tiles, which always write all.
 func outer(e element, mr, nv int) {
 	name := map[int]string{1: "outern", 2: "outer", 4: "outerw"}[nv]
-	TEXT(e.kernel(name, mr), NOSPLIT, fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int, ahead *%[1]s)", e.goType))
+	TEXT(e.kernel(name, mr), NOSPLIT, fmt.Sprintf("func(np int, a *%[1]s, astep int, xt *%[1]s, c *%[1]s, ldc, add int, keep *uint32, ahead *%[1]s)", e.goType))
 	Pragma("noescape")
 	np := Load(Param("np"), GP64())
 	g := Load(Param("a"), GP64())
@@ -72,8 +74,15 @@ func outer(e element, mr, nv int) {
 			e.load(Mem{Base: xt, Disp: u*e.transposed() + width*v}, x[v])
 		}
 		for i := range mr {
+			m := Mem{Base: g, Disp: i*panelBytes + u*e.size}
+			if !e.half && (nv == 1 || nv == 2 && i%3 > 0) { // fewer instructions, more loads
+				for v := range x {
+					byType(e, iFMA1.singleAll, iFMA1.doubleAll)(m, x[v], acc[i][v])
+				}
+				continue
+			}
 			w := e.vec().r
-			e.broadcast(Mem{Base: g, Disp: i*panelBytes + u*e.size}, w)
+			e.broadcast(m, w)
 			for v := range x {
 				e.fma(w, x[v], acc[i][v])
 			}
@@ -86,8 +95,40 @@ func outer(e element, mr, nv int) {
 	ADDQ(gstep, g)
 	DECQ(np)
 	JNZ(LabelRef("panel"))
+	if half != nil || nv > 2 {
+		storeOuter(e, acc, c, ldc)
+		ret(half)
+		return
+	}
+	keep := Load(Param("keep"), GP64())
+	TESTQ(keep, keep)
+	JNZ(LabelRef("some"))
 	storeOuter(e, acc, c, ldc)
 	ret(half)
+	Label("some")
+	storeSome(e, acc, c, ldc, keep)
+	ret(half)
+}
+
+// storeSome is storeOuter for the columns of each unit that keep names.
+func storeSome(e element, acc [][]VecVirtual, c, ldc, keep Register) {
+	add := Load(Param("add"), GP64()) // all bits or none: which of keep hold sums already
+	NEGQ(add)
+	lanes, bits, held, k := e.width()/e.size, GP32(), GP32(), K()
+	for i := range acc {
+		MOVL(Mem{Base: keep, Disp: 4 * i}, bits)
+		for v, z := range acc[i] {
+			at := Mem{Base: c, Disp: e.width() * v}
+			MOVL(bits, held)
+			ANDL(add.(GPVirtual).As32(), held)
+			KMOVW(held, k)
+			byType(e, VADDPS, VADDPD)(at, z, k, z)
+			KMOVW(bits, k)
+			byType(e, VMOVUPS, VMOVUPD)(z, k, at)
+			SHRL(Imm(uint64(lanes)), bits)
+		}
+		ADDQ(ldc, c)
+	}
 }
 
 // storeOuter writes the sums of an outer product to c, or adds them to what it holds.
