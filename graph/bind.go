@@ -20,8 +20,9 @@ type program[T float] struct {
 	refs     []ref[T] // of values without rows, by number
 	reducing bool
 
-	solves      int // numeric inverses
-	flatScratch int // elements that steps without rows want
+	shares      bool // whether any step is worth sharing
+	solves      int  // numeric inverses
+	flatScratch int  // elements that steps without rows want
 
 	narrowOnce sync.Once
 	narrow     *narrow[T]
@@ -41,6 +42,8 @@ type stage[T float] struct {
 	sums []*value
 	// needs is whether any body step does anything beyond loading inputs.
 	needs bool
+	// shares is whether any of them is worth sharing.
+	shares bool
 }
 
 type flatStep[T float] struct {
@@ -49,8 +52,9 @@ type flatStep[T float] struct {
 }
 
 type bodyStep[T float] struct {
-	v   *value
-	run func(w *worker[T])
+	v      *value
+	run    func(w *worker[T])
+	shares bool // worth sharing
 }
 
 // binding copies a value without rows to a parameter or its gradient.
@@ -92,18 +96,16 @@ func bind[T float](p *plan) *program[T] {
 		case v.leaf != nil:
 		case v.reduce:
 			s := &pr.stages[v.runsIn()]
-			s.body = append(s.body, bodyStep[T]{v, pr.bindSum(v)})
+			pr.add(s, bodyStep[T]{v: v, run: pr.bindSum(v), shares: v.parts() > 1 && v.worthSharing()})
 			s.sums = append(s.sums, v)
-			s.needs, pr.reducing = true, true
+			pr.reducing = true
 		case v.body:
 			s := &pr.stages[v.stage]
 			if !v.isView() && !v.isThere() {
-				s.body = append(s.body, bodyStep[T]{v, pr.bindBody(v)})
-				s.needs = true
+				pr.add(s, bodyStep[T]{v: v, run: pr.bindBody(v), shares: v.worthSharing()})
 			}
 			for _, o := range v.outs {
-				s.body = append(s.body, bodyStep[T]{v, pr.bindStore(v, o)})
-				s.needs = true
+				pr.add(s, bodyStep[T]{v: v, run: pr.bindStore(v, o)})
 			}
 		default:
 			s := &pr.stages[v.stage]
@@ -111,13 +113,20 @@ func bind[T float](p *plan) *program[T] {
 		}
 		if v.leaf != nil && v.body {
 			for _, o := range v.outs {
-				pr.stages[0].body = append(pr.stages[0].body, bodyStep[T]{v, pr.bindStore(v, o)})
-				pr.stages[0].needs = true
+				pr.add(&pr.stages[0], bodyStep[T]{v: v, run: pr.bindStore(v, o)})
 			}
 		}
 	}
 	pr.bindAssigns()
 	return pr
+}
+
+// add appends a step with rows to a stage.
+func (pr *program[T]) add(s *stage[T], step bodyStep[T]) {
+	s.body = append(s.body, step)
+	s.needs = true
+	s.shares = s.shares || step.shares
+	pr.shares = pr.shares || step.shares
 }
 
 func (pr *program[T]) bindAssigns() {
@@ -162,7 +171,7 @@ func (pr *program[T]) locate(v *value) ref[T] {
 func (pr *program[T]) bindInput(v *value) {
 	i := len(pr.inputs) - 1
 	for s := range v.readIn() {
-		pr.stages[s].body = append(pr.stages[s].body, bodyStep[T]{v, pr.bindLoad(v, i)})
+		pr.stages[s].body = append(pr.stages[s].body, bodyStep[T]{v: v, run: pr.bindLoad(v, i)})
 	}
 }
 

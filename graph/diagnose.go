@@ -34,8 +34,7 @@ func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
 			return found
 		}
 	}
-	all := r.workers
-	r.workers = all[:1]
+	r.team = 1
 	r.check = func(v *value, w *worker[T]) bool {
 		if !v.body {
 			return bad(v, w.r.pr.ref(v).get(w.r))
@@ -62,7 +61,7 @@ func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
 		return false
 	}
 	_ = r.stages() // the context is not cancelled
-	r.check, r.workers = nil, all
+	r.check = nil
 	return found
 }
 

@@ -231,11 +231,13 @@ func (l *lane[T]) product(x []T, w *kernel.Packed[T]) {
 		return
 	}
 	l.x, l.w = x, w
-	l.r.job.do(l, w.Parts(), l.r.cores)
+	l.r.job.do(l, w.Parts(), min(w.Parts(), l.r.cores))
 }
 
 // task is a part of the product at hand.
 func (l *lane[T]) task(i, _ int) { kernel.ColumnPart(l.a, l.x, l.w, i) }
+
+func (l *lane[T]) idle(int) {}
 
 // narrowSpline lays columns out as rows of one line, piece by piece.
 func (pr *program[T]) narrowSpline(v *value, k spline) func(*lane[T]) {

@@ -114,9 +114,11 @@ type Parallel struct {
 }
 
 // Do runs n tasks.
-func (p *Parallel) Do(n int) { p.job.do(p, n, runtime.GOMAXPROCS(0)) }
+func (p *Parallel) Do(n int) { p.job.do(p, n, min(n, runtime.GOMAXPROCS(0))) }
 
 func (p *Parallel) task(i, _ int) { p.Task(i) }
+
+func (p *Parallel) idle(int) {}
 
 // Elements returns the live value and gradient.
 func (p *Param) Elements() (value, grad Elements) { return p.elements, p.gradients }

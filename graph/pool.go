@@ -6,8 +6,11 @@ import (
 	"sync/atomic"
 )
 
-// tasker runs task i on worker slot.
-type tasker interface{ task(i, slot int) }
+// tasker runs task i on worker slot, and may do something there when no task is left.
+type tasker interface {
+	task(i, slot int)
+	idle(slot int)
+}
 
 // job hands the tasks of a stage to the caller and to whoever of the pool comes
 // before they are done. Which worker takes which task has no influence on results.
@@ -91,12 +94,13 @@ func accept(i invitation) {
 	i.j.wg.Done()
 }
 
+// do runs tasks 0 … tasks-1 on so many workers, of whom one for each task at most takes any.
 func (j *job) do(t tasker, tasks, workers int) {
 	poolOnce.Do(startPool)
 	j.t, j.n = t, int64(tasks)
 	j.next.Store(0)
 	j.slot.Store(0)
-	helpers := max(min(workers, tasks)-1, 0)
+	helpers := max(workers-1, 0)
 	if helpers == 0 {
 		j.work()
 		return
@@ -137,11 +141,12 @@ func (j *job) invite(i invitation) {
 
 func (j *job) work() {
 	slot := int(j.slot.Add(1) - 1)
-	for {
+	for int64(slot) < j.n {
 		i := j.next.Add(1) - 1
 		if i >= j.n {
-			return
+			break
 		}
 		j.t.task(int(i), slot)
 	}
+	j.t.idle(slot)
 }

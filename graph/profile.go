@@ -77,10 +77,9 @@ func (r *run[T]) profile(ctx context.Context, rows, repeats int, seed, step, fir
 	r.pr.layOut(r)
 	r.pr.mu.Lock()
 	defer r.pr.mu.Unlock()
-	all := r.workers
-	r.workers = all[:1]
+	r.team = 1
 	r.timing = map[*value]*StepTime{}
-	defer func() { r.workers, r.timing = all, nil }()
+	defer func() { r.timing = nil }()
 	for range max(repeats, 1) {
 		for _, f := range r.pr.stages[0].flat {
 			r.timed("prologue", f.v, 1, func() { f.run(r) })

@@ -79,6 +79,7 @@ type run[T float] struct {
 	keptStep int
 	workers  []*worker[T]
 	cores    int // that may work
+	team     int // of workers, those for whom there is work
 	inputs   []Rows
 	outputs  []Rows
 	mats     []mat[T]
@@ -96,6 +97,9 @@ type run[T float] struct {
 	ctx      context.Context
 	now      *stage[T]
 
+	finished atomic.Int64 // shards of the stage
+	waiting  atomic.Int64 // workers that would help
+
 	unsolved   atomic.Int64 // elements of numeric inverses without a solution
 	unsolvedAt atomic.Pointer[value]
 }
@@ -103,7 +107,7 @@ type run[T float] struct {
 // worker is one core's tile.
 type worker[T float] struct {
 	r       *run[T]
-	body    []T
+	body    []T // taken by those that may have a shard
 	scratch []T
 	line    [3][]T
 	shard   int
@@ -111,8 +115,11 @@ type worker[T float] struct {
 	outer   kernel.OuterSum[T]
 	n       int // rows of the shard
 	panels  int
+	first   int // panel of the shard, if it works on some of them
 	knots   knots
 	solvers []*solver[T]
+	offer   offer[T]
+	away    *worker[T] // itself at the tile of another
 }
 
 func (pr *program[T]) newRun() runner {
@@ -204,10 +211,21 @@ func (r *run[T]) prepare(rows int) error {
 		r.kept = make([]T, need)
 	}
 	r.cores = runtime.GOMAXPROCS(0)
-	for len(r.workers) < max(1, min(r.cores, r.shards)) {
+	most := r.shards
+	if r.pr.shares {
+		most *= r.pr.panels
+	}
+	r.team = max(1, min(r.cores, most))
+	for len(r.workers) < r.team {
 		n := kernel.PanelRows[T]()
-		r.workers = append(r.workers, &worker[T]{r: r, body: make([]T, p.bodyCols*r.pr.panels*n),
-			scratch: make([]T, r.pr.scratch), solvers: make([]*solver[T], r.pr.solves), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}})
+		w := &worker[T]{r: r, scratch: make([]T, r.pr.scratch), solvers: make([]*solver[T], r.pr.solves), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}}
+		w.offer.of = w
+		r.workers = append(r.workers, w)
+	}
+	for _, w := range r.workers[:max(1, min(r.cores, r.shards))] {
+		if w.body == nil {
+			w.body = make([]T, p.bodyCols*r.pr.panels*kernel.PanelRows[T]())
+		}
 	}
 	return nil
 }
@@ -313,7 +331,8 @@ func (r *run[T]) stages() error {
 		}
 		r.now, r.halted = s, false
 		r.beginSums(s)
-		r.job.do(r, r.shards, len(r.workers))
+		r.finished.Store(0)
+		r.job.do(r, r.shards, r.team)
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
@@ -323,6 +342,7 @@ func (r *run[T]) stages() error {
 
 // task runs one shard of a stage.
 func (r *run[T]) task(i, slot int) {
+	defer r.finished.Add(1)
 	if r.ctx.Err() != nil || r.halted {
 		return
 	}
@@ -333,24 +353,42 @@ func (r *run[T]) task(i, slot int) {
 	w.panels = (w.n + n - 1) / n
 	for j := range r.now.body {
 		s := &r.now.body[j]
-		for w.part = range s.v.parts() {
-			if s.v.reduce && !w.await(s.v) {
-				return
-			}
-			if r.timing != nil {
-				r.timed("body", s.v, w.n, func() { s.run(w) })
-			} else {
-				s.run(w)
-			}
-			if s.v.reduce {
-				w.pass(s.v)
-			}
+		if !w.do(s) {
+			return
 		}
 		if r.check != nil && r.check(s.v, w) {
 			r.halted = true
 			return
 		}
 	}
+}
+
+// do runs a step on the worker's shard; false means that the run was cancelled.
+func (w *worker[T]) do(s *bodyStep[T]) bool {
+	share := s.shares && w.r.waiting.Load() > 0
+	if share && !s.v.reduce && w.panels > 1 {
+		w.share(s)
+		return true
+	}
+	for w.part = range s.v.parts() {
+		if s.v.reduce && !w.await(s.v) {
+			return false
+		}
+		if w.r.timing != nil {
+			w.r.timed("body", s.v, w.n, func() { s.run(w) })
+		} else {
+			s.run(w)
+		}
+		if !s.v.reduce {
+			continue
+		}
+		w.pass(s.v)
+		if share && w.part == 0 && w.hasTurns(s.v) {
+			w.shareSum(s)
+			break
+		}
+	}
+	return true
 }
 
 func (r *run[T]) assign() {
@@ -370,7 +408,7 @@ func (r *run[T]) assign() {
 func (w *worker[T]) tile(v *value) kernel.Tile[T] {
 	n := kernel.PanelRows[T]()
 	root := v.root
-	at := root.off*w.r.pr.panels*n + v.start*n
+	at := root.off*w.r.pr.panels*n + w.first*root.d.c*n + v.start*n
 	if root.keep {
 		return kernel.Tile[T]{Data: w.r.kept[w.shard*w.r.keptStep+at:], Stride: root.d.c * n, ByRows: root.byRows}
 	}

@@ -1,9 +1,6 @@
 package graph
 
 import (
-	"runtime"
-	"time"
-
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
 
@@ -25,21 +22,19 @@ func (r *run[T]) beginSums(s *stage[T]) {
 	}
 }
 
-// patience is how often a worker looks for its turn before it sleeps.
-const patience = 1 << 11
-
 // await waits for the worker's turn to add to the sum; false means that the run
 // was cancelled.
 func (w *worker[T]) await(v *value) bool {
 	turn := &w.r.turns[v.sum+w.part]
-	for looks := 0; turn.Load() != int64(w.shard); looks++ {
-		switch {
-		case looks < patience:
-			runtime.Gosched()
-		case w.r.ctx.Err() != nil:
+	return w.waitFor(w.part == 0, func() bool { return turn.Load() == int64(w.shard) })
+}
+
+// hasTurns reports whether it is the worker's turn to add to all parts of the sum that are
+// left after the first.
+func (w *worker[T]) hasTurns(v *value) bool {
+	for part := 1; part < v.parts(); part++ {
+		if w.r.turns[v.sum+part].Load() != int64(w.shard) {
 			return false
-		default:
-			time.Sleep(20 * time.Microsecond)
 		}
 	}
 	return true

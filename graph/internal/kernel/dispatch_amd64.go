@@ -73,6 +73,12 @@ func (o *OuterSum[T]) begin() {
 	}
 }
 
+func (o *OuterSum[T]) fork() {
+	if o.fast.way == sparse {
+		o.fast.sparse = o.fast.sparse.fork(o.panels, o.m, o.scratch)
+	}
+}
+
 func (o *OuterSum[T]) fastAdd(dw Matrix[T], add bool, from, to int) bool {
 	ks := assembly[T]()
 	switch {

@@ -30,6 +30,8 @@ type fastOuterSum[T Float] struct{}
 
 func (o *OuterSum[T]) begin() {}
 
+func (o *OuterSum[T]) fork() {}
+
 func (o *OuterSum[T]) fastAdd(dw Matrix[T], add bool, from, to int) bool { return false }
 
 func fastUnary[T Float](op UnaryOp, dst, src []T, a, b T) bool { return false }

@@ -184,6 +184,15 @@ func (o *OuterSum[T]) Add(dw Matrix[T], add bool, part int) {
 	}
 }
 
+// Fork is the same sum for parts that are added at the same time, with a scratch of its own,
+// of [OuterScratch] elements.
+func (o *OuterSum[T]) Fork(scratch []T) OuterSum[T] {
+	f := *o
+	f.scratch = scratch
+	f.fork()
+	return f
+}
+
 // edgeLines is the most features of a tile, or of a block of inputs that is transposed
 // at once.
 const edgeLines = 16

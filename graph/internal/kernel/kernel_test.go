@@ -122,8 +122,13 @@ func testProducts[T Float](t *testing.T, sizes [][2]int, panels ...int) {
 					a[i] = T(i % 5)
 				}
 				copy(b, a)
-				scratch := out(OuterScratch[T](m, k, panels, reach))
+				scratch, own := out(OuterScratch[T](m, k, panels, reach)), out(OuterScratch[T](m, k, panels, reach))
+				c := slices.Clone(a)
 				Outer(Matrix[T]{Data: a, Stride: ldw}, g, x, panels, m, k, reach, scratch, s%2 == 0)
+				outerForked(t, Matrix[T]{Data: c, Stride: ldw}, g, x, panels, m, k, reach, scratch, own, s%2 == 0)
+				if !slices.Equal(a, c) {
+					t.Fatalf("%s: a forked sum differs", what)
+				}
 				refOuter(Matrix[T]{Data: b, Stride: ldw}, g, x, panels, m, k, reach, s%2 == 0, 0, k)
 				for j := range m {
 					for i := limit(reach, j, k); i < k; i++ {

@@ -129,7 +129,11 @@ func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what s
 			got.Data[i] = T(rng.NormFloat64())
 		}
 		want := Matrix[T]{Data: append([]T(nil), got.Data...), Stride: c.w.Stride}
-		Outer(got, byRows(c.g, panels, m, yRows), byRows(c.x, panels, k, xRows), panels, m, k, nil, c.out(OuterScratch[T](m, k, panels, nil)), add)
+		forked := Matrix[T]{Data: append([]T(nil), got.Data...), Stride: c.w.Stride}
+		size := OuterScratch[T](m, k, panels, nil)
+		outerForked(t, forked, byRows(c.g, panels, m, yRows), byRows(c.x, panels, k, xRows), panels, m, k, nil, c.out(size), c.out(size), add)
+		Outer(got, byRows(c.g, panels, m, yRows), byRows(c.x, panels, k, xRows), panels, m, k, nil, c.out(size), add)
+		sameNumbers(t, "forked outer "+what, forked.Data, got.Data)
 		scratch := c.out((2*panels*n + edgeLines) * n)
 		for part := range OuterParts(k, nil) {
 			tiledOuter(ks, want, c.g, c.x, panels, m, k, nil, scratch, add, part*partInputs(nil), min((part+1)*partInputs(nil), k))

@@ -27,9 +27,7 @@ func (o *sparseOuter[T]) begin(g, x Tile[T], panels, m, k int, scratch []T) bool
 	n := PanelRows[T]()
 	o.x = x
 	o.sparseProduct = newSparse(sparse, m, panels*n, sparseUnits, scratch)
-	o.wide = panels * n
-	o.s, o.own = o.own[:m*o.wide], o.own[m*o.wide:]
-	o.xt = o.own[:panels*n*o.pitch]
+	o.split(panels, m)
 	if !g.ByRows {
 		o.ks.gather(m, panels, &o.s[0], o.wide, &g.Data[0], g.Stride, o.bits, o.bitstep)
 		return true
@@ -39,6 +37,22 @@ func (o *sparseOuter[T]) begin(g, x Tile[T], panels, m, k int, scratch []T) bool
 		o.ks.sift(o.wide/o.lanes, &o.s[j*o.wide], o.wide, o.lanes, &g.Data[j], width, o.lanes*width, o.bitsAt(j, 0), o.bitstep)
 	}
 	return true
+}
+
+// split makes room for the operand and for inputs.
+func (o *sparseOuter[T]) split(panels, m int) {
+	n := PanelRows[T]()
+	o.wide = panels * n
+	o.s, o.own = o.own[:m*o.wide], o.own[m*o.wide:]
+	o.xt = o.own[:panels*n*o.pitch]
+}
+
+// fork is the same sum with another scratch, but for the operand.
+func (o *sparseOuter[T]) fork(panels, m int, scratch []T) sparseOuter[T] {
+	f := sparseOuter[T]{sparseProduct: newSparse(sparse, m, panels*PanelRows[T](), sparseUnits, scratch), x: o.x}
+	f.split(panels, m)
+	f.s, f.bits, f.bitstep = o.s, o.bits, o.bitstep
+	return f
 }
 
 // addPart adds the gradient in the inputs from … to.

@@ -1,0 +1,125 @@
+package graph
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// sharing compiles a network whose products and splines are all worth sharing.
+func sharing(t *testing.T, dt DType, seed uint64) (*Params, *Program) {
+	t.Helper()
+	old := sharedWork
+	sharedWork = 1
+	defer func() { sharedWork = old }()
+	rng := rand.New(rand.NewPCG(seed, 21))
+	p := NewParams(dt, seed)
+	g := New(p, Train)
+	x := g.Rows("x", 6)
+	e := wideGraph(g, rng, x, 2+rng.IntN(6))
+	reach := make(Reach, 200)
+	for j := range reach {
+		reach[j] = int32(1 + j*(e.Cols()-1)/(len(reach)-1))
+	}
+	s := Spline{Bins: 4, Bound: 2, MinWidth: 1e-3, MinHeight: 1e-3, MinSlope: 1e-3}
+	h := e.MaskedLinear(g.Use(p.New("masked", len(reach), e.Cols(), FanIn(1))), Expr{}, reach).ReLU()
+	h = h.Linear(g.Use(p.New("bins", 6*s.Params(), h.Cols(), FanIn(1))), Expr{})
+	y, slope := x.Spline(h, s)
+	z, _ := y.SplineInverse(h.Scale(0.5), s)
+	loss := Concat(y, slope, z).Square().SumCols().SumRows()
+	g.Output("loss", loss)
+	g.Minimize(loss)
+	prog, err := g.Compile()
+	require.NoError(t, err)
+	return p, prog
+}
+
+// offers counts the steps that workers handed out parts of.
+func offers(r *Run) (n uint64) {
+	switch r := r.r.(type) {
+	case *run[float32]:
+		for _, w := range r.workers {
+			n += w.offer.state.Load() >> 16
+		}
+	case *run[float64]:
+		for _, w := range r.workers {
+			n += w.offer.state.Load() >> 16
+		}
+	}
+	return n
+}
+
+// expect makes a run believe that so many workers wait.
+func expect(r *Run, workers int64) {
+	switch r := r.r.(type) {
+	case *run[float32]:
+		r.waiting.Store(workers)
+	case *run[float64]:
+		r.waiting.Store(workers)
+	}
+}
+
+// Steps that are done in parts, by one worker or by many, give the same bits.
+func TestSharedSteps(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for seed := range uint64(6) {
+		for _, dt := range []DType{Float32, Float64} {
+			for _, rows := range []int{1 + int(seed)*18, 128 + int(seed)*58} {
+				t.Run(fmt.Sprint(seed, dt, rows), func(t *testing.T) {
+					p, prog := sharing(t, dt, seed)
+					r := prog.NewRun()
+					require.NoError(t, r.Bind("x", Rows{Float64: numbers(6*rows, seed)}))
+					evaluate := func() (float64, []float64) {
+						require.NoError(t, r.Do(context.Background(), rows))
+						return r.Number("loss"), gradients(p)
+					}
+					loss, grads := evaluate()
+					require.Zero(t, offers(r))
+					for _, waiting := range []int64{1, 2, 3, 8} { // none comes
+						expect(r, waiting)
+						again, same := evaluate()
+						require.Equal(t, loss, again)
+						require.Equal(t, grads, same)
+					}
+					require.NotZero(t, offers(r))
+					expect(r, 0)
+					runtime.GOMAXPROCS(8)
+					defer runtime.GOMAXPROCS(1)
+					for range 3 {
+						again, same := evaluate()
+						require.Equal(t, loss, again)
+						require.Equal(t, grads, same)
+					}
+				})
+			}
+		}
+	}
+}
+
+// Workers without a shard help those that have one, and parts of sums are added by others,
+// in any run.
+func TestHelp(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4))
+	p, prog := sharing(t, Float32, 3)
+	r := prog.NewRun()
+	require.NoError(t, r.Bind("x", Rows{Float64: numbers(6*128, 1)}))
+	require.NoError(t, r.Do(context.Background(), 128))
+	want := gradients(p)
+	helped := func() bool {
+		for _, w := range r.r.(*run[float32]).workers {
+			if w.body == nil && w.away != nil && w.away.part > 0 {
+				return true
+			}
+		}
+		return false
+	}
+	for n := 0; !helped(); n++ {
+		require.Less(t, n, 10000, "nobody helps")
+		require.NoError(t, r.Do(context.Background(), 128))
+		require.Equal(t, want, gradients(p))
+	}
+}
