@@ -96,7 +96,7 @@ func bind[T float](p *plan) *program[T] {
 		case v.leaf != nil:
 		case v.reduce:
 			s := &pr.stages[v.runsIn()]
-			pr.add(s, bodyStep[T]{v: v, run: pr.bindSum(v), shares: v.parts() > 1 && v.worthSharing()})
+			pr.add(s, bodyStep[T]{v: v, run: pr.bindSum(v), shares: v.worthSharing()})
 			s.sums = append(s.sums, v)
 			pr.reducing = true
 		case v.body:

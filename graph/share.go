@@ -20,8 +20,14 @@ var sharedWork = 4e6
 // splineWork is about what a spline takes for an element, in these operations.
 const splineWork = 4000
 
+// mostParts is how many parts an offer has room to count.
+const mostParts = 255
+
 // worthSharing reports whether a step takes long and can be done in parts.
 func (v *value) worthSharing() bool {
+	if v.reduce && (v.parts() == 1 || v.parts() > mostParts) {
+		return false
+	}
 	work := v.flops()
 	switch v.k.(type) {
 	case spline, splineOver, splineGrad, splineGradOver:
@@ -52,7 +58,7 @@ func (o *offer[T]) make(step *bodyStep[T], columns bool, parts int) {
 func (o *offer[T]) take() (part, parts int, ok bool) {
 	for {
 		s := o.state.Load()
-		part, parts = int(s&255), int(s>>8&255)
+		part, parts = int(s&mostParts), int(s>>8&mostParts)
 		if part == parts {
 			return 0, 0, false
 		}
@@ -84,7 +90,7 @@ func (w *worker[T]) finish() {
 		}
 		w.assist(o, part, parts)
 	}
-	for o.done.Load() < int64(o.state.Load()>>8&255) {
+	for o.done.Load() < int64(o.state.Load()>>8&mostParts) {
 		runtime.Gosched()
 	}
 }
