@@ -217,10 +217,7 @@ func (r *run[T]) prepare(rows int) error {
 	}
 	r.team = max(1, min(r.cores, most))
 	for len(r.workers) < r.team {
-		n := kernel.PanelRows[T]()
-		w := &worker[T]{r: r, scratch: make([]T, r.pr.scratch), solvers: make([]*solver[T], r.pr.solves), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}}
-		w.offer.of = w
-		r.workers = append(r.workers, w)
+		r.workers = append(r.workers, r.newWorker())
 	}
 	for _, w := range r.workers[:max(1, min(r.cores, r.shards))] {
 		if w.body == nil {
@@ -228,6 +225,17 @@ func (r *run[T]) prepare(rows int) error {
 		}
 	}
 	return nil
+}
+
+// newWorker returns a worker that has no tile yet.
+func (r *run[T]) newWorker() *worker[T] {
+	n := kernel.PanelRows[T]()
+	w := &worker[T]{r: r, scratch: make([]T, r.pr.scratch), solvers: make([]*solver[T], r.pr.solves), line: [3][]T{make([]T, n), make([]T, n), make([]T, n)}}
+	if r.pr.shares {
+		w.away = &worker[T]{r: r, scratch: w.scratch, line: w.line, solvers: w.solvers}
+	}
+	w.offer.of = w
+	return w
 }
 
 func checkRows(b Rows, rows, cols int) error {

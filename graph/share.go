@@ -117,11 +117,8 @@ func (w *worker[T]) assist(o *offer[T], part, parts int) {
 	o.done.Add(1)
 }
 
-// view is a worker at another's tile.
+// view is the worker at the tile of another or, for some rows of it, its own.
 func (w *worker[T]) view(of *worker[T]) *worker[T] {
-	if w.away == nil {
-		w.away = &worker[T]{r: w.r, scratch: w.scratch, line: w.line, solvers: w.solvers}
-	}
 	v := w.away
 	v.body, v.shard, v.n, v.panels, v.first = of.body, of.shard, of.n, of.panels, 0
 	return v
