@@ -89,7 +89,7 @@ func accept(i invitation) {
 			break
 		}
 	}
-	i.j.work()
+	i.j.work(int(i.j.slot.Add(1)))
 	i.j.busy.Add(-1)
 	i.j.wg.Done()
 }
@@ -102,7 +102,7 @@ func (j *job) do(t tasker, tasks, workers int) {
 	j.slot.Store(0)
 	helpers := max(workers-1, 0)
 	if helpers == 0 {
-		j.work()
+		j.work(0)
 		return
 	}
 	round := j.open.Load()/seats + 1
@@ -112,7 +112,7 @@ func (j *job) do(t tasker, tasks, workers int) {
 	for range helpers {
 		j.invite(invitation{j, round})
 	}
-	j.work()
+	j.work(0)
 	absent := int(j.open.Swap(round*seats) % seats)
 	j.busy.Add(int64(-absent))
 	j.wg.Add(-absent)
@@ -139,8 +139,7 @@ func (j *job) invite(i invitation) {
 	}
 }
 
-func (j *job) work() {
-	slot := int(j.slot.Add(1) - 1)
+func (j *job) work(slot int) {
 	for int64(slot) < j.n {
 		i := j.next.Add(1) - 1
 		if i >= j.n {

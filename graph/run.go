@@ -211,11 +211,10 @@ func (r *run[T]) prepare(rows int) error {
 		r.kept = make([]T, need)
 	}
 	r.cores = runtime.GOMAXPROCS(0)
-	most := r.shards
-	if r.pr.shares {
-		most *= r.pr.panels
+	r.team = max(1, min(r.cores, r.shards))
+	if n := kernel.PanelRows[T](); r.pr.shares {
+		r.team = max(1, min(r.cores, (rows+n-1)/n))
 	}
-	r.team = max(1, min(r.cores, most))
 	for len(r.workers) < r.team {
 		r.workers = append(r.workers, r.newWorker())
 	}
@@ -340,7 +339,11 @@ func (r *run[T]) stages() error {
 		r.now, r.halted = s, false
 		r.beginSums(s)
 		r.finished.Store(0)
-		r.job.do(r, r.shards, r.team)
+		team := r.team
+		if !s.shares {
+			team = min(team, r.shards)
+		}
+		r.job.do(r, r.shards, team)
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
@@ -416,11 +419,15 @@ func (r *run[T]) assign() {
 func (w *worker[T]) tile(v *value) kernel.Tile[T] {
 	n := kernel.PanelRows[T]()
 	root := v.root
-	at := root.off*w.r.pr.panels*n + w.first*root.d.c*n + v.start*n
+	at, from := root.off*w.r.pr.panels*n+v.start*n, w.body
 	if root.keep {
-		return kernel.Tile[T]{Data: w.r.kept[w.shard*w.r.keptStep+at:], Stride: root.d.c * n, ByRows: root.byRows}
+		at, from = at+w.shard*w.r.keptStep, w.r.kept
 	}
-	return kernel.Tile[T]{Data: w.body[at:], Stride: root.d.c * n, ByRows: root.byRows}
+	t := kernel.Tile[T]{Data: from[at:], Stride: root.d.c * n, ByRows: root.byRows}
+	if w.first > 0 {
+		t.Data, t.Whole = t.Data[w.first*t.Stride:], t.Data
+	}
+	return t
 }
 
 // zeroTail clears the rows of the last panel that are no data, so that sums over

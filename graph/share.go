@@ -68,9 +68,14 @@ func (o *offer[T]) take() (part, parts int, ok bool) {
 	}
 }
 
-// share does a step with rows together with those that wait.
+// share does a step with rows together with those that wait; two panels at a time are
+// the faster.
 func (w *worker[T]) share(s *bodyStep[T]) {
-	w.offer.make(s, false, min(w.panels, 1+int(w.r.waiting.Load())))
+	most := w.panels
+	if most >= 4 {
+		most /= 2
+	}
+	w.offer.make(s, false, min(most, 1+int(w.r.waiting.Load())))
 	w.finish()
 }
 
@@ -162,9 +167,10 @@ func (w *worker[T]) waitFor(free bool, ready func() bool) bool {
 			looks = eager
 		case looks < patience:
 			runtime.Gosched()
+		case r.ctx.Err() != nil:
+			ok = false
 		default:
-			ok = r.ctx.Err() == nil
-			time.Sleep(20 * time.Microsecond)
+			w.sleep(helps)
 		}
 	}
 	if helps {
@@ -173,9 +179,29 @@ func (w *worker[T]) waitFor(free bool, ready func() bool) bool {
 	return ok
 }
 
-// idle helps with the shards of others when there are none left to take.
-func (r *run[T]) idle(slot int) {
-	if r.now.shares {
-		r.workers[slot].waitFor(true, func() bool { return r.finished.Load() == int64(r.shards) })
+// sleep sleeps a little; meanwhile nobody should expect help.
+func (w *worker[T]) sleep(helps bool) {
+	if helps {
+		w.r.waiting.Add(-1)
+		defer w.r.waiting.Add(1)
 	}
+	time.Sleep(20 * time.Microsecond)
+}
+
+// idle helps with the shards of others when there are none left to take. If nothing is on
+// offer for a while it ends: other runs may have more for this core.
+func (r *run[T]) idle(slot int) {
+	if !r.now.shares {
+		return
+	}
+	w := r.workers[slot]
+	r.waiting.Add(1)
+	for looks := 0; looks < patience && r.finished.Load() < int64(r.shards); looks++ {
+		if w.help() {
+			looks = 0
+		} else {
+			runtime.Gosched()
+		}
+	}
+	r.waiting.Add(-1)
 }

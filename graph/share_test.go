@@ -3,6 +3,7 @@ package graph
 import (
 	"context"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"testing"
@@ -122,4 +123,45 @@ func TestHelp(t *testing.T) {
 		require.NoError(t, r.Do(context.Background(), 128))
 		require.Equal(t, want, gradients(p))
 	}
+}
+
+// Whether zeros are left out does not depend on parts: with weights that are not finite, it
+// can be seen.
+func TestPartsLeaveOutTheSame(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	old := sharedWork
+	sharedWork = 1
+	defer func() { sharedWork = old }()
+	const rows, width = 128, 256
+	p := NewParams(Float32, 1)
+	w := p.New("w", width, width, FanIn(1))
+	g := New(p, Eval)
+	g.Output("y", g.Rows("x", width).ReLU().Linear(g.Use(w), Expr{}))
+	prog, err := g.Compile()
+	require.NoError(t, err)
+	w.elements.F32[0] = float32(math.Inf(1))
+	w.Touch()
+	x := numbers(rows*width, 5)
+	for i := 64 * width; i < len(x); i++ { // few zeros in the later rows, but in the first column
+		x[i] = math.Abs(x[i])
+		if i%width == 0 {
+			x[i] = -1
+		}
+	}
+	r := prog.NewRun()
+	require.NoError(t, r.Bind("x", Rows{Float64: x}))
+	evaluate := func() []uint32 {
+		y := make([]float32, rows*width)
+		require.NoError(t, r.Into("y", Rows{Float32: y}))
+		require.NoError(t, r.Do(context.Background(), rows))
+		bits := make([]uint32, len(y))
+		for i, v := range y {
+			bits[i] = math.Float32bits(v)
+		}
+		return bits
+	}
+	want := evaluate()
+	expect(r, 3)
+	require.Equal(t, want, evaluate())
+	require.NotZero(t, offers(r))
 }

@@ -39,6 +39,9 @@ type Tile[T Float] struct {
 	Data   []T
 	Stride int // distance from one panel to the next, in elements
 	ByRows bool
+	// Whole is what Data is the end of, where a product is computed in parts: all of them
+	// look there whether there are many zeros.
+	Whole []T
 }
 
 // HasRows reports whether products take tiles that stand by rows.

@@ -126,8 +126,11 @@ func (p *sparseProduct[T]) bitsAt(row, term int) *uint8 {
 
 // manyZeros looks at the first panel of a tile.
 func manyZeros[T Float](x Tile[T], features int) bool {
-	n := PanelRows[T]()
-	return features > 0 && assembly[T]().nonzeros(2*features, &x.Data[0])*100 <= sparsePercent*features*n
+	n, first := PanelRows[T](), x.Data
+	if x.Whole != nil {
+		first = x.Whole
+	}
+	return features > 0 && assembly[T]().nonzeros(2*features, &first[0])*100 <= sparsePercent*features*n
 }
 
 // operand makes the rows of a tile the sparse operand.
