@@ -211,16 +211,17 @@ func (r *run[T]) prepare(rows int) error {
 		r.kept = make([]T, need)
 	}
 	r.cores = runtime.GOMAXPROCS(0)
-	r.team = max(1, min(r.cores, r.shards))
-	if n := kernel.PanelRows[T](); r.pr.shares {
-		r.team = max(1, min(r.cores, (rows+n-1)/n))
+	n, most := kernel.PanelRows[T](), r.shards
+	if r.pr.shares {
+		most = (rows + n - 1) / n
 	}
+	r.team = max(1, min(r.cores, most))
 	for len(r.workers) < r.team {
 		r.workers = append(r.workers, r.newWorker())
 	}
 	for _, w := range r.workers[:max(1, min(r.cores, r.shards))] {
 		if w.body == nil {
-			w.body = make([]T, p.bodyCols*r.pr.panels*kernel.PanelRows[T]())
+			w.body = make([]T, p.bodyCols*r.pr.panels*n)
 		}
 	}
 	return nil

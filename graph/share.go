@@ -153,32 +153,6 @@ const (
 	eager    = 1 << 6
 )
 
-// waitFor waits until it may go on; meanwhile it helps others if its scratch is free.
-// False means that the run was cancelled.
-func (w *worker[T]) waitFor(free bool, ready func() bool) bool {
-	r, helps, ok := w.r, false, true
-	for looks := 0; ok && !ready(); looks++ {
-		if free && !helps && looks >= eager {
-			helps = true
-			r.waiting.Add(1)
-		}
-		switch {
-		case helps && w.help():
-			looks = eager
-		case looks < patience:
-			runtime.Gosched()
-		case r.ctx.Err() != nil:
-			ok = false
-		default:
-			w.sleep(helps)
-		}
-	}
-	if helps {
-		r.waiting.Add(-1)
-	}
-	return ok
-}
-
 // sleep sleeps a little; meanwhile nobody should expect help.
 func (w *worker[T]) sleep(helps bool) {
 	if helps {

@@ -1,6 +1,8 @@
 package graph
 
 import (
+	"runtime"
+
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
 )
 
@@ -22,11 +24,31 @@ func (r *run[T]) beginSums(s *stage[T]) {
 	}
 }
 
-// await waits for the worker's turn to add to the sum; false means that the run
-// was cancelled.
+// await waits for the worker's turn to add to the sum; before its first part, while the
+// scratch is free, it helps others meanwhile. False means that the run was cancelled.
 func (w *worker[T]) await(v *value) bool {
-	turn := &w.r.turns[v.sum+w.part]
-	return w.waitFor(w.part == 0, func() bool { return turn.Load() == int64(w.shard) })
+	r, helps, ok := w.r, false, true
+	turn := &r.turns[v.sum+w.part]
+	for looks := 0; ok && turn.Load() != int64(w.shard); looks++ {
+		if !helps && w.part == 0 && looks >= eager {
+			helps = true
+			r.waiting.Add(1)
+		}
+		switch {
+		case helps && w.help():
+			looks = eager
+		case looks < patience:
+			runtime.Gosched()
+		case r.ctx.Err() != nil:
+			ok = false
+		default:
+			w.sleep(helps)
+		}
+	}
+	if helps {
+		r.waiting.Add(-1)
+	}
+	return ok
 }
 
 // hasTurns reports whether it is the worker's turn to add to all parts of the sum that are

@@ -272,24 +272,26 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), AX
-	MOVL    AX, DX
-	ANDL    CX, DX
-	KMOVW   DX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   AX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, AX
-	MOVL    AX, DX
-	ANDL    CX, DX
-	KMOVW   DX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   AX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, AX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), AX
+	MOVL      AX, DX
+	ANDL      CX, DX
+	KMOVW     DX, K1
+	KMOVW     AX, K2
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, AX
+	MOVL      AX, DX
+	ANDL      CX, DX
+	KMOVW     DX, K1
+	KMOVW     AX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, AX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -347,17 +349,18 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), AX
-	MOVL    AX, DX
-	ANDL    CX, DX
-	KMOVW   DX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   AX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, AX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), AX
+	MOVL      AX, DX
+	ANDL      CX, DX
+	KMOVW     DX, K1
+	KMOVW     AX, K2
+	VMOVUPS.Z (SI), K1, Z1
+	VADDPS    Z1, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, AX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -709,40 +712,44 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -809,26 +816,28 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z2
+	VADDPS    Z2, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -1260,56 +1269,62 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -1385,35 +1400,38 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z3
+	VADDPS    Z3, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -1933,72 +1951,80 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -2083,44 +2109,48 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z4
+	VADDPS    Z4, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -2723,88 +2753,98 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -2900,53 +2940,58 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z5
+	VADDPS    Z5, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -3629,104 +3674,116 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -3831,62 +3888,68 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z6
+	VADDPS    Z6, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -4656,120 +4719,134 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPS Z12, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPS Z13, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z14
+	VADDPS    Z14, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z13, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -4883,71 +4960,78 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z7
+	VADDPS    Z7, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -5797,136 +5881,152 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPS Z12, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPS Z13, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPS Z14, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPS Z15, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z16
+	VADDPS    Z16, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z13, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z14, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z15, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -6049,80 +6149,88 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z8
+	VADDPS    Z8, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -7055,152 +7163,170 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPS Z12, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPS Z13, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPS Z14, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPS Z15, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPS Z16, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPS Z17, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z18
+	VADDPS    Z18, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z13, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z14, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z15, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z16, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z17, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -7334,89 +7460,98 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z9
+	VADDPS    Z9, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -8436,168 +8571,188 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPS Z12, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPS Z13, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPS Z14, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPS Z15, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPS Z16, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPS Z17, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z18, K1, Z18
-	KMOVW   DX, K1
-	VMOVUPS Z18, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z19, K1, Z19
-	KMOVW   DX, K1
-	VMOVUPS Z19, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z20
+	VADDPS    Z20, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z13, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z14, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z15, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z16, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z17, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z18, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z19, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -8740,98 +8895,108 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z10
+	VADDPS    Z10, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -9931,184 +10096,206 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPS Z12, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPS Z13, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPS Z14, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPS Z15, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPS Z16, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPS Z17, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z18, K1, Z18
-	KMOVW   DX, K1
-	VMOVUPS Z18, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z19, K1, Z19
-	KMOVW   DX, K1
-	VMOVUPS Z19, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z20, K1, Z20
-	KMOVW   DX, K1
-	VMOVUPS Z20, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z21, K1, Z21
-	KMOVW   DX, K1
-	VMOVUPS Z21, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z22
+	VADDPS    Z22, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z13, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z14, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z15, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z16, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z17, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z18, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z19, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z20, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z21, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -10260,107 +10447,118 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z11
+	VADDPS    Z11, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -11540,200 +11738,224 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPS Z12, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPS Z13, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPS Z14, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPS Z15, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPS Z16, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPS Z17, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z18, K1, Z18
-	KMOVW   DX, K1
-	VMOVUPS Z18, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z19, K1, Z19
-	KMOVW   DX, K1
-	VMOVUPS Z19, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z20, K1, Z20
-	KMOVW   DX, K1
-	VMOVUPS Z20, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z21, K1, Z21
-	KMOVW   DX, K1
-	VMOVUPS Z21, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    44(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z22, K1, Z22
-	KMOVW   DX, K1
-	VMOVUPS Z22, K1, (SI)
-	SHRL    $0x10, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  64(SI), Z23, K1, Z23
-	KMOVW   DX, K1
-	VMOVUPS Z23, K1, 64(SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z24
+	VADDPS    Z24, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z12, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z13, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z14, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z15, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z16, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z17, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z18, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z19, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z20, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z21, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      44(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z22, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z 64(SI), K1, Z0
+	VADDPS    Z0, Z23, Z0
+	VMOVUPS   Z0, K2, 64(SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -11894,116 +12116,128 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPS Z0, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPS Z1, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPS Z2, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPS Z3, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPS Z4, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPS Z5, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPS Z6, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPS Z7, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPS Z8, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPS Z9, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPS Z10, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
-	MOVL    44(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPS  (SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPS Z11, K1, (SI)
-	SHRL    $0x10, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z12
+	VADDPS    Z12, Z0, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z1, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z2, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z3, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z4, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z5, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z6, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z7, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z8, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z9, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z10, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
+	MOVL      44(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPS.Z (SI), K1, Z0
+	VADDPS    Z0, Z11, Z0
+	VMOVUPS   Z0, K2, (SI)
+	SHRL      $0x10, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -16917,24 +17151,26 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), AX
-	MOVL    AX, DX
-	ANDL    CX, DX
-	KMOVW   DX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   AX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, AX
-	MOVL    AX, DX
-	ANDL    CX, DX
-	KMOVW   DX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   AX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, AX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), AX
+	MOVL      AX, DX
+	ANDL      CX, DX
+	KMOVW     DX, K1
+	KMOVW     AX, K2
+	VMOVUPD.Z (SI), K1, Z2
+	VADDPD    Z2, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, AX
+	MOVL      AX, DX
+	ANDL      CX, DX
+	KMOVW     DX, K1
+	KMOVW     AX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, AX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -16992,17 +17228,18 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), AX
-	MOVL    AX, DX
-	ANDL    CX, DX
-	KMOVW   DX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   AX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, AX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), AX
+	MOVL      AX, DX
+	ANDL      CX, DX
+	KMOVW     DX, K1
+	KMOVW     AX, K2
+	VMOVUPD.Z (SI), K1, Z1
+	VADDPD    Z1, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, AX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -17354,40 +17591,44 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z4
+	VADDPD    Z4, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -17454,26 +17695,28 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z2
+	VADDPD    Z2, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -17905,56 +18148,62 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z6
+	VADDPD    Z6, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -18030,35 +18279,38 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z3
+	VADDPD    Z3, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -18578,72 +18830,80 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z8
+	VADDPD    Z8, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -18728,44 +18988,48 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z4
+	VADDPD    Z4, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -19368,88 +19632,98 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z10
+	VADDPD    Z10, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -19545,53 +19819,58 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z5
+	VADDPD    Z5, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -20274,104 +20553,116 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z12
+	VADDPD    Z12, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -20476,62 +20767,68 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z6
+	VADDPD    Z6, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -21301,120 +21598,134 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPD Z12, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPD Z13, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z14
+	VADDPD    Z14, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z12, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z13, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -21528,71 +21839,78 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z7
+	VADDPD    Z7, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -22442,136 +22760,152 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPD Z12, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPD Z13, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPD Z14, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPD Z15, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z16
+	VADDPD    Z16, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z12, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z13, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z14, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z15, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -22694,80 +23028,88 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z8
+	VADDPD    Z8, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -23700,152 +24042,170 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPD Z12, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPD Z13, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPD Z14, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPD Z15, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPD Z16, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPD Z17, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z18
+	VADDPD    Z18, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z12, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z13, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z14, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z15, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z16, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z17, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -23979,89 +24339,98 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z9
+	VADDPD    Z9, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -25081,168 +25450,188 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPD Z12, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPD Z13, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPD Z14, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPD Z15, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPD Z16, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPD Z17, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z18, K1, Z18
-	KMOVW   DX, K1
-	VMOVUPD Z18, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z19, K1, Z19
-	KMOVW   DX, K1
-	VMOVUPD Z19, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z20
+	VADDPD    Z20, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z12, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z13, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z14, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z15, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z16, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z17, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z18, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z19, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -25385,98 +25774,108 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z10
+	VADDPD    Z10, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -26576,184 +26975,206 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPD Z12, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPD Z13, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPD Z14, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPD Z15, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPD Z16, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPD Z17, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z18, K1, Z18
-	KMOVW   DX, K1
-	VMOVUPD Z18, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z19, K1, Z19
-	KMOVW   DX, K1
-	VMOVUPD Z19, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z20, K1, Z20
-	KMOVW   DX, K1
-	VMOVUPD Z20, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z21, K1, Z21
-	KMOVW   DX, K1
-	VMOVUPD Z21, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z22
+	VADDPD    Z22, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z12, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z13, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z14, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z15, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z16, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z17, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z18, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z19, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z20, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z21, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -26905,107 +27326,118 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z11
+	VADDPD    Z11, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -28185,200 +28617,224 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z12, K1, Z12
-	KMOVW   DX, K1
-	VMOVUPD Z12, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z13, K1, Z13
-	KMOVW   DX, K1
-	VMOVUPD Z13, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z14, K1, Z14
-	KMOVW   DX, K1
-	VMOVUPD Z14, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z15, K1, Z15
-	KMOVW   DX, K1
-	VMOVUPD Z15, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z16, K1, Z16
-	KMOVW   DX, K1
-	VMOVUPD Z16, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z17, K1, Z17
-	KMOVW   DX, K1
-	VMOVUPD Z17, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z18, K1, Z18
-	KMOVW   DX, K1
-	VMOVUPD Z18, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z19, K1, Z19
-	KMOVW   DX, K1
-	VMOVUPD Z19, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z20, K1, Z20
-	KMOVW   DX, K1
-	VMOVUPD Z20, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z21, K1, Z21
-	KMOVW   DX, K1
-	VMOVUPD Z21, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    44(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z22, K1, Z22
-	KMOVW   DX, K1
-	VMOVUPD Z22, K1, (SI)
-	SHRL    $0x08, DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  64(SI), Z23, K1, Z23
-	KMOVW   DX, K1
-	VMOVUPD Z23, K1, 64(SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z24
+	VADDPD    Z24, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z12, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z13, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z14, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z15, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z16, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z17, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z18, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z19, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z20, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z21, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      44(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z22, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z 64(SI), K1, Z0
+	VADDPD    Z0, Z23, Z0
+	VMOVUPD   Z0, K2, 64(SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 
@@ -28539,116 +28995,128 @@ store:
 	RET
 
 some:
-	MOVQ    add+48(FP), CX
-	NEGQ    CX
-	MOVL    (AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z0, K1, Z0
-	KMOVW   DX, K1
-	VMOVUPD Z0, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    4(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z1, K1, Z1
-	KMOVW   DX, K1
-	VMOVUPD Z1, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    8(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z2, K1, Z2
-	KMOVW   DX, K1
-	VMOVUPD Z2, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    12(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z3, K1, Z3
-	KMOVW   DX, K1
-	VMOVUPD Z3, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    16(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z4, K1, Z4
-	KMOVW   DX, K1
-	VMOVUPD Z4, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    20(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z5, K1, Z5
-	KMOVW   DX, K1
-	VMOVUPD Z5, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    24(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z6, K1, Z6
-	KMOVW   DX, K1
-	VMOVUPD Z6, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    28(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z7, K1, Z7
-	KMOVW   DX, K1
-	VMOVUPD Z7, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    32(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z8, K1, Z8
-	KMOVW   DX, K1
-	VMOVUPD Z8, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    36(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z9, K1, Z9
-	KMOVW   DX, K1
-	VMOVUPD Z9, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    40(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z10, K1, Z10
-	KMOVW   DX, K1
-	VMOVUPD Z10, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
-	MOVL    44(AX), DX
-	MOVL    DX, BX
-	ANDL    CX, BX
-	KMOVW   BX, K1
-	VADDPD  (SI), Z11, K1, Z11
-	KMOVW   DX, K1
-	VMOVUPD Z11, K1, (SI)
-	SHRL    $0x08, DX
-	ADDQ    DI, SI
+	MOVQ      add+48(FP), CX
+	NEGQ      CX
+	MOVL      (AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z12
+	VADDPD    Z12, Z0, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      4(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z1, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      8(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z2, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      12(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z3, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      16(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z4, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      20(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z5, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      24(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z6, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      28(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z7, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      32(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z8, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      36(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z9, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      40(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z10, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
+	MOVL      44(AX), DX
+	MOVL      DX, BX
+	ANDL      CX, BX
+	KMOVW     BX, K1
+	KMOVW     DX, K2
+	VMOVUPD.Z (SI), K1, Z0
+	VADDPD    Z0, Z11, Z0
+	VMOVUPD   Z0, K2, (SI)
+	SHRL      $0x08, DX
+	ADDQ      DI, SI
 	VZEROUPPER
 	RET
 

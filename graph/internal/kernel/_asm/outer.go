@@ -114,18 +114,17 @@ func outer(e element, mr, nv int) {
 func storeSome(e element, acc [][]VecVirtual, c, ldc, keep Register) {
 	add := Load(Param("add"), GP64()) // all bits or none: which of keep hold sums already
 	NEGQ(add)
-	lanes, bits, held, k := e.width()/e.size, GP32(), GP32(), K()
+	bits, held := GP32(), GP32()
 	for i := range acc {
 		MOVL(Mem{Base: keep, Disp: 4 * i}, bits)
 		for v, z := range acc[i] {
-			at := Mem{Base: c, Disp: e.width() * v}
+			at, old, all := Mem{Base: c, Disp: e.width() * v}, e.mask(), e.mask()
 			MOVL(bits, held)
 			ANDL(add.(GPVirtual).As32(), held)
-			KMOVW(held, k)
-			byType(e, VADDPS, VADDPD)(at, z, k, z)
-			KMOVW(bits, k)
-			byType(e, VMOVUPS, VMOVUPD)(z, k, at)
-			SHRL(Imm(uint64(lanes)), bits)
+			KMOVW(held, old.r)
+			KMOVW(bits, all.r)
+			vec{e: e, r: z}.add(e.loadOnly(at, old)).storeOnly(at, all)
+			SHRL(Imm(uint64(e.lanes())), bits)
 		}
 		ADDQ(ldc, c)
 	}
