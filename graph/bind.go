@@ -54,6 +54,7 @@ type flatStep[T float] struct {
 type bodyStep[T float] struct {
 	v      *value
 	run    func(w *worker[T])
+	parts  int  // of a sum
 	shares bool // worth sharing
 }
 
@@ -80,11 +81,14 @@ func (x ref[T]) get(r *run[T]) []T {
 }
 
 func bind[T float](p *plan) *program[T] {
-	pr := &program[T]{plan: p, panels: shardRows / kernel.PanelRows[T](), prologue: make([]T, p.prologue)}
+	pr := &program[T]{plan: p, panels: p.rows / kernel.PanelRows[T](), prologue: make([]T, p.prologue)}
 	pr.stages = make([]stage[T], p.stages)
 	pr.refs = make([]ref[T], len(p.values))
 	for _, v := range p.values {
-		if !v.body {
+		if v.body {
+			n := kernel.PanelRows[T]()
+			v.spot = spot{at: (v.root.off*pr.panels + v.start) * n, stride: v.root.d.c * n, keep: v.root.keep, byRows: v.root.byRows}
+		} else {
 			pr.refs[v.id] = pr.locate(v)
 		}
 	}
@@ -96,7 +100,7 @@ func bind[T float](p *plan) *program[T] {
 		case v.leaf != nil:
 		case v.reduce:
 			s := &pr.stages[v.runsIn()]
-			pr.add(s, bodyStep[T]{v: v, run: pr.bindSum(v), shares: v.worthSharing()})
+			pr.add(s, bodyStep[T]{v: v, run: pr.bindSum(v), parts: v.parts(), shares: v.worthSharing()})
 			s.sums = append(s.sums, v)
 			pr.reducing = true
 		case v.body:
@@ -182,7 +186,7 @@ func (pr *program[T]) dump() string {
 }
 
 func (p *plan) dump(b *strings.Builder) {
-	fmt.Fprintf(b, "stages %d, tile %d columns, kept %d columns, prologue %d, epilogue %d\n", p.stages, p.bodyCols, p.keepCols, p.prologue, p.epilogue)
+	fmt.Fprintf(b, "stages %d, shards of %d rows, tile %d columns, kept %d columns, prologue %d, epilogue %d\n", p.stages, p.rows, p.bodyCols, p.keepCols, p.prologue, p.epilogue)
 	for _, v := range p.values {
 		kind := "flat"
 		switch {

@@ -19,7 +19,7 @@ func (pr *program[T]) bindLoad(v *value, i int) func(*worker[T]) {
 			var rows [maxPanelRows]uint64
 			for p := range w.panels {
 				for j := range n {
-					rows[j] = rowNoise(r.seed, r.step, stream, r.first+uint64(w.shard*shardRows+p*n+j))
+					rows[j] = rowNoise(r.seed, r.step, stream, r.first+uint64(w.row()+p*n+j))
 				}
 				for c := range cols {
 					out, signs := t.Data[p*t.Stride+c*n:][:n], w.line[0]
@@ -38,7 +38,7 @@ func (pr *program[T]) bindLoad(v *value, i int) func(*worker[T]) {
 		t := w.tile(v)
 		for p := range w.panels {
 			for j := range n {
-				row := w.shard*shardRows + min(p*n+j, w.n-1)
+				row := w.row() + min(p*n+j, w.n-1)
 				if b.Index != nil {
 					row = b.Index[row]
 				}
@@ -69,7 +69,7 @@ func (pr *program[T]) bindStore(v *value, o int) func(*worker[T]) {
 		t := w.tile(v)
 		for j := range w.n {
 			at := t.Data[j/n*t.Stride+j%n:]
-			row := w.shard*shardRows + j
+			row := w.row() + j
 			if b.Index != nil {
 				row = b.Index[row]
 			}

@@ -28,6 +28,7 @@ type machine interface {
 
 // value is one node of a program on its way through the passes.
 type value struct {
+	spot   spot // of one with rows
 	id     int
 	node   *gorgonia.Node
 	k      rule // nil for a leaf
@@ -57,6 +58,13 @@ type value struct {
 	turned  bool   // of a product: its weights are laid out beforehand
 }
 
+// spot is where a value with rows is in the memory of a worker or, if it is kept, of a run:
+// at hand for every step.
+type spot struct {
+	at, stride   int // in elements
+	keep, byRows bool
+}
+
 func (v *value) name() string {
 	if v.k != nil {
 		return v.k.String()
@@ -70,6 +78,7 @@ type plan struct {
 	values []*value // arguments first
 	stages int
 
+	rows     int // that a worker takes at once, at most
 	bodyCols int // columns of one worker's tile
 	keepCols int // columns kept for each shard
 	prologue int // elements of values without rows that depend on parameters alone
@@ -92,6 +101,7 @@ var passes = []struct {
 	{"rows", byRows},       // values with many zeros stand row by row
 	{"turn", turn},         // weights of products over rows are laid out once
 	{"place", place_},      // buffers by liveness
+	{"split", split},       // shards of rows
 }
 
 // Compile makes a program of the graph's outputs, gradients and assignments. The

@@ -72,7 +72,7 @@ func (pr *program[T]) bindDropout(v *value, o dropout) func(*worker[T]) {
 		for p := range w.panels {
 			out, in := to.Panel(p, v.d.c), from.Panel(p, v.d.c)
 			for j := range n {
-				rows[j] = o.row(w.r.seed, w.r.step, w.r.first+uint64(w.shard*shardRows+p*n+j))
+				rows[j] = o.row(w.r.seed, w.r.step, w.r.first+uint64(w.row()+p*n+j))
 			}
 			for c := 0; c < v.d.c; c += 4 {
 				end := min(c+4, v.d.c) * n

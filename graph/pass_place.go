@@ -1,10 +1,5 @@
 package graph
 
-// shardRows is how many rows a worker takes at once: 128 rows in both
-// element types. Sums over rows are added shard by shard, so that it decides
-// their rounding; it must not depend on the machine.
-const shardRows = 128
-
 // place_ gives each value its storage. Values with rows live in a worker's tile
 // and share its columns when they do not live at the same time; those that a
 // later stage needs are kept, one tile for each shard.

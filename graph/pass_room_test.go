@@ -69,8 +69,8 @@ func TestRoom(t *testing.T) {
 				require.NoError(t, err)
 				prog, err := g.Compile()
 				require.NoError(t, err)
-				_, placed, _ := strings.Cut(dump, "== place\n")
-				return prog, placed
+				_, last, _ := strings.Cut(dump, "== split\n")
+				return prog, last
 			}
 			prog, dump := build(true)
 			require.Equal(t, c.rooms, strings.Count(dump, "room("), dump)

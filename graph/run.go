@@ -72,30 +72,31 @@ func (r *Run) Number(output string) float64 {
 func (r *Run) Diagnose(n int) string { return r.r.diagnose(n, r.Seed, r.Step, r.FirstRow) }
 
 type run[T float] struct {
-	pr       *program[T]
-	epilogue []T
-	turns    []atomic.Int64 // of each part of a sum: how many shards it has
-	kept     []T
-	keptStep int
-	workers  []*worker[T]
-	cores    int // that may work
-	team     int // of workers, those for whom there is work
-	inputs   []Rows
-	outputs  []Rows
-	mats     []mat[T]
-	flat     []T // scratch of steps without rows
-	rows     int
-	shards   int
-	seed     uint64
-	step     uint64
-	first    uint64
-	job      job
-	lane     *lane[T]
-	timing   map[*value]*StepTime // while profiling
-	check    func(v *value, w *worker[T]) bool
-	halted   bool // by check
-	ctx      context.Context
-	now      *stage[T]
+	pr        *program[T]
+	epilogue  []T
+	turns     []atomic.Int64 // of each part of a sum: how many shards it has
+	kept      []T
+	keptStep  int
+	workers   []*worker[T]
+	cores     int // that may work
+	team      int // of workers, those for whom there is work
+	inputs    []Rows
+	outputs   []Rows
+	mats      []mat[T]
+	flat      []T // scratch of steps without rows
+	rows      int
+	shards    int
+	shardRows int
+	seed      uint64
+	step      uint64
+	first     uint64
+	job       job
+	lane      *lane[T]
+	timing    map[*value]*StepTime // while profiling
+	check     func(v *value, w *worker[T]) bool
+	halted    bool // by check
+	ctx       context.Context
+	now       *stage[T]
 
 	finished atomic.Int64 // shards of the stage
 	waiting  atomic.Int64 // workers that would help
@@ -202,7 +203,9 @@ func (r *run[T]) prepare(rows int) error {
 		}
 	}
 	p := r.pr.plan
-	r.rows, r.shards = rows, (rows+shardRows-1)/shardRows
+	r.cores = runtime.GOMAXPROCS(0)
+	r.rows, r.shardRows = rows, p.shard(rows, r.cores)
+	r.shards = (rows + r.shardRows - 1) / r.shardRows
 	if r.epilogue == nil {
 		r.epilogue = make([]T, p.epilogue+1)
 	}
@@ -210,7 +213,6 @@ func (r *run[T]) prepare(rows int) error {
 	if need := r.keptStep * r.shards; len(r.kept) < need {
 		r.kept = make([]T, need)
 	}
-	r.cores = runtime.GOMAXPROCS(0)
 	n, most := kernel.PanelRows[T](), r.shards
 	if r.pr.shares {
 		most = (rows + n - 1) / n
@@ -360,7 +362,7 @@ func (r *run[T]) task(i, slot int) {
 	}
 	w := r.workers[slot]
 	w.shard = i
-	w.n = min(shardRows, r.rows-i*shardRows)
+	w.n = min(r.shardRows, r.rows-w.row())
 	n := kernel.PanelRows[T]()
 	w.panels = (w.n + n - 1) / n
 	for j := range r.now.body {
@@ -375,25 +377,30 @@ func (r *run[T]) task(i, slot int) {
 	}
 }
 
+// row is the first row of the worker's shard.
+func (w *worker[T]) row() int { return w.shard * w.r.shardRows }
+
 // do runs a step on the worker's shard; false means that the run was cancelled.
 func (w *worker[T]) do(s *bodyStep[T]) bool {
 	share := s.shares && w.r.waiting.Load() > 0
-	if share && !s.v.reduce && w.panels > 1 {
+	switch {
+	case s.parts > 0:
+		return w.addUp(s, share)
+	case share && w.panels > 1:
 		w.share(s)
-		return true
+	default:
+		w.once(s)
 	}
-	for w.part = range s.v.parts() {
-		if s.v.reduce && !w.await(s.v) {
+	return true
+}
+
+// addUp adds the shard to a sum, part by part.
+func (w *worker[T]) addUp(s *bodyStep[T], share bool) bool {
+	for w.part = range s.parts {
+		if !w.await(s.v) {
 			return false
 		}
-		if w.r.timing != nil {
-			w.r.timed("body", s.v, w.n, func() { s.run(w) })
-		} else {
-			s.run(w)
-		}
-		if !s.v.reduce {
-			continue
-		}
+		w.once(s)
 		w.pass(s.v)
 		if share && w.part == 0 && w.hasTurns(s.v) {
 			w.shareSum(s)
@@ -401,6 +408,15 @@ func (w *worker[T]) do(s *bodyStep[T]) bool {
 		}
 	}
 	return true
+}
+
+// once runs a step, or a part of it.
+func (w *worker[T]) once(s *bodyStep[T]) {
+	if w.r.timing != nil {
+		w.r.timed("body", s.v, w.n, func() { s.run(w) })
+		return
+	}
+	s.run(w)
 }
 
 func (r *run[T]) assign() {
@@ -418,13 +434,12 @@ func (r *run[T]) assign() {
 
 // tile finds a value with rows in the worker's memory.
 func (w *worker[T]) tile(v *value) kernel.Tile[T] {
-	n := kernel.PanelRows[T]()
-	root := v.root
-	at, from := root.off*w.r.pr.panels*n+v.start*n, w.body
-	if root.keep {
+	s := &v.spot
+	at, from := s.at, w.body
+	if s.keep {
 		at, from = at+w.shard*w.r.keptStep, w.r.kept
 	}
-	t := kernel.Tile[T]{Data: from[at:], Stride: root.d.c * n, ByRows: root.byRows}
+	t := kernel.Tile[T]{Data: from[at:], Stride: s.stride, ByRows: s.byRows}
 	if w.first > 0 {
 		t.Data, t.Whole = t.Data[w.first*t.Stride:], t.Data
 	}
