@@ -141,9 +141,9 @@ func (l *linearTiles[T]) tileAt(j, end int) (mr, common, last int) {
 func (l *linearTiles[T]) tileFrom(j, end int) int {
 	most, same, few := len(l.kernels)-1, end-j, 4
 	if l.reach != nil {
-		same = 1
-		for same < min(3*most, end-j) && l.reach[j+same] == l.reach[j] {
-			same++
+		same = min(3*most, same)
+		for l.reach[j+same-1] != l.reach[j] {
+			same--
 		}
 		if l.reach[j] > 256 && fair(same, most) < 5 {
 			few = math.MaxInt // a step costs less than small tiles of that many terms
