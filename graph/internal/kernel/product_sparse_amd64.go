@@ -209,16 +209,20 @@ func fastTurn[T Float](dst []T, w Matrix[T], m, k int) {
 	}
 }
 
-// copyRows fills the block with count rows of w from term on, as far as the columns from …
-// to.
-func (p *sparseProduct[T]) copyRows(w Matrix[T], term, count, from, to int) {
+// blockOf is a block of count rows of w from term on, as far as the columns from … to: copied,
+// if they do not stand like one already.
+func (p *sparseProduct[T]) blockOf(w Matrix[T], term, count, from, to int) *T {
+	if w.Stride == p.pitch && to-from == p.pitch && toLine(w.Data) == 0 {
+		return &w.Data[term*w.Stride]
+	}
 	if vecs := (to - from) / p.lanes; vecs*p.lanes == to-from {
 		p.ks.copies(count, vecs, &p.block[0], p.pitch, &w.Data[term*w.Stride+from], w.Stride)
-		return
+		return &p.block[0]
 	}
 	for u := range count {
 		copy(p.block[u*p.pitch:], w.Data[(term+u)*w.Stride+from:(term+u)*w.Stride+to])
 	}
+	return &p.block[0]
 }
 
 // place is where sums go: to rows that are step elements apart.
@@ -350,11 +354,11 @@ func sparseLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, of 
 		within = nil
 	}
 	p.product(y, of, panels, m, k, nil, within, func(_, from, nv, term, count int) (*T, ahead[T]) {
-		p.copyRows(w, term, count, from, min(from+nv*p.lanes, k))
+		block := p.blockOf(w, term, count, from, min(from+nv*p.lanes, k))
 		if term+count == m {
-			return &p.block[0], next(w, 0, from+nv*p.lanes, sparseTerms)
+			return block, next(w, 0, from+nv*p.lanes, sparseTerms)
 		}
-		return &p.block[0], next(w, term+count, from, sparseTerms)
+		return block, next(w, term+count, from, sparseTerms)
 	})
 	if !of.ByRows {
 		gated(y, of, panels, k, limits)

@@ -70,7 +70,11 @@ type sparseCase[T Float] struct {
 
 func newSparseCase[T Float](rng *rand.Rand, m, k, panels int, share float64) *sparseCase[T] {
 	n, ldw := PanelRows[T](), k+rng.IntN(3)
-	c := &sparseCase[T]{m: m, k: k, panels: panels, w: Matrix[T]{Data: buffer[T](rng, (m-1)*ldw+k), Stride: ldw}, bias: buffer[T](rng, m)}
+	w := buffer[T](rng, (m-1)*ldw+k+n/2)
+	if rng.IntN(2) == 0 { // as those of models are
+		w = w[toLine(w):]
+	}
+	c := &sparseCase[T]{m: m, k: k, panels: panels, w: Matrix[T]{Data: w[:(m-1)*ldw+k], Stride: ldw}, bias: buffer[T](rng, m)}
 	c.x = Tile[T]{Data: buffer[T](rng, panels*(k+2)*n), Stride: (k + 2) * n}
 	c.g = Tile[T]{Data: buffer[T](rng, panels*(m+1)*n), Stride: (m + 1) * n}
 	zeroed(rng, c.x.Data, share)

@@ -7,7 +7,7 @@ package kernel
 type sparseOuter[T Float] struct {
 	sparseProduct[T]
 	x  Tile[T]
-	xt []T // inputs of a part row by row
+	xt []T // room for inputs of a part row by row
 }
 
 // sparseOuterScratch is how much it wants.
@@ -61,22 +61,26 @@ func (o *sparseOuter[T]) addPart(dw Matrix[T], panels, m, k int, add bool, from,
 	for v, nv := 0, 0; v < all; v += nv {
 		nv = fair(all-v, sparseVecs)
 		first := from + v*o.lanes
-		o.rowsOf(panels, first, nv, k)
+		xt := o.rowsOf(panels, first, nv, k)
 		for j := 0; j < m; j += sparseUnits {
 			part := *o
 			part.rows = min(sparseUnits, m-j)
 			part.s, part.bits = o.s[j*o.wide:], o.bitsAt(j, 0)
-			part.sum(dw, j, first, nv, to, panels*PanelRows[T](), add)
+			part.sum(dw, xt, j, first, nv, to, panels*PanelRows[T](), add)
 		}
 	}
 }
 
-// rowsOf writes nv vectors of the inputs from first on row by row.
-func (o *sparseOuter[T]) rowsOf(panels, first, nv, k int) {
+// rowsOf is nv vectors of the inputs from first on row by row: written so, if they do not
+// stand so already.
+func (o *sparseOuter[T]) rowsOf(panels, first, nv, k int) []T {
 	n, lanes := PanelRows[T](), o.lanes
+	if o.x.ByRows && o.x.Stride == n*o.pitch {
+		return o.x.Data
+	}
 	if o.x.ByRows {
 		o.ks.copies(panels*n, nv, &o.xt[0], o.pitch, &o.x.Data[first], o.x.Stride/n)
-		return
+		return o.xt
 	}
 	for q := range panels {
 		for v := range nv {
@@ -89,10 +93,11 @@ func (o *sparseOuter[T]) rowsOf(panels, first, nv, k int) {
 			o.ks.squares(2, &o.xt[q*n*o.pitch+v*lanes], o.pitch, lanes*o.pitch, &src[0], n, lanes)
 		}
 	}
+	return o.xt
 }
 
-// sum adds the gradient of a group of units from j on in nv vectors of inputs.
-func (o *sparseOuter[T]) sum(dw Matrix[T], j, first, nv, to, rows int, add bool) {
+// sum adds the gradient of a group of units from j on in nv vectors of the inputs xt.
+func (o *sparseOuter[T]) sum(dw Matrix[T], xt []T, j, first, nv, to, rows int, add bool) {
 	width := min(nv*o.lanes, to-first)
 	whole := width == nv*o.lanes
 	for term, count := 0, 0; term < rows; term += count {
@@ -102,7 +107,7 @@ func (o *sparseOuter[T]) sum(dw Matrix[T], j, first, nv, to, rows int, add bool)
 			goal = place[T]{to: &dw.Data[j*dw.Stride+first], step: dw.Stride, add: flag(add)}
 		}
 		want := next(dw, j, first+term/sparseTerms*4*o.lanes, o.rows) // of all rows, a part with each block
-		o.multiply(nv, term, count, min(term, 1)*2, &o.xt[term*o.pitch], &o.sums[0], o.pitch, goal, want)
+		o.multiply(nv, term, count, min(term, 1)*2, &xt[term*o.pitch], &o.sums[0], o.pitch, goal, want)
 	}
 	for i := 0; i < o.rows && !whole; i++ {
 		row, sums := dw.Data[(j+i)*dw.Stride+first:][:width], o.sums[i*o.pitch:]
