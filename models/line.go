@@ -174,13 +174,18 @@ func at(places []float64, j int) float64 {
 
 // rowIn is row i of x: its own memory where it has it in one piece, else a copy in buf.
 func rowIn(x mat.Matrix, i int, buf *[]float64) []float64 {
-	if v, ok := x.(mat.RawRowViewer); ok {
+	switch v := x.(type) {
+	case mat.RawRowViewer:
 		return v.RawRowView(i)
+	case rowsOf:
+		return rowIn(v.m, v.rows[i], buf)
 	}
 	_, k := x.Dims()
-	*buf = (*buf)[:0]
-	for j := range k {
-		*buf = append(*buf, x.At(i, j))
+	if len(*buf) != k {
+		*buf = make([]float64, k)
+	}
+	for j := range *buf {
+		(*buf)[j] = x.At(i, j)
 	}
 	return *buf
 }
@@ -194,17 +199,24 @@ func logSlopes(ls []line, x []float64, places []float64) float64 {
 	return t
 }
 
+// allPlain reports whether all columns are real numbers as they are.
+func allPlain(ls []line) bool {
+	for i := range ls {
+		if !ls[i].plain {
+			return false
+		}
+	}
+	return true
+}
+
 // addLogSlopes adds those of the rows from lo on. They are the same where all columns are
 // plain.
 func addLogSlopes(lp []float64, ls []line, x mat.Matrix, lo int, places []float64) {
 	var buf []float64
-	all := 0
-	for all < len(ls) && ls[all].plain {
-		all++
-	}
+	plain := allPlain(ls)
 	t := 0.0
 	for i := range lp {
-		if i == 0 || all < len(ls) {
+		if i == 0 || !plain {
 			t = logSlopes(ls, rowIn(x, lo+i, &buf), places)
 		}
 		lp[i] += t
@@ -215,10 +227,14 @@ func addLogSlopes(lp []float64, ls []line, x mat.Matrix, lo int, places []float6
 func standardise(dst []float64, x mat.Matrix, lo, hi int, ls []line, places []float64) {
 	var buf []float64
 	for i := lo; i < hi; i++ {
-		to := dst[(i-lo)*len(ls):][:len(ls)]
-		for j, v := range rowIn(x, i, &buf) {
-			to[j] = ls[j].standard(v, at(places, j))
-		}
+		standardiseRow(dst[(i-lo)*len(ls):][:len(ls)], rowIn(x, i, &buf), ls, places)
+	}
+}
+
+// standardiseRow writes a row to dst.
+func standardiseRow(dst, row []float64, ls []line, places []float64) {
+	for j, v := range row {
+		dst[j] = ls[j].standard(v, at(places, j))
 	}
 }
 

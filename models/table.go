@@ -73,6 +73,8 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 			t.noisy = append(t.noisy, j)
 		}
 	}
+	same := allPlain(m.cols) && len(t.noisy) == 0
+	gain := 0.0
 	var buf []float64
 	row := make([]float64, len(m.cols))
 	for i := range n {
@@ -83,11 +85,15 @@ func (f *fit) newTable(x, c mat.Matrix, w []float64, noise *rand.Rand) *table {
 				places[j] = inside(noise)
 			}
 		}
-		standardise(row, x, i, i+1, m.cols, places)
+		from := rowIn(x, i, &buf)
+		standardiseRow(row, from, m.cols, places)
 		t.x.set(i, row)
-		t.shift -= t.weight(i) * t.gain(rowIn(x, i, &buf), places)
+		if i == 0 || !same {
+			gain = t.gain(from, places)
+		}
+		t.shift -= t.weight(i) * gain
 		for _, j := range t.noisy {
-			t.raw = append(t.raw, x.At(i, j))
+			t.raw = append(t.raw, from[j])
 		}
 	}
 	t.shift /= max(t.sumW, math.SmallestNonzeroFloat64)
