@@ -1,8 +1,9 @@
 package graph
 
 // shardRows is how many rows a worker takes at once: 128 rows in both
-// element types. Sums over rows are added shard by shard, so that it decides
-// their rounding; it must not depend on the machine.
+// element types, or twice as many in programs that split finds narrow. Sums over rows
+// are added shard by shard, so that it decides their rounding; it must not depend on the
+// machine.
 const shardRows = 128
 
 // narrowCols is how many columns a tile has at most for twice the rows to stay in the

@@ -402,7 +402,7 @@ func (w *worker[T]) addUp(s *bodyStep[T], share bool) bool {
 		}
 		w.once(s)
 		w.pass(s.v)
-		if share && w.part == 0 && w.hasTurns(s.v) {
+		if share && w.part == 0 && w.hasTurns(s) {
 			w.shareSum(s)
 			break
 		}

@@ -81,7 +81,7 @@ func (w *worker[T]) share(s *bodyStep[T]) {
 
 // shareSum adds what is left of a sum after its first part, whose turn all of it has.
 func (w *worker[T]) shareSum(s *bodyStep[T]) {
-	w.offer.make(s, true, s.v.parts()-1)
+	w.offer.make(s, true, s.parts-1)
 	w.finish()
 }
 

@@ -53,9 +53,9 @@ func (w *worker[T]) await(v *value) bool {
 
 // hasTurns reports whether it is the worker's turn to add to all parts of the sum that are
 // left after the first.
-func (w *worker[T]) hasTurns(v *value) bool {
-	for part := 1; part < v.parts(); part++ {
-		if w.r.turns[v.sum+part].Load() != int64(w.shard) {
+func (w *worker[T]) hasTurns(s *bodyStep[T]) bool {
+	for part := 1; part < s.parts; part++ {
+		if w.r.turns[s.v.sum+part].Load() != int64(w.shard) {
 			return false
 		}
 	}
