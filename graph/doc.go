@@ -25,10 +25,11 @@
 // # Zeros
 //
 // Behind a rectifier ([Expr.ReLU], or a clamp at zero) about half of the elements are zero,
-// and so are gradients that pass it backwards. With AVX-512, products without a staircase
-// leave them out where the layers are wide (from 96 columns on in multiples of 16, from 192 on in any number)
-// and zeros many (30 % or more), so that they take fewer multiplications than there are
-// weights. As long as these are finite, the numbers are those of products that do not.
+// and so are gradients that pass it backwards. With AVX-512, and for float32 with AVX2,
+// products without a staircase leave them out where the layers are wide (from 96 columns on in
+// multiples of 16, from 192 on in any number) and zeros many (30 % or more), so that they take
+// fewer multiplications than there are weights. As long as these are finite, the numbers are
+// those of products that do not.
 //
 // # Broadcasting
 //

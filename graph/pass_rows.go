@@ -17,7 +17,7 @@ const wideGradient = 192
 // are and leave out the zeros. What is computed from them element by element stands the
 // same way; all else stays in panels.
 func byRows(p *plan) {
-	if !kernel.HasRows() {
+	if !p.hasRows() {
 		return
 	}
 	for _, v := range p.values {
@@ -26,6 +26,14 @@ func byRows(p *plan) {
 	p.settleRows()
 	p.keepZeros()
 	p.settleRows()
+}
+
+// hasRows reports whether there are products of values that stand row by row.
+func (p *plan) hasRows() bool {
+	if p.g.params.DType() == Float64 {
+		return kernel.HasRows[float64]()
+	}
+	return kernel.HasRows[float32]()
 }
 
 // settleRows takes the layout from values that do not stand as others they have to stand

@@ -6,7 +6,7 @@ import "github.com/gorgeflow/gorge/graph/internal/kernel"
 // parameters do not change from run to run. Else each shard does it for itself, a block at a
 // time, which takes no memory.
 func turn(p *plan) {
-	if !kernel.HasRows() || p.g.once || len(p.g.assigns) > 0 {
+	if !p.hasRows() || p.g.once || len(p.g.assigns) > 0 {
 		return
 	}
 	for _, v := range p.values {

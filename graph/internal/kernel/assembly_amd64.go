@@ -15,7 +15,7 @@ import (
 // useAVX512 and useAVX2 choose the assembly; tests switch them off to compare.
 var (
 	useAVX512 = cpu.X86.HasAVX512F && cpu.X86.HasAVX512DQ && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
-	useAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA
+	useAVX2   = cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasBMI1 && cpu.X86.HasBMI2 && cpu.X86.HasPOPCNT
 )
 
 // maxTile is the most features that a register tile has, pairTile that of one
@@ -79,6 +79,8 @@ var (
 		side:    16,
 		strips:  strips32y,
 		vectors: halfVectors32,
+
+		sparseSet: sparse32y,
 	}
 	wide64 = set[float64]{
 		tile:        maxTile,

@@ -65,7 +65,7 @@ func (o *OuterSum[T]) begin() {
 	switch {
 	case o.reach == nil && o.fast.sparse.begin(o.g, o.x, o.panels, o.m, o.k, o.scratch):
 		o.fast.way = sparse
-	case o.reach == nil && o.g.ByRows && !o.x.ByRows && o.k < fewResults:
+	case o.reach == nil && o.g.ByRows && !o.x.ByRows && o.k < fewResults && assembly[T]().full[1] != nil:
 		o.fast.way = full
 	case o.g.ByRows: // behind what dense sums want
 		n := PanelRows[T]()

@@ -18,7 +18,7 @@ func fastOuterScratch[T Float](m, k, panels, dense int) int { return 0 }
 
 func fastLinearTScratch[T Float](m, k, panels int) int { return 0 }
 
-func hasRows() bool { return false }
+func hasRows[T Float]() bool { return false }
 
 func fastTurnedSize[T Float](m, k int) int { return 0 }
 

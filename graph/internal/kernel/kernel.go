@@ -45,7 +45,7 @@ type Tile[T Float] struct {
 }
 
 // HasRows reports whether products take tiles that stand by rows.
-func HasRows() bool { return hasRows() }
+func HasRows[T Float]() bool { return hasRows[T]() }
 
 // SparseLeast is the fewest inputs and outputs of a product of panels to panels that leaves
 // out zeros.

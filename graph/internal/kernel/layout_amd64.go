@@ -2,7 +2,7 @@
 
 package kernel
 
-func hasRows() bool { return useAVX512 }
+func hasRows[T Float]() bool { return assembly[T]().squares != nil }
 
 // asPanels brings a tile that stands by rows into panels, in scratch; what is left of that
 // begins on a cache line if it did.
@@ -14,7 +14,7 @@ func asPanels[T Float](x Tile[T], panels, features int, scratch []T) (Tile[T], [
 	n, ks, width := PanelRows[T](), assembly[T](), x.Stride/PanelRows[T]()
 	for q := range panels {
 		for f := 0; f < features; f += ks.lanes {
-			ks.squares(2, &y.Data[q*y.Stride+f*n], n, ks.lanes, &x.Data[q*x.Stride+f], width, ks.lanes*width)
+			ks.squares(n/ks.lanes, &y.Data[q*y.Stride+f*n], n, ks.lanes, &x.Data[q*x.Stride+f], width, ks.lanes*width)
 		}
 	}
 	return y, rest
@@ -36,8 +36,8 @@ func toRows[T Float](y, x Tile[T], panels, features int) {
 	}
 	n, ks, width := PanelRows[T](), assembly[T](), y.Stride/PanelRows[T]()
 	for q := range panels {
-		for half := 0; half < n; half += ks.lanes {
-			ks.squares(features/ks.lanes, &y.Data[q*y.Stride+half*width], width, ks.lanes, &x.Data[q*x.Stride+half], n, ks.lanes*n)
+		for row := 0; row < n; row += ks.lanes {
+			ks.squares(features/ks.lanes, &y.Data[q*y.Stride+row*width], width, ks.lanes, &x.Data[q*x.Stride+row], n, ks.lanes*n)
 		}
 	}
 }

@@ -38,7 +38,7 @@ func wayOf[T Float](y, x Tile[T], terms, results int) way {
 	switch {
 	case assembly[T]().squares == nil || min(terms, results) == 0:
 		return tiled
-	case y.ByRows && !x.ByRows && terms <= fullTerms:
+	case y.ByRows && !x.ByRows && terms <= fullTerms && assembly[T]().full[1] != nil:
 		return full
 	case results < fewResults || !rows && min(terms, results) < SparseLeast:
 		return tiled

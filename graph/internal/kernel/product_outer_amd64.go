@@ -148,7 +148,10 @@ func fewInputs[T Float](dots dotsFunc[T], dw Matrix[T], g, x Tile[T], panels, m,
 func (t *outerTiles[T]) transpose(x Tile[T], at, from, count int) {
 	n, lanes, side := PanelRows[T](), t.ks.lanes, t.ks.side
 	if x.ByRows {
-		t.ks.copies(t.panels*n, (count+lanes-1)/lanes, &t.xt[t.column(at)], side, &x.Data[from], x.Stride/n)
+		for f := 0; f < count; f += side {
+			vecs := (min(side, count-f) + lanes - 1) / lanes
+			t.ks.copies(t.panels*n, vecs, &t.xt[t.column(at+f)], side, &x.Data[from+f], x.Stride/n)
+		}
 		return
 	}
 	for f := 0; f < n; f += lanes {

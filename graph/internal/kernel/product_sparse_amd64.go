@@ -5,6 +5,7 @@ package kernel
 import "unsafe"
 
 //go:generate sh -c "cd _asm && go run . -kernels sparse -out ../sparse_amd64.s -stubs ../sparse_amd64.go -pkg kernel"
+//go:generate sh -c "cd _asm && go run . -kernels sparse -half -out ../sparse_avx2_amd64.s -stubs ../sparse_avx2_amd64.go -pkg kernel"
 
 // Hidden units that are off, and gradients that do not pass them, are zeros: half of
 // the numbers, scattered. A dense product multiplies them all. A sparse one goes over
@@ -13,7 +14,9 @@ import "unsafe"
 // Sums run in the same order as in dense products, so that both give the same numbers as
 // long as weights are finite.
 
-// sparseSet is the assembly of sparse products; squares is nil where there is none.
+// sparseSet is the assembly of sparse products; squares is nil where there is none, as for
+// float64 with AVX2, whose four lanes have too few bits for a byte. With AVX2, few and full
+// are nil, too.
 type sparseSet[T Float] struct {
 	sparse     [sparseVecs + 1]sparseFunc[T]
 	few        [sparseVecs + 1]columnFunc[T]
@@ -38,6 +41,10 @@ var (
 		full:    [fullVecs + 1]fullFunc[float32]{nil, full32x1, full32x2, full32x3},
 		squares: squares32, addSquares: addsquares32, sift: sift32, gather: gather32, mark: mark32, copies: copies32, nonzeros: nonzeros32, gate: gate32, sumLines: sumlines32,
 	}
+	sparse32y = sparseSet[float32]{
+		sparse:  [sparseVecs + 1]sparseFunc[float32]{nil, sparse32y1, sparse32y2, sparse32y3, sparse32y4, sparse32y5, sparse32y6, sparse32y7, sparse32y8},
+		squares: squares32y, sift: sift32y, gather: gather32y, mark: mark32y, copies: copies32y, nonzeros: nonzeros32y, gate: gate32y, sumLines: sumlines32y,
+	}
 	sparse64 = sparseSet[float64]{
 		sparse:  [sparseVecs + 1]sparseFunc[float64]{nil, sparse64x1, sparse64x2, sparse64x3, sparse64x4, sparse64x5, sparse64x6, sparse64x7, sparse64x8},
 		few:     [sparseVecs + 1]columnFunc[float64]{nil, columnfew64x1, columnfew64x2, columnfew64x3, columnfew64x4, columnfew64x5, columnfew64x6, columnfew64x7, columnfew64x8},
@@ -58,12 +65,12 @@ const (
 )
 
 // sparseTerms is the most terms a sparse product takes at a time: 64, whose block of the dense
-// operand has 32 KB, where that leaves room in the first-level cache, else 48. Blocks begin
-// and end on cache lines of the weights.
-var sparseTerms = blockTerms(firstLevel())
+// operand has 32 KB, half of that with AVX2, where that leaves room in the first-level cache,
+// else 48. Blocks begin and end on cache lines of the weights.
+var sparseTerms = blockTerms(firstLevel(), useAVX512)
 
-func blockTerms(cache int) int {
-	if cache >= 48<<10 {
+func blockTerms(cache int, wide bool) int {
+	if cache >= 48<<10 || !wide {
 		return 64
 	}
 	return 48
@@ -126,11 +133,11 @@ func (p *sparseProduct[T]) bitsAt(row, term int) *uint8 {
 
 // manyZeros looks at the first panel of a tile.
 func manyZeros[T Float](x Tile[T], features int) bool {
-	n, first := PanelRows[T](), x.Data
+	n, first, ks := PanelRows[T](), x.Data, assembly[T]()
 	if x.Whole != nil {
 		first = x.Whole
 	}
-	return features > 0 && assembly[T]().nonzeros(2*features, &first[0])*100 <= sparsePercent*features*n
+	return features > 0 && ks.nonzeros(n/ks.lanes*features, &first[0])*100 <= sparsePercent*features*n
 }
 
 // operand makes the rows of a tile the sparse operand.
@@ -266,11 +273,11 @@ func (p *sparseProduct[T]) store(y Tile[T], panels, from, nv, features int) {
 			f := from + v*lanes
 			out := y.Data[q*y.Stride+f*n:]
 			if f+lanes <= features {
-				p.ks.squares(2, &out[0], n, lanes, src, p.pitch, lanes*p.pitch)
+				p.ks.squares(n/lanes, &out[0], n, lanes, src, p.pitch, lanes*p.pitch)
 				continue
 			}
 			edge := p.edge[:lanes*n]
-			p.ks.squares(2, &edge[0], n, lanes, src, p.pitch, lanes*p.pitch)
+			p.ks.squares(n/lanes, &edge[0], n, lanes, src, p.pitch, lanes*p.pitch)
 			copy(out[:(features-f)*n], edge)
 		}
 	}
@@ -370,6 +377,7 @@ func sparseLinearT[T Float](y, g Tile[T], panels int, w Matrix[T], m, k int, of 
 // limits, if there are any.
 func gated[T Float](y, of Tile[T], panels, features int, limits *[2]T) {
 	for q := 0; q < panels && limits != nil; q++ {
-		assembly[T]().gate(2*features, &y.Data[q*y.Stride], &of.Data[q*of.Stride], &limits[0])
+		ks := assembly[T]()
+		ks.gate(PanelRows[T]()/ks.lanes*features, &y.Data[q*y.Stride], &of.Data[q*of.Stride], &limits[0])
 	}
 }

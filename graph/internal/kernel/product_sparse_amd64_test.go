@@ -100,7 +100,7 @@ func (c *sparseCase[T]) result(features int, rows bool) Tile[T] {
 // checkSparse compares a product in one layout of its tiles with the dense one.
 func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what string, xRows, yRows bool) {
 	defer func(terms int) { sparseTerms = terms }(sparseTerms)
-	sparseTerms = blockTerms(rng.IntN(2) * 48 << 10)
+	sparseTerms = blockTerms(rng.IntN(2)*48<<10, true)
 	ks := assembly[T]()
 	m, k, panels, n := c.m, c.k, c.panels, PanelRows[T]()
 	what = fmt.Sprintf("%s m=%d k=%d panels=%d rows=%v,%v", what, m, k, panels, xRows, yRows)
@@ -162,7 +162,7 @@ func checkSparse[T Float](t *testing.T, rng *rand.Rand, c *sparseCase[T], what s
 // Sparse products, and products of tiles that stand by rows, give the numbers of dense
 // ones, and write nothing else.
 func testSparse[T Float](t *testing.T) {
-	if !HasRows() {
+	if !HasRows[T]() {
 		t.Skip("no sparse products on this machine")
 	}
 	step := 1
@@ -200,12 +200,12 @@ func testSparse[T Float](t *testing.T) {
 	}
 }
 
-func TestSparse32(t *testing.T) { testSparse[float32](t) }
-func TestSparse64(t *testing.T) { testSparse[float64](t) }
+func TestSparse32(t *testing.T) { instructionSets(t, testSparse[float32]) }
+func TestSparse64(t *testing.T) { instructionSets(t, testSparse[float64]) }
 
 // Few zeros are left to dense products, and so is what has no scratch.
 func TestSparseIsForZeros(t *testing.T) {
-	if !HasRows() {
+	if !HasRows[float32]() {
 		t.Skip("no sparse products on this machine")
 	}
 	rng := rand.New(rand.NewPCG(7, 8))
@@ -224,7 +224,7 @@ func TestSparseIsForZeros(t *testing.T) {
 
 // What is not a number is a number other than zero, and stays with its row.
 func TestSparseKeepsNaN(t *testing.T) {
-	if !HasRows() {
+	if !HasRows[float32]() {
 		t.Skip("no sparse products on this machine")
 	}
 	c := newSparseCase[float32](rand.New(rand.NewPCG(9, 10)), 200, 200, 1, 0.5)
@@ -253,7 +253,7 @@ func BenchmarkZeros(b *testing.B) {
 		scratch := make([]float32, max(LinearTScratch[float32](m, m, panels, nil), OuterScratch[float32](m, m, panels, nil)))
 		for _, layout := range []string{"dense", "panels", "rows"} {
 			rows := layout == "rows"
-			if rows && !HasRows() {
+			if rows && !HasRows[float32]() {
 				continue
 			}
 			tile := func(t Tile[float32]) Tile[float32] { // half zeros in either layout

@@ -90,7 +90,7 @@ func (o *sparseOuter[T]) rowsOf(panels, first, nv, k int) []T {
 				copy(o.edge, src[:(k-f)*n])
 				src = o.edge
 			}
-			o.ks.squares(2, &o.xt[q*n*o.pitch+v*lanes], o.pitch, lanes*o.pitch, &src[0], n, lanes)
+			o.ks.squares(n/lanes, &o.xt[q*n*o.pitch+v*lanes], o.pitch, lanes*o.pitch, &src[0], n, lanes)
 		}
 	}
 	return o.xt

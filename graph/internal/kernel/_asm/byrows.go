@@ -70,11 +70,14 @@ func sift(e element) {
 	b.next("block")
 }
 
-// write stores the bits of a mask, one for each lane.
+// write stores the bits of a mask, one for each lane: for AVX2, those of eight.
 func (k mask) write(m Mem) {
-	if k.e.size == 4 {
+	switch {
+	case k.e.half:
+		MOVB(k.bits().As8(), m)
+	case k.e.size == 4:
 		KMOVW(k.r, m)
-	} else {
+	default:
 		KMOVB(k.r, m)
 	}
 }
@@ -144,14 +147,14 @@ func gather(e element) {
 	MOVQ(src, from)
 	MOVQ(bits, say)
 	Label("panel")
-	for v := range 2 {
+	for v := range panelBytes / e.width() {
 		x := e.loadVec(Mem{Base: from, Disp: v * e.width()})
 		x.store(Mem{Base: to, Disp: v * e.width()})
 		x.compare(unlike, zero).write(Mem{Base: say, Disp: v * e.lanes() / 8})
 	}
 	ADDQ(step, from)
 	ADDQ(U32(panelBytes), to)
-	ADDQ(Imm(uint64(2*e.lanes()/8)), say)
+	ADDQ(Imm(panelBytes/uint64(8*e.size)), say)
 	DECQ(left)
 	JNZ(LabelRef("panel"))
 	ADDQ(U32(panelBytes), src)
@@ -171,8 +174,7 @@ func nonzeros(e element) {
 	zero, count := e.zero(), GP64()
 	XORQ(count, count)
 	Label("vector")
-	k, ones := e.loadVec(Mem{Base: x}).compare(unlike, zero), GP64()
-	KMOVW(k.r, ones.As32())
+	ones := e.loadVec(Mem{Base: x}).compare(unlike, zero).bits()
 	POPCNTQ(ones, ones)
 	ADDQ(ones, count)
 	ADDQ(Imm(uint64(e.width())), x)

@@ -53,7 +53,7 @@ func main() {
 	for _, e := range elements {
 		write(*what, e.width32(*half))
 	}
-	if *what == "sparse" {
+	if *what == "sparse" && !*half {
 		cacheLeaf()
 	}
 	Generate()
@@ -134,15 +134,22 @@ func write(what string, e element) {
 			rowTimes(e, nv)
 		}
 	case "sparse":
+		if e.half && e.size == 8 { // four lanes, whose bits fill no byte
+			return
+		}
 		for nv := 1; nv <= sparseVecs; nv++ {
 			sparse(e, nv)
-			columnOfFew(e, nv)
+			if !e.half {
+				columnOfFew(e, nv)
+			}
 		}
-		for nv := 1; nv <= fullVecs; nv++ {
+		for nv := 1; nv <= fullVecs && !e.half; nv++ {
 			full(e, nv)
 		}
 		squares(e)
-		addSquares(e)
+		if !e.half {
+			addSquares(e)
+		}
 		sift(e)
 		gather(e)
 		nonzeros(e)

@@ -83,16 +83,25 @@ func (k mask) none(label string) { k.test(); JEQ(LabelRef(label)) }
 
 func (k mask) test() {
 	if k.e.half {
-		bits := GP32()
-		if k.e.size == 4 {
-			VMOVMSKPS(k.r, bits)
-		} else {
-			VMOVMSKPD(k.r, bits)
-		}
-		TESTL(bits, bits)
+		b := k.bits().As32()
+		TESTL(b, b)
 	} else {
 		KORTESTW(k.r, k.r)
 	}
+}
+
+// bits are those of a mask, one for each lane.
+func (k mask) bits() GPVirtual {
+	b := GP64()
+	switch {
+	case !k.e.half:
+		KMOVW(k.r, b.As32())
+	case k.e.size == 4:
+		VMOVMSKPS(k.r, b.As32())
+	default:
+		VMOVMSKPD(k.r, b.As32())
+	}
+	return b
 }
 
 // pick is o in the lanes of k, v elsewhere.

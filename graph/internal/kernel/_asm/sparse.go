@@ -13,12 +13,9 @@ import (
 // multiplication takes.
 const sparseVecs = 8
 
-// sparsePitch is how many bytes rows of the right operand of a sparse product are apart,
-// a shift of sparseShift.
-const (
-	sparsePitch = sparseVecs * 64
-	sparseShift = 9
-)
+// sparseShift is the logarithm of how many bytes rows of the right operand of a sparse
+// product are apart.
+func (e element) sparseShift() uint64 { return uint64(bits.Len(uint(sparseVecs*e.width())) - 1) }
 
 // sparse computes rows of c = S b for a matrix S of which each row says by bits which of
 // its numbers are not zero: only these are multiplied, in order. Rows of S are sstep
@@ -129,7 +126,7 @@ func (t *sparseTile) sum() {
 	BLSRQ(t.left, t.left)
 	v := t.e.vec().r
 	t.e.broadcast(Mem{Base: t.s, Index: t.at, Scale: uint8(t.e.size)}, v)
-	SHLQ(Imm(sparseShift), t.at)
+	SHLQ(Imm(t.e.sparseShift()), t.at)
 	ADDQ(t.b, t.at)
 	t.all(t.at, func(m Mem, z VecVirtual) { t.e.fma(m, v, z) })
 	TESTQ(t.left, t.left)
