@@ -108,6 +108,8 @@ var (
 		side:    8,
 		strips:  strips64y,
 		vectors: halfVectors64,
+
+		sparseSet: sparse64y,
 	}
 
 	none set[float64] // no functions: the same for either type

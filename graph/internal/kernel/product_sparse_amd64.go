@@ -14,9 +14,9 @@ import "unsafe"
 // Sums run in the same order as in dense products, so that both give the same numbers as
 // long as weights are finite.
 
-// sparseSet is the assembly of sparse products; squares is nil where there is none, as for
-// float64 with AVX2, whose four lanes have too few bits for a byte. With AVX2, few and full
-// are nil, too.
+// sparseSet is the assembly of sparse products; squares is nil where there is none but few, as
+// for float64 with AVX2, whose four lanes have too few bits for a byte. With AVX2, full is nil,
+// too.
 type sparseSet[T Float] struct {
 	sparse     [sparseVecs + 1]sparseFunc[T]
 	few        [sparseVecs + 1]columnFunc[T]
@@ -43,7 +43,11 @@ var (
 	}
 	sparse32y = sparseSet[float32]{
 		sparse:  [sparseVecs + 1]sparseFunc[float32]{nil, sparse32y1, sparse32y2, sparse32y3, sparse32y4, sparse32y5, sparse32y6, sparse32y7, sparse32y8},
+		few:     [sparseVecs + 1]columnFunc[float32]{nil, columnfew32y1, columnfew32y2, columnfew32y3, columnfew32y4, columnfew32y5, columnfew32y6, columnfew32y7, columnfew32y8},
 		squares: squares32y, sift: sift32y, gather: gather32y, mark: mark32y, copies: copies32y, nonzeros: nonzeros32y, gate: gate32y, sumLines: sumlines32y,
+	}
+	sparse64y = sparseSet[float64]{
+		few: [sparseVecs + 1]columnFunc[float64]{nil, columnfew64y1, columnfew64y2, columnfew64y3, columnfew64y4, columnfew64y5, columnfew64y6, columnfew64y7, columnfew64y8},
 	}
 	sparse64 = sparseSet[float64]{
 		sparse:  [sparseVecs + 1]sparseFunc[float64]{nil, sparse64x1, sparse64x2, sparse64x3, sparse64x4, sparse64x5, sparse64x6, sparse64x7, sparse64x8},

@@ -8,25 +8,49 @@ package kernel
 func sparse32y1(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32y1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32y2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32y2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func sparse32y3(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32y3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32y4(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32y4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func sparse32y5(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32y5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32y6(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32y6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func sparse32y7(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 
 //go:noescape
+func columnfew32y7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+
+//go:noescape
 func sparse32y8(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
+
+//go:noescape
+func columnfew32y8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
 
 //go:noescape
 func squares32y(n int, dst *float32, dstep int, dnext int, src *float32, sstep int, snext int)
@@ -51,3 +75,27 @@ func copies32y(rows int, n int, dst *float32, dstep int, src *float32, sstep int
 
 //go:noescape
 func sumlines32y(rows int, n int, acc *float32, src *float32, step int)
+
+//go:noescape
+func columnfew64y1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func columnfew64y2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func columnfew64y3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func columnfew64y4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func columnfew64y5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func columnfew64y6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func columnfew64y7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+
+//go:noescape
+func columnfew64y8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)

@@ -127,6 +127,86 @@ next:
 	VZEROUPPER
 	RET
 
+// func columnfew32y1(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y1(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VBROADCASTSS c32y_0<>+0(SB), Y1
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y2
+	VCMPPS    $0x04, Y1, Y2, Y2
+	VMOVMSKPS Y2, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y2
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y2, Y0
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y2
+	VMASKMOVPS (CX), Y2, Y2
+	VCMPPS     $0x04, Y1, Y2, Y2
+	VMOVMSKPS  Y2, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VZEROUPPER
+	RET
+
+DATA c32y_0<>+0(SB)/4, $(0.0)
+DATA c32y_0<>+4(SB)/4, $(0.0)
+DATA c32y_0<>+8(SB)/4, $(0.0)
+DATA c32y_0<>+12(SB)/4, $(0.0)
+DATA c32y_0<>+16(SB)/4, $(0.0)
+DATA c32y_0<>+20(SB)/4, $(0.0)
+DATA c32y_0<>+24(SB)/4, $(0.0)
+DATA c32y_0<>+28(SB)/4, $(0.0)
+GLOBL c32y_0<>(SB), RODATA|NOPTR, $32
+
+DATA ones_and_zeros<>+0(SB)/8, $0xffffffffffffffff
+DATA ones_and_zeros<>+8(SB)/8, $0xffffffffffffffff
+DATA ones_and_zeros<>+16(SB)/8, $0xffffffffffffffff
+DATA ones_and_zeros<>+24(SB)/8, $0xffffffffffffffff
+DATA ones_and_zeros<>+32(SB)/8, $0x0000000000000000
+DATA ones_and_zeros<>+40(SB)/8, $0x0000000000000000
+DATA ones_and_zeros<>+48(SB)/8, $0x0000000000000000
+DATA ones_and_zeros<>+56(SB)/8, $0x0000000000000000
+GLOBL ones_and_zeros<>(SB), RODATA|NOPTR, $64
+
 // func sparse32y2(rows int, s *float32, sstep int, bits *uint8, bitstep int, first int, keep uint64, b *float32, c *float32, cstep int, start *float32, mode int, out *float32, outstep int, add int, limits *float32, of *float32, ofstep int, ahead *float32, aheadstep int, aheadrows int)
 // Requires: AVX, AVX2, BMI, BMI2, FMA3, MMX+
 TEXT ·sparse32y2(SB), NOSPLIT, $8-168
@@ -261,6 +341,69 @@ next:
 	ADDQ R13, R9
 	DECQ BX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32y2(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y2(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VBROADCASTSS c32y_0<>+0(SB), Y2
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y3
+	VCMPPS    $0x04, Y2, Y3, Y3
+	VMOVMSKPS Y3, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y3
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y3, Y0
+	VFMADD231PS  32(R9), Y3, Y1
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y3
+	VMASKMOVPS (CX), Y3, Y3
+	VCMPPS     $0x04, Y2, Y3, Y3
+	VMOVMSKPS  Y3, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
 	VZEROUPPER
 	RET
 
@@ -412,6 +555,72 @@ next:
 	ADDQ R13, R9
 	DECQ BX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32y3(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y3(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VBROADCASTSS c32y_0<>+0(SB), Y3
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y4
+	VCMPPS    $0x04, Y3, Y4, Y4
+	VMOVMSKPS Y4, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y4
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y4, Y0
+	VFMADD231PS  32(R9), Y4, Y1
+	VFMADD231PS  64(R9), Y4, Y2
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y4
+	VMASKMOVPS (CX), Y4, Y4
+	VCMPPS     $0x04, Y3, Y4, Y4
+	VMOVMSKPS  Y4, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
 	VZEROUPPER
 	RET
 
@@ -577,6 +786,75 @@ next:
 	ADDQ R13, R9
 	DECQ BX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32y4(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y4(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VMOVUPS      96(DI), Y3
+	VBROADCASTSS c32y_0<>+0(SB), Y4
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y5
+	VCMPPS    $0x04, Y4, Y5, Y5
+	VMOVMSKPS Y5, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y5
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y5, Y0
+	VFMADD231PS  32(R9), Y5, Y1
+	VFMADD231PS  64(R9), Y5, Y2
+	VFMADD231PS  96(R9), Y5, Y3
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y5
+	VMASKMOVPS (CX), Y5, Y5
+	VCMPPS     $0x04, Y4, Y5, Y5
+	VMOVMSKPS  Y5, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
 	VZEROUPPER
 	RET
 
@@ -756,6 +1034,78 @@ next:
 	ADDQ R13, R9
 	DECQ BX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32y5(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y5(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VMOVUPS      96(DI), Y3
+	VMOVUPS      128(DI), Y4
+	VBROADCASTSS c32y_0<>+0(SB), Y5
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y6
+	VCMPPS    $0x04, Y5, Y6, Y6
+	VMOVMSKPS Y6, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y6
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y6, Y0
+	VFMADD231PS  32(R9), Y6, Y1
+	VFMADD231PS  64(R9), Y6, Y2
+	VFMADD231PS  96(R9), Y6, Y3
+	VFMADD231PS  128(R9), Y6, Y4
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y6
+	VMASKMOVPS (CX), Y6, Y6
+	VCMPPS     $0x04, Y5, Y6, Y6
+	VMOVMSKPS  Y6, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
 	VZEROUPPER
 	RET
 
@@ -949,6 +1299,81 @@ next:
 	ADDQ R13, R9
 	DECQ BX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32y6(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y6(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VMOVUPS      96(DI), Y3
+	VMOVUPS      128(DI), Y4
+	VMOVUPS      160(DI), Y5
+	VBROADCASTSS c32y_0<>+0(SB), Y6
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y7
+	VCMPPS    $0x04, Y6, Y7, Y7
+	VMOVMSKPS Y7, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y7
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y7, Y0
+	VFMADD231PS  32(R9), Y7, Y1
+	VFMADD231PS  64(R9), Y7, Y2
+	VFMADD231PS  96(R9), Y7, Y3
+	VFMADD231PS  128(R9), Y7, Y4
+	VFMADD231PS  160(R9), Y7, Y5
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y7
+	VMASKMOVPS (CX), Y7, Y7
+	VCMPPS     $0x04, Y6, Y7, Y7
+	VMOVMSKPS  Y7, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
 	VZEROUPPER
 	RET
 
@@ -1156,6 +1581,84 @@ next:
 	ADDQ R13, R9
 	DECQ BX
 	JNZ  row
+	VZEROUPPER
+	RET
+
+// func columnfew32y7(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y7(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VMOVUPS      96(DI), Y3
+	VMOVUPS      128(DI), Y4
+	VMOVUPS      160(DI), Y5
+	VMOVUPS      192(DI), Y6
+	VBROADCASTSS c32y_0<>+0(SB), Y7
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y8
+	VCMPPS    $0x04, Y7, Y8, Y8
+	VMOVMSKPS Y8, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y8
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y8, Y0
+	VFMADD231PS  32(R9), Y8, Y1
+	VFMADD231PS  64(R9), Y8, Y2
+	VFMADD231PS  96(R9), Y8, Y3
+	VFMADD231PS  128(R9), Y8, Y4
+	VFMADD231PS  160(R9), Y8, Y5
+	VFMADD231PS  192(R9), Y8, Y6
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y8
+	VMASKMOVPS (CX), Y8, Y8
+	VCMPPS     $0x04, Y7, Y8, Y8
+	VMOVMSKPS  Y8, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, 192(SI)
 	VZEROUPPER
 	RET
 
@@ -1380,6 +1883,87 @@ next:
 	VZEROUPPER
 	RET
 
+// func columnfew32y8(k int, x *float32, wt *float32, ld int, y *float32, bias *float32)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew32y8(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      64(DI), Y2
+	VMOVUPS      96(DI), Y3
+	VMOVUPS      128(DI), Y4
+	VMOVUPS      160(DI), Y5
+	VMOVUPS      192(DI), Y6
+	VMOVUPS      224(DI), Y7
+	VBROADCASTSS c32y_0<>+0(SB), Y8
+	MOVQ         BX, DI
+	SHLQ         $0x03, DI
+
+block:
+	CMPQ      AX, $0x08
+	JLT       tail
+	VMOVUPS   (CX), Y9
+	VCMPPS    $0x04, Y8, Y9, Y9
+	VMOVMSKPS Y9, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSS (CX)(R9*4), Y9
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PS  (R9), Y9, Y0
+	VFMADD231PS  32(R9), Y9, Y1
+	VFMADD231PS  64(R9), Y9, Y2
+	VFMADD231PS  96(R9), Y9, Y3
+	VFMADD231PS  128(R9), Y9, Y4
+	VFMADD231PS  160(R9), Y9, Y5
+	VFMADD231PS  192(R9), Y9, Y6
+	VFMADD231PS  224(R9), Y9, Y7
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x08, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x02, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y9
+	VMASKMOVPS (CX), Y9, Y9
+	VCMPPS     $0x04, Y8, Y9, Y9
+	VMOVMSKPS  Y9, R8
+	JMP        begin
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, 192(SI)
+	VMOVUPS Y7, 224(SI)
+	VZEROUPPER
+	RET
+
 // func squares32y(n int, dst *float32, dstep int, dnext int, src *float32, sstep int, snext int)
 // Requires: AVX
 TEXT ·squares32y(SB), NOSPLIT, $0-56
@@ -1580,16 +2164,6 @@ block:
 	JNZ        block
 	VZEROUPPER
 	RET
-
-DATA c32y_0<>+0(SB)/4, $(0.0)
-DATA c32y_0<>+4(SB)/4, $(0.0)
-DATA c32y_0<>+8(SB)/4, $(0.0)
-DATA c32y_0<>+12(SB)/4, $(0.0)
-DATA c32y_0<>+16(SB)/4, $(0.0)
-DATA c32y_0<>+20(SB)/4, $(0.0)
-DATA c32y_0<>+24(SB)/4, $(0.0)
-DATA c32y_0<>+28(SB)/4, $(0.0)
-GLOBL c32y_0<>(SB), RODATA|NOPTR, $32
 
 // func gather32y(n int, np int, dst *float32, dstep int, src *float32, step int, bits *uint8, bitstep int)
 // Requires: AVX
@@ -1835,5 +2409,575 @@ line1:
 	JMP     column1
 
 end1:
+	VZEROUPPER
+	RET
+
+// func columnfew64y1(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y1(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VBROADCASTSD c64y_0<>+0(SB), Y1
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y2
+	VCMPPD    $0x04, Y1, Y2, Y2
+	VMOVMSKPD Y2, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y2
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y2, Y0
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y2
+	VMASKMOVPD (CX), Y2, Y2
+	VCMPPD     $0x04, Y1, Y2, Y2
+	VMOVMSKPD  Y2, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VZEROUPPER
+	RET
+
+DATA c64y_0<>+0(SB)/8, $(0.0)
+DATA c64y_0<>+8(SB)/8, $(0.0)
+DATA c64y_0<>+16(SB)/8, $(0.0)
+DATA c64y_0<>+24(SB)/8, $(0.0)
+GLOBL c64y_0<>(SB), RODATA|NOPTR, $32
+
+// func columnfew64y2(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y2(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VBROADCASTSD c64y_0<>+0(SB), Y2
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y3
+	VCMPPD    $0x04, Y2, Y3, Y3
+	VMOVMSKPD Y3, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y3
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y3, Y0
+	VFMADD231PD  32(R9), Y3, Y1
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y3
+	VMASKMOVPD (CX), Y3, Y3
+	VCMPPD     $0x04, Y2, Y3, Y3
+	VMOVMSKPD  Y3, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VZEROUPPER
+	RET
+
+// func columnfew64y3(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y3(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VMOVUPD      64(DI), Y2
+	VBROADCASTSD c64y_0<>+0(SB), Y3
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y4
+	VCMPPD    $0x04, Y3, Y4, Y4
+	VMOVMSKPD Y4, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y4
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y4, Y0
+	VFMADD231PD  32(R9), Y4, Y1
+	VFMADD231PD  64(R9), Y4, Y2
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y4
+	VMASKMOVPD (CX), Y4, Y4
+	VCMPPD     $0x04, Y3, Y4, Y4
+	VMOVMSKPD  Y4, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VZEROUPPER
+	RET
+
+// func columnfew64y4(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y4(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VMOVUPD      64(DI), Y2
+	VMOVUPD      96(DI), Y3
+	VBROADCASTSD c64y_0<>+0(SB), Y4
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y5
+	VCMPPD    $0x04, Y4, Y5, Y5
+	VMOVMSKPD Y5, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y5
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y5, Y0
+	VFMADD231PD  32(R9), Y5, Y1
+	VFMADD231PD  64(R9), Y5, Y2
+	VFMADD231PD  96(R9), Y5, Y3
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y5
+	VMASKMOVPD (CX), Y5, Y5
+	VCMPPD     $0x04, Y4, Y5, Y5
+	VMOVMSKPD  Y5, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VZEROUPPER
+	RET
+
+// func columnfew64y5(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y5(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VMOVUPD      64(DI), Y2
+	VMOVUPD      96(DI), Y3
+	VMOVUPD      128(DI), Y4
+	VBROADCASTSD c64y_0<>+0(SB), Y5
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y6
+	VCMPPD    $0x04, Y5, Y6, Y6
+	VMOVMSKPD Y6, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y6
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y6, Y0
+	VFMADD231PD  32(R9), Y6, Y1
+	VFMADD231PD  64(R9), Y6, Y2
+	VFMADD231PD  96(R9), Y6, Y3
+	VFMADD231PD  128(R9), Y6, Y4
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y6
+	VMASKMOVPD (CX), Y6, Y6
+	VCMPPD     $0x04, Y5, Y6, Y6
+	VMOVMSKPD  Y6, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, 128(SI)
+	VZEROUPPER
+	RET
+
+// func columnfew64y6(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y6(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VMOVUPD      64(DI), Y2
+	VMOVUPD      96(DI), Y3
+	VMOVUPD      128(DI), Y4
+	VMOVUPD      160(DI), Y5
+	VBROADCASTSD c64y_0<>+0(SB), Y6
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y7
+	VCMPPD    $0x04, Y6, Y7, Y7
+	VMOVMSKPD Y7, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y7
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y7, Y0
+	VFMADD231PD  32(R9), Y7, Y1
+	VFMADD231PD  64(R9), Y7, Y2
+	VFMADD231PD  96(R9), Y7, Y3
+	VFMADD231PD  128(R9), Y7, Y4
+	VFMADD231PD  160(R9), Y7, Y5
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y7
+	VMASKMOVPD (CX), Y7, Y7
+	VCMPPD     $0x04, Y6, Y7, Y7
+	VMOVMSKPD  Y7, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, 128(SI)
+	VMOVUPD Y5, 160(SI)
+	VZEROUPPER
+	RET
+
+// func columnfew64y7(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y7(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VMOVUPD      64(DI), Y2
+	VMOVUPD      96(DI), Y3
+	VMOVUPD      128(DI), Y4
+	VMOVUPD      160(DI), Y5
+	VMOVUPD      192(DI), Y6
+	VBROADCASTSD c64y_0<>+0(SB), Y7
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y8
+	VCMPPD    $0x04, Y7, Y8, Y8
+	VMOVMSKPD Y8, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y8
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y8, Y0
+	VFMADD231PD  32(R9), Y8, Y1
+	VFMADD231PD  64(R9), Y8, Y2
+	VFMADD231PD  96(R9), Y8, Y3
+	VFMADD231PD  128(R9), Y8, Y4
+	VFMADD231PD  160(R9), Y8, Y5
+	VFMADD231PD  192(R9), Y8, Y6
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y8
+	VMASKMOVPD (CX), Y8, Y8
+	VCMPPD     $0x04, Y7, Y8, Y8
+	VMOVMSKPD  Y8, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, 128(SI)
+	VMOVUPD Y5, 160(SI)
+	VMOVUPD Y6, 192(SI)
+	VZEROUPPER
+	RET
+
+// func columnfew64y8(k int, x *float64, wt *float64, ld int, y *float64, bias *float64)
+// Requires: AVX, BMI, FMA3
+TEXT ·columnfew64y8(SB), NOSPLIT, $0-48
+	MOVQ         k+0(FP), AX
+	MOVQ         x+8(FP), CX
+	MOVQ         wt+16(FP), DX
+	MOVQ         ld+24(FP), BX
+	MOVQ         y+32(FP), SI
+	MOVQ         bias+40(FP), DI
+	VMOVUPD      (DI), Y0
+	VMOVUPD      32(DI), Y1
+	VMOVUPD      64(DI), Y2
+	VMOVUPD      96(DI), Y3
+	VMOVUPD      128(DI), Y4
+	VMOVUPD      160(DI), Y5
+	VMOVUPD      192(DI), Y6
+	VMOVUPD      224(DI), Y7
+	VBROADCASTSD c64y_0<>+0(SB), Y8
+	MOVQ         BX, DI
+	SHLQ         $0x02, DI
+
+block:
+	CMPQ      AX, $0x04
+	JLT       tail
+	VMOVUPD   (CX), Y9
+	VCMPPD    $0x04, Y8, Y9, Y9
+	VMOVMSKPD Y9, R8
+
+begin:
+	TESTQ R8, R8
+	JZ    next
+
+	PCALIGN $64
+loop:
+	TZCNTQ       R8, R9
+	BLSRQ        R8, R8
+	VBROADCASTSD (CX)(R9*8), Y9
+	IMULQ        BX, R9
+	ADDQ         DX, R9
+	VFMADD231PD  (R9), Y9, Y0
+	VFMADD231PD  32(R9), Y9, Y1
+	VFMADD231PD  64(R9), Y9, Y2
+	VFMADD231PD  96(R9), Y9, Y3
+	VFMADD231PD  128(R9), Y9, Y4
+	VFMADD231PD  160(R9), Y9, Y5
+	VFMADD231PD  192(R9), Y9, Y6
+	VFMADD231PD  224(R9), Y9, Y7
+	TESTQ        R8, R8
+	JNZ          loop
+
+next:
+	ADDQ $0x20, CX
+	ADDQ DI, DX
+	SUBQ $0x04, AX
+	JMP  block
+
+tail:
+	CMPQ       AX, $0x00
+	JLE        store
+	LEAQ       ones_and_zeros<>+0(SB), R8
+	MOVQ       AX, R9
+	SHLQ       $0x03, R9
+	SUBQ       R9, R8
+	VMOVUPS    32(R8), Y9
+	VMASKMOVPD (CX), Y9, Y9
+	VCMPPD     $0x04, Y8, Y9, Y9
+	VMOVMSKPD  Y9, R8
+	JMP        begin
+
+store:
+	VMOVUPD Y0, (SI)
+	VMOVUPD Y1, 32(SI)
+	VMOVUPD Y2, 64(SI)
+	VMOVUPD Y3, 96(SI)
+	VMOVUPD Y4, 128(SI)
+	VMOVUPD Y5, 160(SI)
+	VMOVUPD Y6, 192(SI)
+	VMOVUPD Y7, 224(SI)
 	VZEROUPPER
 	RET

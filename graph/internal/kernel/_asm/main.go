@@ -134,14 +134,15 @@ func write(what string, e element) {
 			rowTimes(e, nv)
 		}
 	case "sparse":
-		if e.half && e.size == 8 { // four lanes, whose bits fill no byte
-			return
-		}
+		whole := e.lanes() >= 8 // which the bits of a vector fill
 		for nv := 1; nv <= sparseVecs; nv++ {
-			sparse(e, nv)
-			if !e.half {
-				columnOfFew(e, nv)
+			if whole {
+				sparse(e, nv)
 			}
+			columnOfFew(e, nv)
+		}
+		if !whole {
+			return
 		}
 		for nv := 1; nv <= fullVecs && !e.half; nv++ {
 			full(e, nv)

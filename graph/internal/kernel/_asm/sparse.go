@@ -191,7 +191,7 @@ func columnOfFew(e element, nv int) {
 	Label("block")
 	CMPQ(k, Imm(uint64(e.lanes())))
 	JLT(LabelRef("tail"))
-	KMOVW(e.loadVec(Mem{Base: x}).compare(unlike, zero).r, left.As32())
+	MOVQ(e.loadVec(Mem{Base: x}).compare(unlike, zero).bits(), left)
 	Label("begin")
 	TESTQ(left, left)
 	JZ(LabelRef("next"))
@@ -214,7 +214,7 @@ func columnOfFew(e element, nv int) {
 	Label("tail")
 	CMPQ(k, Imm(0))
 	JLE(LabelRef("store"))
-	KMOVW(e.loadOnly(Mem{Base: x}, e.first(k)).compare(unlike, zero).r, left.As32())
+	MOVQ(e.loadOnly(Mem{Base: x}, e.first(k)).compare(unlike, zero).bits(), left)
 	JMP(LabelRef("begin"))
 	Label("store")
 	for i := range acc {
