@@ -3,9 +3,10 @@ package benchmarks
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -135,20 +136,31 @@ func BenchmarkSample(b *testing.B) {
 	})
 }
 
-// readTime is how long one core takes to read n numbers of four bytes, as often
-// read before as the weights of a model that scores row after row: the least of
-// several times. Of a single row "reads" says how many such times it takes.
-func readTime(n float64) float64 {
+// reads is how many times as long a row takes as one core takes to read n numbers of four
+// bytes, which were read just before as weights are when row after row is scored: the
+// median of some turns, so that others on the machine slow down both.
+func reads(n float64, row func() error) (float64, error) {
+	const turns, each = 31, 20
 	weights := bytes.Repeat([]byte{2}, 4*int(n)) // written to: else all pages are one
-	best := math.Inf(1)
-	for range 200 {
+	ratios := make([]float64, turns)
+	for i := range ratios {
 		begin := time.Now()
-		if bytes.IndexByte(weights, 1) >= 0 {
-			panic("benchmarks: a one among twos")
+		for range each {
+			if err := row(); err != nil {
+				return 0, err
+			}
 		}
-		best = min(best, time.Since(begin).Seconds())
+		rows := time.Since(begin)
+		begin = time.Now()
+		for range each {
+			if bytes.IndexByte(weights, 1) >= 0 {
+				return 0, errors.New("benchmarks: a one among twos")
+			}
+		}
+		ratios[i] = rows.Seconds() / time.Since(begin).Seconds()
 	}
-	return best
+	slices.Sort(ratios)
+	return ratios[turns/2], nil
 }
 
 func each(b *testing.B, products bool, f func(m *models.Model, x *mat.Dense, out []float64) error) {
@@ -171,7 +183,11 @@ func each(b *testing.B, products bool, f func(m *models.Model, x *mat.Dense, out
 				}
 				report(b, n, perRow)
 				if n == 1 && products {
-					b.ReportMetric(b.Elapsed().Seconds()/float64(b.N)/readTime(perRow/2), "reads")
+					times, err := reads(perRow/2, func() error { return f(m, x, out) })
+					if err != nil {
+						b.Fatal(err)
+					}
+					b.ReportMetric(times, "reads")
 				}
 			})
 		}
