@@ -4,9 +4,9 @@
     benchmarks/peers/turns.py --cells realnvp/43 --turns 40
 
 compare.py times each library for some seconds, minutes apart. Where others use the machine, so that it is now faster, now slower,
-that says little of a pair of runs. Here both programs stay: one waits while the other takes its turn, the first in one pair is the
-second in the next. Prints a Markdown table, for each library: medians of the times, and the median of the ratios of pairs with the
-quartiles. Nothing is written."""
+that says little of a pair of runs. Here the process of the library stays, and waits while Gorge, a process for each turn, takes its own;
+the first in one pair is the second in the next. Prints a Markdown table, for each library: medians of the times, and the median of the
+ratios of pairs with the quartiles. Nothing is written."""
 import argparse, json, os, statistics, subprocess, tempfile, time
 
 from compare import CELLS, PEERS, HERE, build, machine, name, run_ours
@@ -57,6 +57,8 @@ def main():
     p.add_argument("--rest", type=float, default=0.3, help="seconds between turns: threads of some libraries wait busily for a while")
     p.add_argument("--python", default=os.path.join(HERE, ".venv", "bin", "python"))
     a = p.parse_args()
+    if a.turns < 2:
+        p.error("--turns %d: want two at least, for quartiles" % a.turns)
     print(machine(["matplotlib"]) + "\n")
     print("| model / columns / layers / hidden | library | Gorge, ms | library, ms | ratio | quartiles |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as d:
