@@ -84,8 +84,8 @@ func TestWideGraphs(t *testing.T) {
 				rng := rand.New(rand.NewPCG(seed, 18))
 				return build(t, opCase{build: func(g *Graph, x, y, v, w Expr) Expr { return wideGraph(g, rng, x, steps) }, lo: -2}, dt, rows, false)
 			}
-			f := grow(Float64)
-			if strings.Contains(f.program.Dump(), " by rows @") {
+			f, half := grow(Float64), grow(Float32)
+			if strings.Contains(half.program.Dump(), " by rows @") {
 				stood++
 			}
 			_, got := f.run(t)
@@ -93,13 +93,13 @@ func TestWideGraphs(t *testing.T) {
 			for name := range want {
 				requireClose(t, name, want[name], got[name], 1e-10)
 			}
-			_, single := grow(Float32).run(t)
+			_, single := half.run(t)
 			for name := range want {
 				requireClose(t, name, want[name], single[name], 1e-3)
 			}
 		})
 	}
-	if kernel.HasRows[float64]() {
+	if kernel.HasRows[float32]() {
 		require.Greater(t, stood, 20)
 	}
 }
