@@ -23,6 +23,7 @@ type program[T float] struct {
 	shares      bool // whether any step is worth sharing
 	solves      int  // numeric inverses
 	flatScratch int  // elements that steps without rows want
+	flatArgs    int  // arguments that one of them has at most
 
 	narrowOnce sync.Once
 	narrow     *narrow[T]
@@ -37,9 +38,10 @@ type program[T float] struct {
 
 // stage is flat steps, then body steps for each shard.
 type stage[T float] struct {
-	flat []flatStep[T]
-	body []bodyStep[T]
-	sums []*value
+	flat    []flatStep[T]
+	strands []strand[T] // of them, if they are worth more than one core
+	body    []bodyStep[T]
+	sums    []*value
 	// needs is whether any body step does anything beyond loading inputs.
 	needs bool
 	// shares is whether any of them is worth sharing.
@@ -48,7 +50,7 @@ type stage[T float] struct {
 
 type flatStep[T float] struct {
 	v   *value
-	run func(r *run[T])
+	run func(r *run[T], s *flatScratch[T])
 }
 
 type bodyStep[T float] struct {
@@ -120,6 +122,9 @@ func bind[T float](p *plan) *program[T] {
 				pr.add(&pr.stages[0], bodyStep[T]{v: v, run: pr.bindStore(v, o)})
 			}
 		}
+	}
+	for i := range pr.stages {
+		pr.stages[i].bindStrands()
 	}
 	pr.bindAssigns()
 	return pr

@@ -4,7 +4,7 @@ import "github.com/gorgeflow/gorge/graph/internal/kernel"
 
 // bindFlat evaluates a value without rows: by a kernel where there is one for the
 // shapes, else as gorgonia's machines do.
-func (pr *program[T]) bindFlat(v *value) func(r *run[T]) {
+func (pr *program[T]) bindFlat(v *value) func(*run[T], *flatScratch[T]) {
 	out := pr.ref(v)
 	args := make([]ref[T], len(v.in))
 	for i, a := range v.in {
@@ -18,9 +18,10 @@ func (pr *program[T]) bindFlat(v *value) func(r *run[T]) {
 	for i, a := range v.in {
 		in[i] = mat[T]{r: a.d.r, c: a.d.c}
 	}
+	pr.flatArgs = max(pr.flatArgs, len(in))
 	k, d := v.k, v.d
-	return func(r *run[T]) {
-		buf := r.mats[:len(in)]
+	return func(r *run[T], s *flatScratch[T]) {
+		buf := s.mats[:len(in)]
 		for i, a := range args {
 			buf[i] = mat[T]{in[i].r, in[i].c, a.get(r)}
 		}
@@ -28,19 +29,19 @@ func (pr *program[T]) bindFlat(v *value) func(r *run[T]) {
 	}
 }
 
-func (pr *program[T]) flatKernel(v *value, out ref[T], in []ref[T]) func(r *run[T]) {
+func (pr *program[T]) flatKernel(v *value, out ref[T], in []ref[T]) func(*run[T], *flatScratch[T]) {
 	d := v.d
 	shape := func(i int) dims { return v.in[i].d }
 	switch k := v.k.(type) {
 	case unary:
 		a, b := T(k.a), T(k.b)
-		return func(r *run[T]) { kernel.Apply(k.kind, out.get(r), in[0].get(r), a, b) }
+		return func(r *run[T], _ *flatScratch[T]) { kernel.Apply(k.kind, out.get(r), in[0].get(r), a, b) }
 	case binary:
 		x, y := shape(0), shape(1)
 		if x.c != d.c || y.c != d.c {
 			return nil
 		}
-		return func(r *run[T]) {
+		return func(r *run[T], _ *flatScratch[T]) {
 			o, p, q := out.get(r), in[0].get(r), in[1].get(r)
 			if x.r == y.r {
 				kernel.Pairs(k.kind, o, p, q)
@@ -56,8 +57,8 @@ func (pr *program[T]) flatKernel(v *value, out ref[T], in []ref[T]) func(r *run[
 		}
 		w := shape(1)
 		pr.flatScratch = max(pr.flatScratch, w.r*w.c)
-		return func(r *run[T]) { // x Wᵀ + b
-			m, t := in[1].get(r), r.flat
+		return func(r *run[T], s *flatScratch[T]) { // x Wᵀ + b
+			m, t := in[1].get(r), s.times
 			for j := range w.r {
 				for i, x := range m[j*w.c:][:w.c] {
 					t[i*w.r+j] = x
@@ -76,13 +77,17 @@ func (pr *program[T]) flatKernel(v *value, out ref[T], in []ref[T]) func(r *run[
 			return nil
 		}
 		w := shape(1)
-		return func(r *run[T]) { kernel.Times(out.get(r), in[0].get(r), w.r, 1, in[1].get(r), d.r, w.r, w.c) }
+		return func(r *run[T], _ *flatScratch[T]) {
+			kernel.Times(out.get(r), in[0].get(r), w.r, 1, in[1].get(r), d.r, w.r, w.c)
+		}
 	case outer:
 		if k.reach != nil {
 			return nil
 		}
 		g := shape(0)
-		return func(r *run[T]) { kernel.Times(out.get(r), in[0].get(r), 1, g.c, in[1].get(r), d.r, g.r, d.c) }
+		return func(r *run[T], _ *flatScratch[T]) {
+			kernel.Times(out.get(r), in[0].get(r), 1, g.c, in[1].get(r), d.r, g.r, d.c)
+		}
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (r *run[T]) diagnose(rows int, seed, step, first uint64) string {
 		}
 	}
 	for _, f := range r.pr.stages[0].flat {
-		f.run(r)
+		f.run(r, &r.scratch[0])
 		if bad(f.v, r.pr.ref(f.v).get(r)) {
 			return found
 		}

@@ -81,9 +81,7 @@ func (r *run[T]) profile(ctx context.Context, rows, repeats int, seed, step, fir
 	r.timing = map[*value]*StepTime{}
 	defer func() { r.timing = nil }()
 	for range max(repeats, 1) {
-		for _, f := range r.pr.stages[0].flat {
-			r.timed("prologue", f.v, 1, func() { f.run(r) })
-		}
+		r.timedFlats("prologue", &r.pr.stages[0])
 		if err := r.stages(); err != nil {
 			return nil, err
 		}
@@ -95,6 +93,13 @@ func (r *run[T]) profile(ctx context.Context, rows, repeats int, seed, step, fir
 		}
 	}
 	return out, nil
+}
+
+// timedFlats does the steps without rows of a stage one by one.
+func (r *run[T]) timedFlats(name string, s *stage[T]) {
+	for _, f := range s.flat {
+		r.timed(name, f.v, 1, func() { f.run(r, &r.scratch[0]) })
+	}
 }
 
 // timed runs a step and books its time.

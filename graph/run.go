@@ -82,8 +82,8 @@ type run[T float] struct {
 	team      int // of workers, those for whom there is work
 	inputs    []Rows
 	outputs   []Rows
-	mats      []mat[T]
-	flat      []T // scratch of steps without rows
+	scratch   []flatScratch[T] // of each core that does steps without rows
+	strands   strands[T]
 	rows      int
 	shards    int
 	shardRows int
@@ -124,8 +124,8 @@ type worker[T float] struct {
 }
 
 func (pr *program[T]) newRun() runner {
-	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)), mats: make([]mat[T], 16),
-		flat: make([]T, pr.flatScratch), turns: make([]atomic.Int64, pr.plan.sums)}
+	return &run[T]{pr: pr, inputs: make([]Rows, len(pr.inputs)), outputs: make([]Rows, len(pr.plan.g.outputs)),
+		scratch: []flatScratch[T]{pr.newFlatScratch()}, turns: make([]atomic.Int64, pr.plan.sums)}
 }
 
 func (r *run[T]) bind(name string, rows Rows) error {
@@ -317,24 +317,18 @@ func (a *asOf) refresh(mu *sync.RWMutex, p *Params, fill func()) {
 
 // refresh fills the prologue anew if parameters changed since.
 func (pr *program[T]) refresh(r *run[T]) {
-	pr.of.refresh(&pr.mu, pr.plan.g.params, func() {
-		for _, s := range pr.stages[0].flat {
-			s.run(r)
-		}
-	})
+	pr.of.refresh(&pr.mu, pr.plan.g.params, func() { r.flats(&pr.stages[0]) })
 }
 
 func (r *run[T]) stages() error {
 	for i := range r.pr.stages {
 		s := &r.pr.stages[i]
-		if i > 0 {
-			for _, f := range s.flat {
-				if r.timing != nil {
-					r.timed("epilogue", f.v, 1, func() { f.run(r) })
-				} else {
-					f.run(r)
-				}
-			}
+		switch {
+		case i == 0:
+		case r.timing != nil:
+			r.timedFlats("epilogue", s)
+		default:
+			r.flats(s)
 		}
 		if !s.needs {
 			continue

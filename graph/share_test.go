@@ -125,7 +125,7 @@ func TestHelp(t *testing.T) {
 	for i := range r.pr.stages {
 		s := &r.pr.stages[i]
 		for _, f := range s.flat {
-			f.run(r)
+			f.run(r, &r.scratch[0])
 		}
 		r.now = s
 		r.beginSums(s)
