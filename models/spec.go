@@ -72,6 +72,14 @@ type Spec struct {
 	Seed uint64 `json:"seed"`
 }
 
+// Complete returns the spec with the defaults that [New] fills in, without making a model, or
+// an error if New would refuse it. Settings of which only layers know what they may be are
+// not asked about.
+func (s Spec) Complete() (Spec, error) {
+	s, _, err := s.complete()
+	return s, err
+}
+
 // complete fills in the defaults of the family.
 func (s Spec) complete() (Spec, *family, error) {
 	if s.Model == "" {

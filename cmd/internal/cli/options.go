@@ -205,11 +205,11 @@ func (o *trainOptions) checkNumbers(given func(flag string) bool) error {
 
 // checkUsed refuses numbers that the model has no use for.
 func (o *trainOptions) checkUsed(given func(flag string) bool) error {
-	m, err := models.New(models.Spec{Model: o.Model, Dim: 2})
+	has, err := models.Spec{Model: o.Model, Dim: 2}.Complete()
 	if err != nil {
 		return nil // which has yet to be told
 	}
-	switch has := m.Spec(); {
+	switch {
 	case given("bins") && has.Bins == 0:
 		return usagef("%s %d: model %s has no bins", o.name("bins"), o.Bins, has.Model)
 	case given("bound") && has.Bound == 0:
@@ -229,8 +229,8 @@ func (o *trainOptions) name(flag string) string {
 // baseAlone reports whether a model has no layers. Of an unknown one, users are to be told
 // that and not how many layers it wants.
 func baseAlone(model string) bool {
-	m, err := models.New(models.Spec{Model: model, Dim: 2})
-	return err != nil || m.Spec().Layers == 0
+	s, err := models.Spec{Model: model, Dim: 2}.Complete()
+	return err != nil || s.Layers == 0
 }
 
 // none brings zeros that mean none to what means it in package models, where zero is the
