@@ -4,6 +4,7 @@ import (
 	"runtime"
 
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
+	"github.com/gorgeflow/gorge/graph/internal/largepage"
 )
 
 // AdamRule is one step of Adam (Kingma & Ba 2015, arXiv:1412.6980) with
@@ -51,9 +52,49 @@ type Elements struct {
 // NewElements returns n zeros of a type.
 func NewElements(dt DType, n int) Elements {
 	if dt == Float64 {
-		return Elements{F64: make([]float64, n)}
+		return Elements{F64: largepage.Make[float64](n)}
 	}
-	return Elements{F32: make([]float32, n)}
+	return Elements{F32: largepage.Make[float32](n)}
+}
+
+// Arena hands out lists of numbers that stand close together, so that many that are small
+// share large pages of memory.
+type Arena struct {
+	dtype DType
+	rest  Elements
+	taken int // elements so far
+}
+
+// An arena takes as much from the system as it has handed out, within these limits.
+const (
+	leastArena = 1 << 14
+	mostArena  = 1 << 21
+)
+
+// arenaLine is what lists begin at a multiple of: a cache line of float32.
+const arenaLine = 16
+
+// NewArena returns an arena that begins with room for lists of these lengths.
+func NewArena(dt DType, lengths ...int) *Arena {
+	n := 0
+	for _, l := range lengths {
+		n += inLines(l)
+	}
+	return &Arena{dtype: dt, rest: NewElements(dt, n)}
+}
+
+func inLines(n int) int { return (n + arenaLine - 1) / arenaLine * arenaLine }
+
+// New returns n zeros, which begin in a cache line of their own.
+func (a *Arena) New(n int) Elements {
+	need := inLines(n)
+	if need > a.rest.Len() {
+		a.rest = NewElements(a.dtype, max(need, min(max(a.taken, leastArena), mostArena)))
+	}
+	e := a.rest.Slice(0, n)
+	a.rest = a.rest.Slice(need, a.rest.Len())
+	a.taken += need
+	return e
 }
 
 // Len returns the number of elements.
@@ -62,9 +103,9 @@ func (e Elements) Len() int { return len(e.F32) + len(e.F64) }
 // Slice returns elements from … to.
 func (e Elements) Slice(from, to int) Elements {
 	if e.F32 != nil {
-		return Elements{F32: e.F32[from:to]}
+		return Elements{F32: e.F32[from:to:to]}
 	}
-	return Elements{F64: e.F64[from:to]}
+	return Elements{F64: e.F64[from:to:to]}
 }
 
 // Clear sets the elements to zero.

@@ -43,6 +43,7 @@ type Params struct {
 
 type store struct {
 	dtype   DType
+	arena   *Arena // of values and gradients
 	rng     *rand.Rand
 	list    []*Param
 	byName  map[string]*Param
@@ -82,7 +83,7 @@ const maxElements = 1 << 30
 
 // NewParams returns an empty set whose initial values are drawn from seed.
 func NewParams(dtype DType, seed uint64) *Params {
-	return &Params{owner: &store{dtype: dtype, rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), byName: map[string]*Param{}}}
+	return &Params{owner: &store{dtype: dtype, arena: NewArena(dtype), rng: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), byName: map[string]*Param{}}}
 }
 
 func (p *Params) root() *store { return p.owner }
@@ -134,7 +135,7 @@ func (p *Params) add(name string, rows, cols int, init Init, trainable bool) *Pa
 	}
 	n := q.rows * q.cols
 	q.noDecay = q.rows == 1
-	q.elements, q.gradients = NewElements(s.dtype, n), NewElements(s.dtype, n)
+	q.elements, q.gradients = s.arena.New(n), s.arena.New(n)
 	q.value, q.grad = q.elements.dense(q.rows, q.cols), q.gradients.dense(q.rows, q.cols)
 	if init != nil {
 		buf, ok := buffers.Get().(*[]float64)

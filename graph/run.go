@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gorgeflow/gorge/graph/internal/kernel"
+	"github.com/gorgeflow/gorge/graph/internal/largepage"
 )
 
 // Rows is a block of the caller's memory with one row per sample, row by row.
@@ -223,7 +224,7 @@ func (r *run[T]) prepare(rows int) error {
 	}
 	for _, w := range r.workers[:max(1, min(r.cores, r.shards))] {
 		if w.body == nil {
-			w.body = make([]T, p.bodyCols*r.pr.panels*n)
+			w.body = largepage.Make[T](p.bodyCols * r.pr.panels * n)
 		}
 	}
 	return nil

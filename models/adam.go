@@ -85,6 +85,10 @@ func (a *Adam) Step(model []gorgonia.ValueGrad) error {
 // cut makes the pieces, and moments where there are none yet.
 func (a *Adam) cut(model []gorgonia.ValueGrad) error {
 	var pieces []piece
+	arenas, err := a.arenas(model)
+	if err != nil {
+		return err
+	}
 	for i, vg := range model {
 		grad, err := vg.Grad()
 		if err != nil {
@@ -103,7 +107,7 @@ func (a *Adam) cut(model []gorgonia.ValueGrad) error {
 			if p.F64 != nil {
 				dt = graph.Float64
 			}
-			a.m[i], a.v[i] = graph.NewElements(dt, p.Len()), graph.NewElements(dt, p.Len())
+			a.m[i], a.v[i] = arenas[dt].New(p.Len()), arenas[dt].New(p.Len())
 		}
 		if a.m[i].Len() != p.Len() {
 			return fmt.Errorf("models: adam: parameter %d has %d elements, %d before", i, p.Len(), a.m[i].Len())
@@ -130,6 +134,29 @@ func (a *Adam) cut(model []gorgonia.ValueGrad) error {
 		r.Apply(q.p, q.g, q.m, q.v, q.average)
 	}
 	return nil
+}
+
+// arenas are for the moments of values of either type.
+func (a *Adam) arenas(model []gorgonia.ValueGrad) (arenas [2]*graph.Arena, err error) {
+	var lengths [2][]int
+	for i, vg := range model {
+		if a.m[i].Len() > 0 {
+			continue
+		}
+		p, err := elements(vg.Value())
+		if err != nil {
+			return arenas, fmt.Errorf("models: adam: parameter %d: %w", i, err)
+		}
+		dt := graph.Float32
+		if p.F64 != nil {
+			dt = graph.Float64
+		}
+		lengths[dt] = append(lengths[dt], p.Len(), p.Len())
+	}
+	for dt := range arenas {
+		arenas[dt] = graph.NewArena(graph.DType(dt), lengths[dt]...)
+	}
+	return arenas, nil
 }
 
 // begin makes ready for a fit that keeps averages of the parameters, or none.

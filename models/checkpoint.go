@@ -167,6 +167,7 @@ func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []
 	if file.Tensor(prefix+"m0") == nil {
 		return nil, nil, nil // before the first step
 	}
+	like := sideBySide(params, 2)
 	for i, p := range params {
 		value, _ := p.Elements()
 		a, b := file.Tensor(fmt.Sprintf("%sm%d", prefix, i)), file.Tensor(fmt.Sprintf("%sv%d", prefix, i))
@@ -174,10 +175,11 @@ func getMoments(file *store.File, prefix string, params []*graph.Param) (m, v []
 		if !fits(a) || !fits(b) {
 			return nil, nil, fmt.Errorf("moments %d are missing or have another size", i)
 		}
-		if err := errors.Join(a.Load(), b.Load()); err != nil {
+		x, y := like(value), like(value)
+		if err := errors.Join(a.ReadTo(x.F32, x.F64), b.ReadTo(y.F32, y.F64)); err != nil {
 			return nil, nil, err
 		}
-		m, v = append(m, graph.Elements{F32: a.F32, F64: a.F64}), append(v, graph.Elements{F32: b.F32, F64: b.F64})
+		m, v = append(m, x), append(v, y)
 	}
 	return m, v, nil
 }

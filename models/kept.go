@@ -87,6 +87,7 @@ func (k *kept) load(file *store.File) (err error) {
 // readMemory reads a copy of the parameters.
 func readMemory(file *store.File, prefix string, all []*graph.Param) (*memory, error) {
 	s := &memory{params: all}
+	like := sideBySide(all, 1)
 	for _, p := range all {
 		e, _ := p.Elements()
 		to := like(e)

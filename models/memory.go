@@ -11,6 +11,7 @@ type memory struct {
 // newMemory returns a copy of the parameters as they are.
 func newMemory(params []*graph.Param) *memory {
 	s := &memory{params: params}
+	like := sideBySide(params, 1)
 	for _, p := range params {
 		e, _ := p.Elements()
 		s.values = append(s.values, like(e))
@@ -19,12 +20,22 @@ func newMemory(params []*graph.Param) *memory {
 	return s
 }
 
-// like returns zeros of the type and length of e.
-func like(e graph.Elements) graph.Elements {
-	if e.F64 != nil {
-		return graph.NewElements(graph.Float64, e.Len())
+// sideBySide returns a maker of zeros of the length of what it is given, in memory that
+// those for so many copies of the parameters share.
+func sideBySide(params []*graph.Param, copies int) func(graph.Elements) graph.Elements {
+	dt := graph.Float32
+	var lengths []int
+	for range copies {
+		for _, p := range params {
+			e, _ := p.Elements()
+			if e.F64 != nil {
+				dt = graph.Float64
+			}
+			lengths = append(lengths, e.Len())
+		}
 	}
-	return graph.NewElements(graph.Float32, e.Len())
+	arena := graph.NewArena(dt, lengths...)
+	return func(e graph.Elements) graph.Elements { return arena.New(e.Len()) }
 }
 
 // take copies the parameters.

@@ -224,8 +224,8 @@ func fitAndReport(ctx context.Context, o *trainOptions, m *models.Model, d *data
 // a small table and of compiling a small model is not collected every few milliseconds.
 var slack []byte
 
-// slackBytes leaves room for 6 MB of garbage until the first step of a fit.
-const slackBytes = 32 << 20
+// slackBytes leaves room for 5 MB of garbage until the first step of a fit.
+const slackBytes = 24 << 20
 
 // tidy has garbage collected when it is this percentage of what is in use, unless the
 // user says otherwise. A fit lives in memory that it keeps.
