@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -240,6 +241,7 @@ func holdingStill(step func(models.Progress)) func(models.Progress) {
 	first := true
 	return func(p models.Progress) {
 		if first {
+			runtime.KeepAlive(slack)
 			slack = nil
 			tidy(3)
 		}
