@@ -3,6 +3,7 @@ package benchmarks
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"runtime"
@@ -21,13 +22,13 @@ import (
 type fit struct {
 	steps chan int
 	took  chan time.Duration
-	ended chan error
+	ended chan struct{}
 }
 
 // startFit begins a fit of that element type, which waits after its first step.
 func startFit(b *testing.B, s size, dtype string) *fit {
 	b.Helper()
-	f := &fit{make(chan int), make(chan time.Duration), make(chan error, 1)}
+	f := &fit{make(chan int), make(chan time.Duration), make(chan struct{})}
 	m, x := s.build(b, dtype), normal(4096, s.dim)
 	ctx, cancel := context.WithCancel(context.Background())
 	left := 1
@@ -45,8 +46,10 @@ func startFit(b *testing.B, s size, dtype string) *fit {
 		begin = time.Now()
 	}}
 	go func() {
-		_, err := m.Fit(ctx, models.Data{X: x}, o)
-		f.ended <- err
+		if _, err := m.Fit(ctx, models.Data{X: x}, o); ctx.Err() == nil {
+			panic(fmt.Sprintf("benchmarks: the fit ended by itself: %v", err))
+		}
+		close(f.ended)
 	}()
 	return f
 }

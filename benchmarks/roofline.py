@@ -5,8 +5,8 @@
 
 In each round the register-only FMA loop runs on each of the cores at once, then the steps on all of them, then the loop again, each for a
 fraction of a second: where others use the machine, its peak is another a second later. Prints a Markdown table: medians over rounds, of the
-shares the quartiles, and what the least disturbed rounds come to: the highest rate beside the highest peak. What counts are the multiplications and additions of matrix products that masks leave, with those by zeros behind
-a ReLU, which are left out. Nothing is written."""
+shares the quartiles, and what the least disturbed rounds come to: the highest rate beside the highest peak. What counts are the
+multiplications and additions of matrix products that masks leave, with those by zeros behind a ReLU, which are left out. Nothing is written."""
 import argparse, os, re, statistics, subprocess, tempfile
 
 from memory import ROOT

@@ -15,9 +15,9 @@
 // it has none: parameters, and what is made of parameters alone. The number of
 // rows is not part of a program; data of any length is a number of tiles.
 // Operations whose arguments all lack rows are evaluated once for each change
-// of the parameters, on all cores where they are much work, the others once for each tile of 128 rows, or of 256 where a
-// program has no sums over rows and little for each row, on any core; of those that take
-// long, cores that have nothing else to do take a part. Sums over rows
+// of the parameters, on all cores where they are much work, the others once for each
+// tile of 128 rows, or of 256 where a program has no sums over rows and little for each
+// row, on any core; of those that take long, cores that have nothing else to do take a part. Sums over rows
 // (the loss, the gradients of parameters) turn values with rows into values
 // without. They are added in an order that does not depend on the number of
 // cores, so the same data give the same bits on any machine of a kind.

@@ -114,14 +114,12 @@ func (b *braid) add(v *value) {
 		}
 		open = nil
 	}
-	var s *draft
 	if len(open) == 0 {
-		s = &draft{after: map[*draft]bool{}}
-		b.drafts = append(b.drafts, s)
-	} else {
-		s = open[0]
+		open = append(open, &draft{after: map[*draft]bool{}})
+		b.drafts = append(b.drafts, open[0])
 	}
-	for _, l := range open[min(1, len(open)):] {
+	s := open[0]
+	for _, l := range open[1:] {
 		b.join(s, l)
 	}
 	for l := range after {
@@ -201,7 +199,7 @@ func (r *run[T]) flats(s *stage[T]) {
 	x := &r.strands
 	x.r, x.s = r, s
 	x.time++
-	for len(x.done) < len(s.strands) {
+	if len(x.done) < len(s.strands) {
 		x.done = make([]atomic.Uint64, len(s.strands))
 	}
 	r.job.do(x, len(s.strands), r.cores)
